@@ -1,0 +1,47 @@
+CREATE OR REPLACE FUNCTION coterie.session_begin(
+    p_node text, p_incarnation bigint, p_takes boolean,
+    p_replaces bigint, p_replaces_beats bigint)
+RETURNS TABLE (began boolean, incarnation bigint, beats bigint, expired boolean,
+               ttl_ms double precision, heartbeat_ms double precision, margin_ms double precision, now timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    terms coterie.setting;
+    old coterie.session;
+    new coterie.session;
+BEGIN
+    SELECT * INTO terms FROM coterie.setting;
+    -- The former life of this node is replaced only as the caller saw it: at once when the caller
+    -- has proof that its process is gone (no beats given), else when it is expired and stood still.
+    DELETE FROM coterie.session s
+    WHERE s.node = p_node AND s.incarnation = p_replaces AND s.incarnation <> p_incarnation
+      AND s.login = session_user
+      AND (p_replaces_beats IS NULL OR (s.beats = p_replaces_beats AND s.expires_at < coterie.clock()))
+    RETURNING * INTO old;
+    IF FOUND THEN
+        PERFORM coterie.leases_free(old, 'crash');
+        INSERT INTO coterie.event (node, kind, subject, since, rule, detail)
+        VALUES (p_node, 'session.ended', p_node, old.renewed_at,
+                CASE WHEN p_replaces_beats IS NULL THEN 'the former process of this node is gone' ELSE 'expired, and seen unchanged for its time to live' END,
+                jsonb_build_object('incarnation', old.incarnation, 'cause', 'crash'));
+    END IF;
+
+    INSERT INTO coterie.session AS s (node, incarnation, takes, ttl, expires_at)
+    VALUES (p_node, p_incarnation, p_takes, terms.session_ttl, coterie.clock() + terms.session_ttl)
+    ON CONFLICT (node) DO NOTHING
+    RETURNING * INTO new;
+    IF FOUND THEN
+        INSERT INTO coterie.event (node, kind, subject, detail)
+        VALUES (p_node, 'session.began', p_node, jsonb_build_object('incarnation', p_incarnation));
+    ELSE
+        SELECT * INTO new FROM coterie.session s WHERE s.node = p_node;
+    END IF;
+    RETURN QUERY SELECT
+        coalesce(new.incarnation = p_incarnation, false), coalesce(new.incarnation, 0), coalesce(new.beats, 0), coalesce(new.expires_at < coterie.clock(), false),
+        extract(epoch FROM terms.session_ttl)::float8 * 1000, extract(epoch FROM terms.heartbeat)::float8 * 1000,
+        extract(epoch FROM terms.margin)::float8 * 1000, coterie.clock();
+END $$;
+COMMENT ON FUNCTION coterie.session_begin(text, bigint, boolean, bigint, bigint) IS
+    'Begins a life of a node, replacing its former one when that is proved dead; began is false when another life holds the name, and the rest describes that one. Saying it twice is harmless.';
+REVOKE ALL ON FUNCTION coterie.session_begin(text, bigint, boolean, bigint, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.session_begin(text, bigint, boolean, bigint, bigint) TO coterie_agent;

@@ -1,0 +1,97 @@
+CREATE OR REPLACE FUNCTION coterie.tick(
+    p_node text, p_incarnation bigint, p_takes boolean, p_rtt_ms real, p_seen bigint,
+    p_dead_nodes text[], p_dead_incarnations bigint[], p_dead_beats bigint[],
+    p_release_names text[], p_release_tokens bigint[], p_release_cause text,
+    p_claim_names text[], p_claim_tokens bigint[])
+RETURNS TABLE (now timestamptz, beats bigint, ttl_ms double precision, heartbeat_ms double precision, margin_ms double precision,
+               head bigint, peers json, listing json)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    terms coterie.setting;
+    me coterie.session;
+    gone coterie.session;
+    moved bigint;
+BEGIN
+    SELECT * INTO terms FROM coterie.setting;
+
+    -- Renew me, while this very life of mine is still there. No row: it was ended.
+    UPDATE coterie.session s
+    SET beats = s.beats + 1, renewed_at = coterie.clock(), expires_at = coterie.clock() + terms.session_ttl,
+        ttl = terms.session_ttl, rtt_ms = p_rtt_ms, takes = p_takes
+    WHERE s.node = p_node AND s.incarnation = p_incarnation AND s.login = session_user
+    RETURNING * INTO me;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT coterie.clock(), NULL::bigint, 0::float8, 0::float8, 0::float8, 0::bigint, NULL::json, NULL::json;
+        RETURN;
+    END IF;
+
+    -- End the dead: expired by this clock, and unchanged since the caller began to watch them by its own.
+    -- Whoever else is ending or renewing such a row holds it locked and is passed over.
+    FOR gone IN
+        DELETE FROM coterie.session s
+        WHERE s.node IN (
+            SELECT d.node FROM coterie.session d
+            JOIN unnest(p_dead_nodes, p_dead_incarnations, p_dead_beats) AS w (node, incarnation, beats)
+              ON d.node = w.node AND d.incarnation = w.incarnation AND d.beats = w.beats
+            WHERE d.expires_at < coterie.clock() AND d.node <> p_node
+            FOR UPDATE OF d SKIP LOCKED)
+        RETURNING s.*
+    LOOP
+        PERFORM coterie.leases_free(gone, 'crash');
+        INSERT INTO coterie.event (node, kind, subject, peer, since, rule, detail)
+        VALUES (p_node, 'session.ended', gone.node, p_node, gone.renewed_at, 'expired, and seen unchanged for its time to live',
+                jsonb_build_object('incarnation', gone.incarnation, 'cause', 'crash'));
+    END LOOP;
+
+    -- Give back what I no longer act on.
+    IF cardinality(p_release_names) > 0 THEN
+        WITH mine AS (
+            SELECT l.name FROM coterie.lease l
+            JOIN unnest(p_release_names, p_release_tokens) AS r (name, token) ON l.name = r.name AND l.token = r.token
+            WHERE l.node = p_node AND l.incarnation = p_incarnation
+            FOR UPDATE OF l SKIP LOCKED
+        ), freed AS (
+            UPDATE coterie.lease l
+            SET node = NULL, incarnation = NULL, acquired_at = NULL,
+                from_node = p_node, freed_at = coterie.clock(), freed_by = p_release_cause
+            FROM mine WHERE l.name = mine.name
+            RETURNING l.name, l.token
+        )
+        INSERT INTO coterie.event (node, kind, subject, token, reason)
+        SELECT p_node, 'lease.released', name, token, p_release_cause FROM freed ORDER BY name;
+    END IF;
+
+    -- Take what I was shown as free, if nothing happened to it since (its token is still the one I was shown).
+    IF cardinality(p_claim_names) > 0 AND p_takes THEN
+        WITH free AS (
+            SELECT l.name, coalesce(l.node, l.from_node) AS from_node,
+                   CASE WHEN l.node IS NULL THEN l.freed_at END AS freed_at,
+                   CASE WHEN l.node IS NULL THEN l.freed_by ELSE 'crash' END AS freed_by
+            FROM coterie.lease l
+            JOIN unnest(p_claim_names, p_claim_tokens) AS c (name, token) ON l.name = c.name AND l.token = c.token
+            WHERE (l.node = p_node AND l.incarnation = p_incarnation)
+               OR NOT EXISTS (SELECT FROM coterie.session s WHERE s.node = l.node AND s.incarnation = l.incarnation)
+            FOR UPDATE OF l SKIP LOCKED
+        ), claimed AS (
+            UPDATE coterie.lease l
+            SET node = p_node, incarnation = p_incarnation, token = coterie.next_token(), acquired_at = coterie.clock(),
+                from_node = free.from_node, freed_at = free.freed_at, freed_by = free.freed_by
+            FROM free WHERE l.name = free.name
+            RETURNING l.name, l.token, l.from_node, l.freed_at, l.freed_by
+        )
+        INSERT INTO coterie.event (node, kind, subject, token, peer, since, reason)
+        SELECT p_node, 'lease.claimed', name, token, from_node, freed_at, freed_by FROM claimed ORDER BY name;
+    END IF;
+
+    SELECT coalesce(max(e.id), 0) INTO moved FROM coterie.event e;
+    RETURN QUERY SELECT coterie.clock(), me.beats,
+        extract(epoch FROM terms.session_ttl)::float8 * 1000, extract(epoch FROM terms.heartbeat)::float8 * 1000,
+        extract(epoch FROM terms.margin)::float8 * 1000,
+        moved, coterie.peers_of(p_node),
+        CASE WHEN moved <> p_seen THEN coterie.leases_for(p_node, p_incarnation) END;
+END $$;
+COMMENT ON FUNCTION coterie.tick(text, bigint, boolean, real, bigint, text[], bigint[], bigint[], text[], bigint[], text, text[], bigint[]) IS
+    'One heartbeat of a node: renew me, end the dead, give back, take, and tell who else lives; and what is held and free when the ledger moved past what the node has seen.';
+REVOKE ALL ON FUNCTION coterie.tick(text, bigint, boolean, real, bigint, text[], bigint[], bigint[], text[], bigint[], text, text[], bigint[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.tick(text, bigint, boolean, real, bigint, text[], bigint[], bigint[], text[], bigint[], text, text[], bigint[]) TO coterie_agent;
