@@ -1,20 +1,23 @@
 CREATE OR REPLACE FUNCTION coterie.leases_for(p_node text, p_incarnation bigint) RETURNS json
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
     WITH seen AS (
-        SELECT l.name, l.token, l.node, l.incarnation,
-               EXISTS (SELECT FROM coterie.session s WHERE s.node = l.node AND s.incarnation = l.incarnation) AS held
+        SELECT l.name, l.class, l.token, l.node,
+               s.node IS NOT NULL AS held, l.node = p_node AND l.incarnation = p_incarnation AS mine
         FROM coterie.lease l
+        LEFT JOIN coterie.session s ON s.node = l.node AND s.incarnation = l.incarnation
     ), load AS (
-        SELECT s.node, (SELECT count(*) FROM coterie.lease l WHERE l.node = s.node AND l.incarnation = s.incarnation) AS leases
-        FROM coterie.session s WHERE s.takes
+        SELECT s.node, s.takes, count(seen.name) AS leases
+        FROM coterie.session s
+        LEFT JOIN seen ON seen.held AND seen.node = s.node AND seen.class IS NOT NULL
+        WHERE cardinality(s.takes) > 0
+        GROUP BY s.node, s.takes
     )
     SELECT json_build_object(
-        'held', (SELECT json_agg(json_build_object('name', name, 'token', token) ORDER BY name)
-                 FROM seen WHERE held AND node = p_node AND incarnation = p_incarnation),
-        'free', (SELECT json_agg(json_build_object('name', name, 'token', token) ORDER BY name)
+        'held', (SELECT json_agg(json_build_object('name', name, 'class', class, 'token', token) ORDER BY name)
+                 FROM seen WHERE held AND mine),
+        'free', (SELECT json_agg(json_build_object('name', name, 'class', class, 'token', token) ORDER BY name)
                  FROM seen WHERE NOT held),
-        'load', (SELECT json_object_agg(node, leases) FROM load),
-        'total', (SELECT count(*) FROM seen))
+        'load', (SELECT json_agg(json_build_object('node', node, 'takes', takes, 'leases', leases) ORDER BY node) FROM load))
 $$;
 COMMENT ON FUNCTION coterie.leases_for(text, bigint) IS 'What a life of a node holds, what is free, and how many leases each node that takes leases holds.';
 REVOKE ALL ON FUNCTION coterie.leases_for(text, bigint) FROM PUBLIC;

@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION coterie.session_begin(
-    p_node text, p_incarnation bigint, p_takes boolean,
+    p_node text, p_incarnation bigint, p_takes text[],
     p_replaces bigint, p_replaces_beats bigint)
 RETURNS TABLE (began boolean, incarnation bigint, beats bigint, expired boolean,
                ttl_ms double precision, heartbeat_ms double precision, margin_ms double precision, now timestamptz)
@@ -41,7 +41,7 @@ BEGIN
         extract(epoch FROM terms.session_ttl)::float8 * 1000, extract(epoch FROM terms.heartbeat)::float8 * 1000,
         extract(epoch FROM terms.margin)::float8 * 1000, coterie.clock();
 END $$;
-COMMENT ON FUNCTION coterie.session_begin(text, bigint, boolean, bigint, bigint) IS
+COMMENT ON FUNCTION coterie.session_begin(text, bigint, text[], bigint, bigint) IS
     'Begins a life of a node, replacing its former one when that is proved dead; began is false when another life holds the name, and the rest describes that one. Saying it twice is harmless.';
-REVOKE ALL ON FUNCTION coterie.session_begin(text, bigint, boolean, bigint, bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION coterie.session_begin(text, bigint, boolean, bigint, bigint) TO coterie_agent;
+REVOKE ALL ON FUNCTION coterie.session_begin(text, bigint, text[], bigint, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.session_begin(text, bigint, text[], bigint, bigint) TO coterie_agent;

@@ -1,7 +1,7 @@
 CREATE OR REPLACE FUNCTION coterie.tick(
-    p_node text, p_incarnation bigint, p_takes boolean, p_rtt_ms real, p_seen bigint,
+    p_node text, p_incarnation bigint, p_takes text[], p_rtt_ms real, p_seen bigint,
     p_dead_nodes text[], p_dead_incarnations bigint[], p_dead_beats bigint[],
-    p_release_names text[], p_release_tokens bigint[], p_release_cause text,
+    p_release_names text[], p_release_tokens bigint[], p_release_causes text[],
     p_claim_names text[], p_claim_tokens bigint[])
 RETURNS TABLE (now timestamptz, beats bigint, ttl_ms double precision, heartbeat_ms double precision, margin_ms double precision,
                head bigint, peers json, listing json)
@@ -47,23 +47,23 @@ BEGIN
     -- Give back what I no longer act on.
     IF cardinality(p_release_names) > 0 THEN
         WITH mine AS (
-            SELECT l.name FROM coterie.lease l
-            JOIN unnest(p_release_names, p_release_tokens) AS r (name, token) ON l.name = r.name AND l.token = r.token
+            SELECT l.name, r.cause FROM coterie.lease l
+            JOIN unnest(p_release_names, p_release_tokens, p_release_causes) AS r (name, token, cause) ON l.name = r.name AND l.token = r.token
             WHERE l.node = p_node AND l.incarnation = p_incarnation
             FOR UPDATE OF l SKIP LOCKED
         ), freed AS (
             UPDATE coterie.lease l
             SET node = NULL, incarnation = NULL, acquired_at = NULL,
-                from_node = p_node, freed_at = coterie.clock(), freed_by = p_release_cause
+                from_node = p_node, freed_at = coterie.clock(), freed_by = mine.cause
             FROM mine WHERE l.name = mine.name
-            RETURNING l.name, l.token
+            RETURNING l.name, l.token, l.freed_by
         )
         INSERT INTO coterie.event (node, kind, subject, token, reason)
-        SELECT p_node, 'lease.released', name, token, p_release_cause FROM freed ORDER BY name;
+        SELECT p_node, 'lease.released', name, token, freed_by FROM freed ORDER BY name;
     END IF;
 
     -- Take what I was shown as free, if nothing happened to it since (its token is still the one I was shown).
-    IF cardinality(p_claim_names) > 0 AND p_takes THEN
+    IF cardinality(p_claim_names) > 0 THEN
         WITH free AS (
             SELECT l.name, coalesce(l.node, l.from_node) AS from_node,
                    CASE WHEN l.node IS NULL THEN l.freed_at END AS freed_at,
@@ -91,7 +91,7 @@ BEGIN
         moved, coterie.peers_of(p_node),
         CASE WHEN moved <> p_seen THEN coterie.leases_for(p_node, p_incarnation) END;
 END $$;
-COMMENT ON FUNCTION coterie.tick(text, bigint, boolean, real, bigint, text[], bigint[], bigint[], text[], bigint[], text, text[], bigint[]) IS
+COMMENT ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) IS
     'One heartbeat of a node: renew me, end the dead, give back, take, and tell who else lives; and what is held and free when the ledger moved past what the node has seen.';
-REVOKE ALL ON FUNCTION coterie.tick(text, bigint, boolean, real, bigint, text[], bigint[], bigint[], text[], bigint[], text, text[], bigint[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION coterie.tick(text, bigint, boolean, real, bigint, text[], bigint[], bigint[], text[], bigint[], text, text[], bigint[]) TO coterie_agent;
+REVOKE ALL ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) TO coterie_agent;

@@ -97,7 +97,7 @@ CREATE TABLE coterie.session (
     renewed_at  timestamptz NOT NULL DEFAULT coterie.clock(),
     expires_at  timestamptz NOT NULL,
     rtt_ms      real NOT NULL DEFAULT 0,
-    takes       boolean NOT NULL DEFAULT true,
+    takes       text[] NOT NULL DEFAULT '{}',
     login       name NOT NULL DEFAULT session_user
 ) WITH (fillfactor = 25, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 COMMENT ON TABLE coterie.session IS 'One row per living node: its session. Expiry permits others to end it; until it is ended its node may renew it.';
@@ -109,7 +109,7 @@ COMMENT ON COLUMN coterie.session.started_at IS 'When this life began.';
 COMMENT ON COLUMN coterie.session.renewed_at IS 'When the last heartbeat arrived.';
 COMMENT ON COLUMN coterie.session.expires_at IS 'When others may end the session, by the database''s clock.';
 COMMENT ON COLUMN coterie.session.rtt_ms IS 'How long the node''s previous heartbeat took, in milliseconds.';
-COMMENT ON COLUMN coterie.session.takes IS 'False while the node takes no new leases (draining, leaving, front end only).';
+COMMENT ON COLUMN coterie.session.takes IS 'Classes of leases that the node takes; empty while it drains or leaves, and for a front end.';
 COMMENT ON COLUMN coterie.session.login IS 'Role that the node logged in with; no other may act for this session.';
 
 -- Tokens come from one counter, so that a deleted and re-created lease row cannot repeat one.
@@ -120,6 +120,7 @@ COMMENT ON SEQUENCE coterie.token_seq IS 'Low part of tokens.';
 -- Missing rows mean free, never held.
 CREATE TABLE coterie.lease (
     name        text PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND 200 AND name !~ '[[:cntrl:]]'),
+    class       text,
     node        text,
     incarnation bigint,
     token       bigint NOT NULL DEFAULT 0 CHECK (token >= 0),
@@ -132,6 +133,7 @@ CREATE TABLE coterie.lease (
 CREATE INDEX lease_holder ON coterie.lease (node, incarnation);
 COMMENT ON TABLE coterie.lease IS 'One row per lease: a named authority that at most one node holds.';
 COMMENT ON COLUMN coterie.lease.name IS 'Name of the lease; ours start with a word and a slash (job/NAME).';
+COMMENT ON COLUMN coterie.lease.class IS 'What a node must be able to do to take it by itself (action/NAME for a job); null: only who asks for it by name.';
 COMMENT ON COLUMN coterie.lease.node IS 'Node that holds it, or null when it is free.';
 COMMENT ON COLUMN coterie.lease.incarnation IS 'Life of that node in which it was taken.';
 COMMENT ON COLUMN coterie.lease.token IS 'Fencing token of the holder, or of the last one; rises with every new holder.';
