@@ -1,0 +1,82 @@
+// Package leases is the kernel: it decides which node holds which lease, and
+// tells the holder, in time, when it no longer does.
+//
+// # The problem
+//
+// Several nodes share one PostgreSQL. Some work must be done by exactly one of
+// them. The network may drop packets, a process may be frozen for minutes and
+// go on as if nothing had happened, a clock may be an hour off, an answer may be
+// lost after the database committed. In all of this two nodes must never act for
+// one lease at once, and when a holder is gone another must follow soon.
+//
+// # Nouns
+//
+//   - A node is a name. A session is one life of a node: a row with a random
+//     incarnation and a count of beats. Only the session expires.
+//   - A lease is a named authority. It has no expiry: it is valid exactly while
+//     its (node, incarnation) is a session that has not been ended.
+//   - A class says what a node must be able to do to take a lease by itself. A
+//     node takes classes; a free lease goes to a node that takes its class.
+//   - A token is the fencing token: every new holder gets a higher one. An
+//     effect that carries an old token is refused by whoever checks it, for
+//     example by coterie.assert_lease in the transaction that makes the effect.
+//   - A grant is a lease and its token, given to a Holder. The holder's context
+//     is the authority: it ends before anybody else can begin.
+//
+// # One heartbeat
+//
+//	           own clock                            database's clock
+//	began  ----------- coterie.tick ------------->  renew: expires = clock + ttl
+//	                                                end the dead, free their leases
+//	                                                give back, take
+//	received <--- head, peers, held, free --------
+//	   |
+//	   +-> Step: begin, end or yield holders; whom to end and what to take next
+//
+// The next heartbeat carries what Step decided, so one round trip does all, and
+// an idle node costs one statement per heartbeat whatever it holds: the list of
+// leases comes only when the ledger (coterie.event) moved past what the node has
+// seen.
+//
+// # When a holder stops trusting its session
+//
+//	began                                 trust ends      may be ended
+//	  |------------------ ttl - margin --------|---- margin ----|
+//	  |                                        |                |
+//	  attempt starts, own clock                holders' contexts end (ErrLost)
+//
+// Trust counts from the start of the last acknowledged attempt, on the node's own
+// clock, and ends by a timer that does not wait for the driver. An attempt whose
+// answer is lost renews nothing.
+//
+// # When a session may be ended by another node
+//
+// Two clocks must agree. The database's: it is past expires_at. The other node's
+// own: it has seen (incarnation, beats) unchanged for the session's whole time to
+// live, counted from when it received the answer that showed them. The ending is
+// a compare-and-set on (incarnation, beats), so a database clock that jumps, or a
+// slow observer, ends nobody who lives. Expiry is permission, not loss: while its
+// row is there a node may renew, and after a long outage of the database it goes
+// on with what it holds, under new tokens.
+//
+// # Who takes what
+//
+// Each node takes free leases of its classes up to its fair share at once, in an
+// order of its own (rendezvous hashing, so that nodes rarely reach for the same
+// one), and after a heartbeat of patience whatever is still free: balance never
+// leaves a lease without a holder. When loads differ by more than one, the
+// fuller node asks a holder to yield; it hands over when it is idle.
+//
+// # Failure
+//
+//	the node is killed           its session is ended by a witness after ttl + heartbeat at most,
+//	                             or at once by its last will (coterie.session_end)
+//	the node is frozen           its holders' contexts are found ended when it wakes; its token is refused
+//	the database is away         holders end at ttl - margin; they begin again, with new tokens, when it is back
+//	the answer is lost           not held by me, perhaps held for others; the next list tells
+//	the row was ended            ErrLost from Run: the caller begins a new session
+//	an application asserts       a lease row held by assert_lease is passed over, not waited for
+//
+// Decisions are pure: State.Step maps what was seen to actions without time,
+// goroutines or SQL, and Session feeds it. A simulator runs the same code.
+package leases

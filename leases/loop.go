@@ -1,0 +1,148 @@
+package leases
+
+import (
+	"context"
+	"time"
+)
+
+// beat is a heartbeat that came back.
+type beat struct {
+	began time.Duration
+	sent  time.Time
+	took  time.Duration
+	Answer
+	err error
+}
+
+// loop feeds the core: one heartbeat at a time is under way, and whatever
+// happens meanwhile (trust ends, a holder returns, a hint arrives) is taken in
+// at once.
+func (s *Session) loop(ctx context.Context) error {
+	beats := make(chan beat)
+	underway := false
+	stop := ctx.Done()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		now := s.now()
+		if !underway && now >= s.core.Due() {
+			underway = true
+			s.heartbeat(ctx, s.core.Request(now), beats)
+		}
+		s.arm(timer, now, underway)
+		var acts []Action
+		select {
+		case <-stop:
+			stop = nil
+			acts = s.core.Step(s.now(), Stopped{})
+		case <-timer.C:
+			acts = s.core.Step(s.now(), Elapsed{})
+		case e := <-s.in:
+			if r, ok := e.(Returned); ok {
+				delete(s.holders, r.Lease)
+			}
+			acts = s.core.Step(s.now(), e)
+		case b := <-beats:
+			underway = false
+			acts = s.took(b)
+		}
+		s.act(ctx, acts)
+		s.publish()
+		if s.core.Idle() && !underway {
+			if s.core.Over() {
+				return ErrLost
+			}
+			if stop == nil {
+				return context.Cause(ctx)
+			}
+		}
+	}
+}
+
+// arm sets the timer to the next moment at which something is due by itself.
+func (s *Session) arm(timer *time.Timer, now time.Duration, underway bool) {
+	next := now + s.core.Terms.Heartbeat
+	if len(s.holders) > 0 && s.core.Trusted() > now {
+		next = min(next, s.core.Trusted())
+	}
+	if !underway {
+		next = min(next, s.core.Due())
+	}
+	timer.Reset(max(next-now, 0))
+}
+
+// heartbeat sends one heartbeat; its answer comes back through beats even if the
+// driver takes its time, while the loop goes on.
+func (s *Session) heartbeat(ctx context.Context, r Request, beats chan<- beat) {
+	b := beat{began: s.now(), sent: time.Now()}
+	// A heartbeat is also sent while the node is leaving, and bounded by the
+	// trust it could bring.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.core.Terms.Trust())
+	s.wait.Go(func() {
+		defer cancel()
+		b.Answer, b.err = s.callTick(ctx, r)
+		b.took = time.Since(b.sent)
+		beats <- b
+	})
+}
+
+func (s *Session) took(b beat) []Action {
+	now := s.now()
+	var acts []Action
+	if b.err != nil {
+		acts = s.core.Step(now, Failed{})
+	} else {
+		s.rtt = b.took
+		s.Clock.Observe(b.sent, b.sent.Add(b.took), b.Now)
+		acts = s.core.Step(now, Answered{Began: b.began, Answer: b.Answer})
+		s.answered = b
+	}
+	if s.Ticked != nil {
+		s.Ticked(Tick{Err: b.err, Took: b.took, Trust: s.core.Trusted() - now, Margin: s.core.Terms.Margin, Answer: b.Answer})
+	}
+	return acts
+}
+
+// act carries out what the core decided. Holders get contexts of their own:
+// they end by the core's word only, with its cause.
+func (s *Session) act(ctx context.Context, acts []Action) {
+	for _, a := range acts {
+		switch a.Do {
+		case Begin:
+			s.start(ctx, a)
+		case Yield:
+			if h, ok := s.holders[a.Lease]; ok && h.token == a.Token {
+				close(h.yield)
+			}
+		case End:
+			if h, ok := s.holders[a.Lease]; ok && h.token == a.Token {
+				h.cancel(a.Cause)
+			}
+		}
+	}
+}
+
+func (s *Session) start(ctx context.Context, a Action) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	h := holder{token: a.Token, cancel: cancel, yield: make(chan struct{})}
+	s.holders[a.Lease] = h
+	s.wait.Go(func() {
+		defer cancel(ErrMoved)
+		s.Hold(ctx, Grant{Lease: a.Lease, Token: a.Token, Yield: h.yield})
+		s.in <- Returned{Lease: a.Lease, Token: a.Token}
+	})
+}
+
+// publish makes a snapshot for whoever looks.
+func (s *Session) publish() {
+	last := s.answered
+	v := &View{
+		Incarnation: s.incarnation, RTT: last.took, Terms: s.core.Terms,
+		Trusted: time.Now().Add(s.core.Trusted() - s.now()),
+		Held:    s.core.Held(), Peers: last.Peers, Head: last.Head,
+	}
+	if !last.sent.IsZero() {
+		v.Beaten = last.sent.Add(last.took)
+	}
+	s.view.Store(v)
+}

@@ -1,0 +1,215 @@
+package leases
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Grant is authority over a lease, for as long as the context given with it lasts.
+type Grant struct {
+	Lease string
+	Token Token
+	Yield <-chan struct{} // closed when the lease should be handed over as soon as the holder is idle
+}
+
+// Holder acts for a lease. Its context ends, with cause ErrLost or ErrMoved,
+// when the authority does; it must then stop whatever it started and return.
+// Returning earlier gives the lease back.
+type Holder func(ctx context.Context, g Grant)
+
+// Session is one life of a node. Set the exported fields, then Run it once.
+type Session struct {
+	DB    *sqlx.DB // a pool of its own, so that a heartbeat never waits for other work
+	Node  string
+	Takes []string // classes of leases to take
+	Wants []string // leases to take by name
+	Hold  Holder
+	Log   *slog.Logger
+
+	// Former is the incarnation of this node's life before, when its process is
+	// known to be gone: it is replaced without waiting for its end.
+	Former int64
+	// Began is told the incarnation once the session is there, before anything is held.
+	Began func(incarnation int64, now time.Time)
+	// Ticked is told what each heartbeat brought; it must not block.
+	Ticked func(Tick)
+
+	Clock Clock // the database's time, as heartbeats show it
+
+	incarnation int64
+	takes       Changed
+	rtt         time.Duration
+	core        State
+	started     time.Time
+	slept       time.Duration // how long the host had slept when this life began
+	once        sync.Once
+	in          chan Event
+	done        chan struct{} // closed when nobody reads in any more
+	answered    beat          // the last heartbeat that was
+	view        atomic.Pointer[View]
+	holders     map[string]holder
+	wait        sync.WaitGroup
+}
+
+type holder struct {
+	token  Token
+	cancel context.CancelCauseFunc
+	yield  chan struct{}
+}
+
+// Tick is what became of one heartbeat.
+type Tick struct {
+	Err    error
+	Took   time.Duration
+	Trust  time.Duration // how long holders may act from now on without another heartbeat
+	Margin time.Duration
+	Answer
+}
+
+// View is a snapshot of a session for whoever wants to look at it.
+type View struct {
+	Incarnation int64
+	Trusted     time.Time // until when holders may act, on this process's monotonic clock
+	Beaten      time.Time // when the last heartbeat was acknowledged
+	RTT         time.Duration
+	Terms       Terms
+	Held        []Lease
+	Peers       []Peer
+	Head        int64
+}
+
+// View returns the latest snapshot; its zero value before the session began.
+func (s *Session) View() View {
+	if v := s.view.Load(); v != nil {
+		return *v
+	}
+	return View{}
+}
+
+// Change tells the session what to take from now on. It hands over what it
+// holds and is no longer to take, each lease as soon as its holder is idle.
+func (s *Session) Change(takes, wants []string) { s.send(Changed{Takes: takes, Wants: wants}) }
+
+// Wake is a hint that the ledger may have moved. It never blocks for long and
+// may be called at any time.
+func (s *Session) Wake() { s.send(Hinted{}) }
+
+func (s *Session) send(e Event) {
+	s.once.Do(s.prepare)
+	if _, hint := e.(Hinted); hint {
+		select {
+		case s.in <- e:
+		default: // a full queue wakes the loop anyway
+		}
+		return
+	}
+	select {
+	case s.in <- e:
+	case <-s.done:
+	}
+}
+
+func (s *Session) prepare() { s.in, s.done = make(chan Event, 64), make(chan struct{}) }
+
+// Run begins the session, keeps it, and starts and ends holders, until ctx ends
+// or the session is lost. It returns after every holder has returned: with
+// ErrLost when the database ended the session (begin another one), ErrTaken
+// when another process lives under this name, or the context's cause after the
+// session was ended and its leases were freed.
+func (s *Session) Run(ctx context.Context) error {
+	s.once.Do(s.prepare)
+	defer close(s.done)
+	s.incarnation = newIncarnation()
+	s.takes = Changed{Takes: s.Takes, Wants: s.Wants}
+	s.holders = map[string]holder{}
+	s.started, s.slept = time.Now(), suspended()
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.wait.Wait()
+	err := s.loop(ctx)
+	if errors.Is(err, ErrLost) {
+		return err
+	}
+	return errors.Join(err, s.leave(ctx))
+}
+
+// newIncarnation is a number that no life had before.
+func newIncarnation() int64 {
+	var b [8]byte
+	rand.Read(b[:]) // never fails (crypto/rand)
+	return int64(binary.BigEndian.Uint64(b[:])>>2) + 1
+}
+
+// now is the node's own clock: it goes on while the host sleeps.
+func (s *Session) now() time.Duration { return time.Since(s.started) + suspended() - s.slept }
+
+// begin makes the session row. A former life that may still act is watched for
+// its whole time to live: if it beats, another process has this name.
+func (s *Session) begin(ctx context.Context) error {
+	f := former{incarnation: s.Former}
+	var since time.Time
+	for {
+		began := s.now()
+		sent := time.Now()
+		b, err := s.callBegin(ctx, f)
+		if err != nil {
+			return err
+		}
+		s.Clock.Observe(sent, time.Now(), b.Now)
+		if b.Began {
+			s.core = State{Node: s.Node, Takes: s.Takes, Wants: s.Wants}
+			s.core.Begun(began, b.terms())
+			s.publish()
+			if s.Began != nil {
+				s.Began(s.incarnation, b.Now)
+			}
+			return nil
+		}
+		switch {
+		case b.Incarnation != f.incarnation || !f.beats.Valid:
+			f = former{b.Incarnation, sql.NullInt64{Int64: b.Beats, Valid: true}}
+			since = time.Now()
+		case b.Beats != f.beats.Int64:
+			return fmt.Errorf("begin session of %s: %w", s.Node, ErrTaken)
+		}
+		pause := b.terms().Heartbeat / 2
+		if left := b.terms().TTL - time.Since(since); left > 0 {
+			pause = min(pause, left)
+		}
+		if err := rest(ctx, max(pause, 10*time.Millisecond)); err != nil {
+			return err
+		}
+	}
+}
+
+func rest(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+// leave ends the session after its holders have returned.
+func (s *Session) leave(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.core.Terms.TTL)
+	defer cancel()
+	if _, err := EndSession(ctx, s.DB, s.Node, s.incarnation, "release", "left"); err != nil {
+		return err
+	}
+	return nil
+}
