@@ -1,0 +1,80 @@
+package schema
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// Open returns a pool after it has made a first connection. Errors of making
+// it are ConnectErrors.
+func Open(ctx context.Context, o Options) (*sqlx.DB, error) {
+	db, err := Pool(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.PingContext(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// Pool returns a pool that has not connected yet, for whom an unreachable
+// database is no reason not to begin.
+func Pool(o Options) (*sqlx.DB, error) {
+	c, err := Connector(o)
+	if err != nil {
+		return nil, err
+	}
+	db := sqlx.NewDb(sql.OpenDB(c), "postgres")
+	db.SetMaxOpenConns(o.MaxConns)
+	return db, nil
+}
+
+// Connector returns what makes the connections of a pool.
+func Connector(o Options) (driver.Connector, error) {
+	cfg, err := o.config()
+	if err != nil {
+		return nil, err
+	}
+	return &connector{options: o, cfg: cfg}, nil
+}
+
+type connector struct {
+	options Options
+	cfg     pq.Config
+}
+
+func (c *connector) Driver() driver.Driver { return &pq.Driver{} }
+
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	cfg := c.cfg.Clone()
+	if file := c.options.PasswordFile; file != "" {
+		password, err := readPassword(file)
+		if err != nil {
+			return nil, connectError(c.cfg, err)
+		}
+		cfg.Password = password
+	}
+	inner, err := pq.NewConnectorConfig(cfg)
+	if err != nil {
+		return nil, connectError(c.cfg, err)
+	}
+	inner.Dialer(c.options.dialer())
+	conn, err := connectWith(ctx, inner, c.options.Notice)
+	if err != nil {
+		return nil, connectError(c.cfg, err)
+	}
+	return conn, nil
+}
+
+func connectWith(ctx context.Context, c driver.Connector, notice func(*pq.Error)) (driver.Conn, error) {
+	if notice == nil {
+		return c.Connect(ctx)
+	}
+	return pq.ConnectorWithNoticeHandler(c, notice).Connect(ctx)
+}

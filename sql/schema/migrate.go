@@ -1,0 +1,229 @@
+package schema
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// lockKey is the advisory lock that lets one upgrade at a time into a database.
+const lockKey = 0x636f746572696521 // "coterie!"
+
+// MinServer is the oldest PostgreSQL that will do.
+const MinServer = 140000
+
+// Result tells what an upgrade did.
+type Result struct {
+	From, To int
+	Applied  []string // names of the migrations that it applied
+}
+
+// Migrate brings the database to this program's schema, in one transaction: an
+// error leaves everything as it was. It waits its turn when others do the same,
+// until ctx ends.
+//
+// The pool's statement budget counts for each migration.
+func Migrate(ctx context.Context, db *sqlx.DB) (Result, error) { return Source{}.Migrate(ctx, db) }
+
+// Migrate is like the function of that name.
+func (s Source) Migrate(ctx context.Context, db *sqlx.DB) (Result, error) {
+	p, err := s.plan()
+	if err != nil {
+		return Result{}, err
+	}
+	for {
+		r, err := p.attempt(ctx, db)
+		if err == nil {
+			return r, nil
+		}
+		if !passing(err) {
+			return Result{}, fmt.Errorf("upgrade the schema: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return Result{}, fmt.Errorf("upgrade the schema: %w", errors.Join(err, context.Cause(ctx)))
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// passing tells whether the same upgrade may go through when it is tried again:
+// somebody held a lock, or made the same roles from another database.
+func passing(err error) bool {
+	var said *pq.Error
+	if !errors.As(err, &said) {
+		return false
+	}
+	switch said.Code {
+	case "55P03", "40P01", "40001": // lock not available, deadlock, serialization
+		return true
+	case "XX000":
+		return strings.Contains(said.Message, "tuple concurrently")
+	}
+	return false
+}
+
+// prepareSQL bounds each wait for a lock: an upgrade that waits for a table
+// holds up every agent that comes after it.
+const prepareSQL = `
+SET LOCAL lock_timeout = '1s';
+SET LOCAL client_min_messages = warning;
+SET LOCAL search_path = pg_catalog, coterie, pg_temp`
+
+const recordSQL = `
+INSERT INTO coterie.schema_version (version, name, sha256, needs, applied_at)
+VALUES ($1, $2, $3, $4, coterie.clock())
+ON CONFLICT (version) DO UPDATE
+SET name = excluded.name, sha256 = excluded.sha256, needs = excluded.needs,
+    applied_at = excluded.applied_at, applied_by = excluded.applied_by
+WHERE schema_version.sha256 <> excluded.sha256`
+
+func (p plan) attempt(ctx context.Context, db *sqlx.DB) (r Result, err error) {
+	tx, err := db.BeginTxx(ctx, nil)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() {
+		if err == nil {
+			return
+		}
+		// A connection that broke has rolled back by itself.
+		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, context.Cause(ctx)) && !isGone(undo) {
+			err = errors.Join(err, undo)
+		}
+	}()
+	if _, err := tx.ExecContext(ctx, prepareSQL); err != nil {
+		return Result{}, err
+	}
+	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(lockKey)); err != nil {
+		return Result{}, fmt.Errorf("wait for another upgrade: %w", err)
+	}
+	if err := prepareRoles(ctx, tx); err != nil {
+		return Result{}, err
+	}
+	if err := p.bootstrap.apply(ctx, tx); err != nil {
+		return Result{}, err
+	}
+	r, err = p.applyPending(ctx, tx)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := applyCode(ctx, tx, p.code); err != nil {
+		return Result{}, err
+	}
+	if err := p.grants.apply(ctx, tx); err != nil {
+		return Result{}, err
+	}
+	if p.latest() > 0 {
+		if _, err := tx.ExecContext(ctx, recordSQL, 0, "functions and views", p.codeDigest(), 0); err != nil {
+			return Result{}, err
+		}
+	}
+	return r, tx.Commit()
+}
+
+func (p plan) applyPending(ctx context.Context, tx *sqlx.Tx) (Result, error) {
+	var recorded []Applied
+	if err := tx.SelectContext(ctx, &recorded, `SELECT version, name, sha256, needs, applied_at, applied_by FROM coterie.schema_version`); err != nil {
+		return Result{}, err
+	}
+	pending, err := p.pending(recorded)
+	if err != nil {
+		return Result{}, err
+	}
+	r := Result{To: p.latest()}
+	for _, a := range recorded {
+		r.From = max(r.From, a.Version)
+	}
+	for _, m := range pending {
+		if err := m.apply(ctx, tx); err != nil {
+			return Result{}, err
+		}
+		if _, err := tx.ExecContext(ctx, recordSQL, m.version, m.name, m.sha256, m.needs); err != nil {
+			return Result{}, fmt.Errorf("record %s: %w", m.name, err)
+		}
+		r.Applied = append(r.Applied, m.name)
+	}
+	return r, nil
+}
+
+// applyCode applies functions and views, which may use each other in any order:
+// a file that misses something is put back until the others are in.
+func applyCode(ctx context.Context, tx *sqlx.Tx, files []file) error {
+	for len(files) > 0 {
+		var waiting []file
+		var missing error
+		for _, f := range files {
+			if _, err := tx.ExecContext(ctx, `SAVEPOINT code`); err != nil {
+				return err
+			}
+			after := `RELEASE SAVEPOINT code`
+			if err := f.apply(ctx, tx); err != nil {
+				if !lacksAnother(err) {
+					return err
+				}
+				waiting, missing = append(waiting, f), errors.Join(missing, err)
+				after = `ROLLBACK TO SAVEPOINT code`
+			}
+			if _, err := tx.ExecContext(ctx, after); err != nil {
+				return err
+			}
+		}
+		if len(waiting) == len(files) {
+			return missing
+		}
+		files = waiting
+	}
+	return nil
+}
+
+func lacksAnother(err error) bool {
+	var said *pq.Error
+	if !errors.As(err, &said) {
+		return false
+	}
+	switch said.Code {
+	case "42P01", "42883", "42704", "42703": // table, function, type, column
+		return true
+	}
+	return false
+}
+
+// FileError is an SQL file that the database did not take.
+type FileError struct {
+	File string
+	Line int // 0 when the database named none
+	Err  error
+}
+
+func (e *FileError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %v", e.File, e.Err)
+	}
+	return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err)
+}
+
+func (e *FileError) Unwrap() error { return e.Err }
+
+// apply sends the whole file at once, as lib/pq does when there are no
+// arguments.
+func (f file) apply(ctx context.Context, tx *sqlx.Tx) error {
+	_, err := tx.ExecContext(ctx, f.text)
+	if err == nil {
+		return nil
+	}
+	line := 0
+	var said *pq.Error
+	if errors.As(err, &said) {
+		if at, bad := strconv.Atoi(said.Position); bad == nil {
+			line = 1 + strings.Count(string([]rune(f.text)[:min(at, len([]rune(f.text)))]), "\n")
+		}
+	}
+	return &FileError{File: f.name, Line: line, Err: err}
+}

@@ -1,0 +1,238 @@
+package schema_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/coterie-ha/coterie/sql/schema"
+)
+
+// tree is the embedded tree, in a form that a test can change.
+func tree(t *testing.T, changes map[string]string) schema.Source {
+	t.Helper()
+	files := fstest.MapFS{}
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".sql") {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		files[name] = &fstest.MapFile{Data: text}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range changes {
+		files[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return schema.Source{FS: files}
+}
+
+// dump is the whole database, and the server's roles, as text.
+func dump(t *testing.T, database string) string {
+	t.Helper()
+	var all strings.Builder
+	for _, args := range [][]string{
+		{"pg_dump", "-d", server.DSN(database)},
+		{"pg_dumpall", "--roles-only", "-d", server.DSN(database)},
+	} {
+		cmd := exec.CommandContext(t.Context(), server.Binaries.Path(args[0]), args[1:]...)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%s: %v", args[0], err)
+		}
+		// Newer minor versions fence the script with a random word.
+		for line := range strings.Lines(string(out)) {
+			if !strings.HasPrefix(line, `\restrict`) && !strings.HasPrefix(line, `\unrestrict`) {
+				all.WriteString(line)
+			}
+		}
+	}
+	return all.String()
+}
+
+func TestEightUpgradesAtOnceApplyEachMigrationOnce(t *testing.T) {
+	name := emptyDatabase(t)
+	var pools []*sqlx.DB
+	for range 8 {
+		pools = append(pools, open(t, server.DSN(name)))
+	}
+	begun := time.Now()
+	results := make([]schema.Result, len(pools))
+	var wg sync.WaitGroup
+	for i, db := range pools {
+		wg.Go(func() {
+			var err error
+			if results[i], err = schema.Migrate(t.Context(), db); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	took := time.Since(begun)
+	t.Logf("eight upgrades took %v", took)
+	if took > 1500*time.Millisecond {
+		t.Errorf("eight upgrades took %v, more than 1.5 s", took)
+	}
+	did := 0
+	for _, r := range results {
+		if len(r.Applied) > 0 {
+			did++
+		}
+	}
+	if did != 1 {
+		t.Errorf("%d of 8 upgrades applied migrations, want 1", did)
+	}
+	if v, err := schema.Check(t.Context(), pools[0]); err != nil || v.Number != results[0].To {
+		t.Errorf("Check: %+v, %v; want version %d", v, err, results[0].To)
+	}
+}
+
+func TestUpgradesOfSeveralDatabasesShareTheRoles(t *testing.T) {
+	var pools []*sqlx.DB
+	for range 4 {
+		name := emptyDatabase(t)
+		pools = append(pools, open(t, server.DSN(name)))
+	}
+	var wg sync.WaitGroup
+	for _, db := range pools {
+		wg.Go(func() {
+			if _, err := schema.Migrate(t.Context(), db); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestAFailingMigrationLeavesTheDatabaseAsItWas(t *testing.T) {
+	for _, from := range []string{"nothing", "the present version"} {
+		t.Run(from, func(t *testing.T) {
+			name := emptyDatabase(t)
+			db := open(t, server.DSN(name))
+			if from != "nothing" {
+				if _, err := schema.Migrate(t.Context(), db); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := dump(t, name)
+			for file, text := range map[string]string{
+				"migrations/9998_bad.sql": "CREATE TABLE coterie.extra (n int);\nALTER TABLE coterie.event ADD COLUMN more int;\nSELECT 1/0;\n",
+				"functions/zz_bad.sql":    "CREATE OR REPLACE FUNCTION coterie.zz() RETURNS int LANGUAGE sql AS 'SELECT nothing()';",
+				"grants.sql":              "DROP TABLE coterie.event CASCADE;\nGRANT nonsense TO coterie_agent;",
+			} {
+				_, err := tree(t, map[string]string{file: text}).Migrate(t.Context(), db)
+				var bad *schema.FileError
+				if !errors.As(err, &bad) || bad.File != file {
+					t.Errorf("%s: got %v, want a FileError for it", file, err)
+				}
+				if diff := cmp.Diff(before, dump(t, name)); diff != "" {
+					t.Errorf("%s left its traces:\n%s", file, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestADatabaseNewerThanTheProgramIsRefused(t *testing.T) {
+	db := open(t, server.DSN(emptyDatabase(t)))
+	later := tree(t, map[string]string{"migrations/9998_later.sql": "CREATE TABLE coterie.later (n int);"})
+	if _, err := later.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := schema.Migrate(t.Context(), db); !errors.Is(err, schema.ErrNewer) {
+		t.Errorf("Migrate: got %v, want ErrNewer", err)
+	}
+	if _, err := schema.Check(t.Context(), db); !errors.Is(err, schema.ErrNewer) {
+		t.Errorf("Check: got %v, want ErrNewer", err)
+	}
+	if st, err := schema.Status(t.Context(), db); err != nil || !errors.Is(st.Problem, schema.ErrNewer) || st.Version != 9998 {
+		t.Errorf("Status: got %+v, %v; want version 9998 and ErrNewer", st, err)
+	}
+}
+
+func TestAMigrationMayKeepOlderProgramsAtWork(t *testing.T) {
+	db := open(t, server.DSN(emptyDatabase(t)))
+	if _, err := schema.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	now, err := schema.Check(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := tree(t, map[string]string{"migrations/9998_later.sql": "-- needs " + strconv.Itoa(now.Number) + "\nCREATE TABLE coterie.later (n int);"})
+	if _, err := later.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := schema.Check(t.Context(), db); err != nil || v.Number != 9998 {
+		t.Errorf("Check: got %+v, %v; want version 9998 to be served", v, err)
+	}
+}
+
+func TestAnOlderDatabaseIsRefusedByCheckAndUpgraded(t *testing.T) {
+	db := open(t, server.DSN(emptyDatabase(t)))
+	later := tree(t, map[string]string{"migrations/9998_later.sql": "CREATE TABLE coterie.later (n int);"})
+	if _, err := later.Check(t.Context(), db); !errors.Is(err, schema.ErrAbsent) {
+		t.Errorf("Check of an empty database: got %v, want ErrAbsent", err)
+	}
+	if _, err := schema.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := later.Check(t.Context(), db); !errors.Is(err, schema.ErrOlder) {
+		t.Errorf("Check: got %v, want ErrOlder", err)
+	}
+	r, err := later.Migrate(t.Context(), db)
+	if want := []string{"migrations/9998_later.sql"}; err != nil || !slices.Equal(r.Applied, want) {
+		t.Errorf("Migrate: got %+v, %v; want %v applied", r, err, want)
+	}
+}
+
+func TestAMigrationEditedAfterwardsIsRefused(t *testing.T) {
+	db := open(t, server.DSN(emptyDatabase(t)))
+	if _, err := schema.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("migrations/0001_kernel.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := tree(t, map[string]string{"migrations/0001_kernel.sql": string(text) + "\n-- one more word\n"})
+	if _, err := edited.Migrate(t.Context(), db); !errors.Is(err, schema.ErrChanged) {
+		t.Errorf("got %v, want ErrChanged", err)
+	}
+}
+
+func TestFunctionsAndViewsMayUseEachOtherInAnyOrder(t *testing.T) {
+	db := open(t, server.DSN(emptyDatabase(t)))
+	src := tree(t, map[string]string{
+		"functions/aa.sql": "CREATE OR REPLACE FUNCTION coterie.aa() RETURNS SETOF coterie.zzs LANGUAGE sql AS 'SELECT * FROM coterie.zzs'; COMMENT ON FUNCTION coterie.aa() IS 'x';",
+		"views/ys.sql":     "CREATE OR REPLACE VIEW coterie.ys AS SELECT n FROM coterie.zzs;",
+		"views/zzs.sql":    "CREATE OR REPLACE VIEW coterie.zzs AS SELECT 1 AS n;",
+	})
+	for range 2 {
+		if _, err := src.Migrate(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := scalar[int](t, db, "SELECT n FROM coterie.aa()"); got != 1 {
+		t.Errorf("got %d, want 1", got)
+	}
+	circle := tree(t, map[string]string{"views/a.sql": "CREATE VIEW coterie.a AS SELECT n FROM coterie.b", "views/b.sql": "CREATE VIEW coterie.b AS SELECT n FROM coterie.a"})
+	var bad *schema.FileError
+	if _, err := circle.Migrate(t.Context(), db); !errors.As(err, &bad) {
+		t.Errorf("views in a circle: got %v, want a FileError", err)
+	}
+}
