@@ -1,0 +1,176 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// checkActions judges the list of actions.
+func (r *reader) checkActions(c *Config) {
+	first := map[string]int{}
+	for i := range c.Actions {
+		a := &c.Actions[i]
+		path := fmt.Sprintf("actions[%d]", i)
+		if r.bad[path] {
+			continue
+		}
+		if a.Name != "" || !r.missed[path+".name"] {
+			r.judge(path+".name", checkName(a.Name))
+		}
+		if before, twice := first[a.Name]; twice && a.Name != "" {
+			r.judge(path+".name", fmt.Sprintf("%q is already the name of actions[%d]", a.Name, before))
+		} else {
+			first[a.Name] = i
+		}
+		r.checkWhat(a, path, c.env)
+	}
+}
+
+// judge tells that something is wrong with an element, once, at the nearest
+// place in the file that is known.
+func (r *reader) judge(path, wrong string) {
+	if wrong == "" || r.bad[path] {
+		return
+	}
+	at := path
+	for r.origins[at] == (Origin{}) && strings.ContainsAny(at, ".[") {
+		at = at[:strings.LastIndexAny(at, ".[")]
+	}
+	r.fault(r.origins[at], path, "%s %s", path, wrong)
+}
+
+func (r *reader) checkWhat(a *Action, path string, env environment) {
+	hasCommand := a.Command != nil || r.given(path+".command")
+	switch {
+	case hasCommand && a.HTTP != nil:
+		r.judge(path, "has both command and http; keep one")
+	case hasCommand:
+		r.checkCommand(a, path, env)
+	case a.HTTP != nil:
+		for _, field := range []string{"user", "dir", "env"} {
+			if r.given(path + "." + field) {
+				r.judge(path+"."+field, "has no meaning for http")
+			}
+		}
+		r.checkRequest(a.HTTP, path+".http")
+	case !r.bad[path+".http"]:
+		r.judge(path, "has neither command nor http; say what it does")
+	}
+}
+
+func (r *reader) checkCommand(a *Action, path string, env environment) {
+	if len(a.Command) == 0 {
+		if !r.missed[path+".command"] {
+			r.judge(path+".command", "is empty")
+		}
+		return
+	}
+	r.judge(path+".command", checkProgram(a.Command[0], env["PATH"]))
+	if a.Dir != "" {
+		r.judge(path+".dir", checkAbsolute(a.Dir))
+	}
+	if a.User != strings.TrimSpace(a.User) || strings.ContainsAny(a.User, ": \t/") || (a.User == "" && r.given(path+".user")) {
+		r.judge(path+".user", fmt.Sprintf("%s is not the name of a user", text.quote(a.User)))
+	}
+	var names []string
+	for _, entry := range a.Env {
+		name, _, ok := strings.Cut(entry, "=")
+		switch {
+		case !ok || !isVariable(name):
+			// The whole entry may be a secret that lost its name.
+			r.judge(path+".env", fmt.Sprintf("member %d is not NAME=value", len(names)))
+		case strings.HasPrefix(name, envPrefix):
+			r.judge(path+".env", fmt.Sprintf("has %s; COTERIE_ variables are given by the agent", name))
+		case slices.Contains(names, name):
+			r.judge(path+".env", fmt.Sprintf("has %s twice", name))
+		}
+		names = append(names, name)
+	}
+}
+
+func isVariable(name string) bool {
+	for i, char := range name {
+		letter := char >= 'a' && char <= 'z' || char >= 'A' && char <= 'Z' || char == '_'
+		if !letter && (i == 0 || char < '0' || char > '9') {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// checkProgram wants an absolute path, which need not exist on every node that
+// shares the file, or a name that PATH finds.
+func checkProgram(program, path string) string {
+	switch {
+	case program == "":
+		return "has no program"
+	case strings.HasPrefix(program, "~"):
+		return fmt.Sprintf("%s begins with ~, which only a shell knows; write the whole path", text.quote(program))
+	case filepath.IsAbs(program):
+		return ""
+	case strings.ContainsAny(program, `/\`):
+		return fmt.Sprintf("%s is a relative path; write the whole path", text.quote(program))
+	case strings.ContainsAny(program, " \t"):
+		return fmt.Sprintf("%s has a blank: program and arguments are members of their own, [%s]",
+			text.quote(program), strings.Join(strings.Fields(program), ", "))
+	}
+	for _, dir := range filepath.SplitList(path) {
+		// An empty or relative entry means the current folder, which changes.
+		if !filepath.IsAbs(dir) {
+			continue
+		}
+		if info, err := os.Stat(filepath.Join(dir, program)); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%s is not found in PATH; write the whole path", text.quote(program))
+}
+
+func (r *reader) checkRequest(q *Request, path string) {
+	r.judge(path+".url", checkURL(q.URL))
+	methods := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
+	r.judge(path+".method", checkOneOf(methods...)(q.Method))
+	if (q.Expect != 0 || r.given(path+".expect")) && (q.Expect < 100 || q.Expect > 599) {
+		r.judge(path+".expect", fmt.Sprintf("is %d; a status is 100 to 599", q.Expect))
+	}
+	for i, header := range q.Headers {
+		name, value, ok := strings.Cut(header, ":")
+		if !ok || !isToken(name) || strings.ContainsAny(value, "\r\n") {
+			r.judge(path+".headers", fmt.Sprintf("member %d is not \"Name: value\"", i))
+		}
+	}
+}
+
+// checkURL never repeats the address, in case it has a password.
+func checkURL(address string) string {
+	if address == "" {
+		return "is needed"
+	}
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return "is not a URL"
+	case u.User != nil:
+		return "has a user or password in it; send a header instead"
+	case u.Scheme != "http" && u.Scheme != "https":
+		return "must begin with http:// or https://"
+	case u.Hostname() == "":
+		return "names no host"
+	case u.Fragment != "":
+		return "has a fragment (#), which is never sent"
+	}
+	return ""
+}
+
+func isToken(name string) bool {
+	for _, char := range name {
+		if char <= ' ' || char > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, char) {
+			return false
+		}
+	}
+	return name != ""
+}

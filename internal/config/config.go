@@ -1,0 +1,160 @@
+package config
+
+import (
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// Config is a checked configuration: whoever holds one need not look again.
+type Config struct {
+	Cluster  string
+	Node     Node
+	Database Database
+	AppData  AppData
+	App      App
+	HTTP     HTTP
+	Actions  []Action
+	Drain    Drain
+	Log      Log
+
+	file    string
+	env     environment
+	origins map[string]Origin
+}
+
+// Node is this member of the cluster.
+type Node struct {
+	Name      string
+	Address   string // empty: the address of the route to the database
+	Tags      []string
+	Candidate bool
+	StateDir  string `mapstructure:"state_dir"`
+}
+
+// Database says how to reach PostgreSQL. ConnString makes one string of it.
+type Database struct {
+	DSN              string
+	PasswordFile     string        `mapstructure:"password_file"`
+	ConnectTimeout   time.Duration `mapstructure:"connect_timeout"`
+	StatementTimeout time.Duration `mapstructure:"statement_timeout"`
+	PoolSize         int           `mapstructure:"pool_size"`
+	AutoMigrate      bool          `mapstructure:"auto_migrate"`
+}
+
+// AppData is the application-data folder that all nodes share.
+type AppData struct {
+	Path        string
+	Layout      string
+	CheckEvery  time.Duration `mapstructure:"check_every"`
+	ExpectMount []string      `mapstructure:"expect_mount"` // file system types; empty: any
+}
+
+// App is the application beside which the agent runs.
+type App struct {
+	Version     string
+	VersionFile string `mapstructure:"version_file"`
+}
+
+// HTTP is the agent's read-only listener and its local socket.
+type HTTP struct {
+	Listen    string
+	Socket    string
+	CheckPath string `mapstructure:"check_path"`
+}
+
+// Action is something that a job may run. Actions are defined in the local file
+// and nowhere else, so who can write the database still cannot choose programs.
+// Exactly one of Command and HTTP is set.
+type Action struct {
+	Name    string
+	Command []string
+	User    string
+	Dir     string
+	Env     []string // NAME=value
+	HTTP    *Request
+}
+
+// Request is an HTTP request that a job makes.
+type Request struct {
+	Method  string
+	URL     string
+	Headers []string // Name: value
+	Body    string
+	Expect  int // 0: any 2xx
+}
+
+// Drain says how a node is emptied.
+type Drain struct {
+	Deadline time.Duration
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	Level  string
+	Format string
+}
+
+// Options say where to look.
+type Options struct {
+	File  string         // of -c; empty: search
+	Env   []string       // like os.Environ, which it is when nil
+	Flags *pflag.FlagSet // flags named by FlagName count when they were given; may be nil
+}
+
+// File is the file that was read, absolute; empty when there was none.
+func (c *Config) File() string { return c.file }
+
+// Load finds, reads and checks the configuration. What is wrong with it comes
+// back as one *Error that tells everything; errors.Is(err, ErrNotFound) says
+// that there was no file.
+func Load(opts Options) (*Config, error) {
+	return thisMachine.load(opts)
+}
+
+// machine is what Load takes from the computer it runs on; tests bring their own.
+type machine struct {
+	etc      string
+	run      string
+	lib      string
+	hostname func() (string, error)
+}
+
+var thisMachine = machine{
+	etc:      "/etc/coterie",
+	run:      "/run/coterie",
+	lib:      "/var/lib/coterie",
+	hostname: os.Hostname,
+}
+
+func (m machine) load(opts Options) (*Config, error) {
+	env := parseEnvironment(opts.Env)
+	file, places, err := m.find(opts.File, env)
+	if err != nil {
+		return nil, err
+	}
+	r := newReader(file)
+	var layers layers
+	if file != "" {
+		if layers.file, err = r.readFile(); err != nil {
+			return nil, err
+		}
+	}
+	layers.env = r.readEnv(env)
+	layers.flags = r.readFlags(opts.Flags)
+	if file == "" && len(layers.env) == 0 && len(layers.flags) == 0 && len(r.faults) == 0 {
+		return nil, &Error{Places: places}
+	}
+	c, err := layers.merge()
+	if err != nil {
+		return nil, err
+	}
+	c.file, c.env, c.origins = file, env, r.origins
+	m.derive(c, r)
+	r.check(c)
+	if len(r.faults) > 0 {
+		return nil, &Error{File: file, Places: places, Faults: r.sorted()}
+	}
+	return c, nil
+}

@@ -1,0 +1,163 @@
+package config
+
+import "strings"
+
+// Key is one line of the table of all keys.
+type Key struct {
+	Name    string // database.pool_size; actions[].name inside a list
+	Type    string // in words
+	Default string // as one would write it, or how it is found; "" for none
+	Needed  bool
+	Meaning string
+
+	kind    kind
+	derived bool // Default tells in words what derive does
+	field   func(*Config) any
+	check   func(any) string // what is wrong with the value, "" for nothing
+}
+
+// Env is the environment variable that sets the key; empty inside lists.
+func (k Key) Env() string {
+	if strings.Contains(k.Name, "[]") {
+		return ""
+	}
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(k.Name, ".", "_"))
+}
+
+// Keys is the table of all keys, in the order of a well-written file.
+func Keys() []Key {
+	keys := append(nodeKeys(), storageKeys()...)
+	keys = append(keys, actionKeys()...)
+	keys = append(keys, agentKeys()...)
+	for i := range keys {
+		keys[i].Type = keys[i].kind.name
+	}
+	return keys
+}
+
+func nodeKeys() []Key {
+	return []Key{
+		{Name: "cluster", kind: text, Needed: true, check: checkName,
+			field:   func(c *Config) any { return c.Cluster },
+			Meaning: "Name of the cluster; the same on all nodes."},
+		{Name: "node.name", kind: text, derived: true, Default: "the short host name, lower case", check: checkName,
+			field:   func(c *Config) any { return c.Node.Name },
+			Meaning: "Name of this node; no two nodes may share one."},
+		{Name: "node.address", kind: text, derived: true, Default: "the address of the route to the database", check: checkAddress,
+			field:   func(c *Config) any { return c.Node.Address },
+			Meaning: "Host name or IP address at which the other nodes reach this one, without a port."},
+		{Name: "node.tags", kind: list, check: checkTags,
+			field:   func(c *Config) any { return c.Node.Tags },
+			Meaning: "Words that describe the node, such as dc:paris or big."},
+		{Name: "node.candidate", kind: boolean, Default: "true",
+			field:   func(c *Config) any { return c.Node.Candidate },
+			Meaning: "Whether the node may hold leases and run jobs; false for a front end only."},
+		{Name: "node.state_dir", kind: text, derived: true,
+			Default: "/var/lib/coterie; for a file outside /etc/coterie the folder NAME.state beside it", check: checkAbsolute,
+			field:   func(c *Config) any { return c.Node.StateDir },
+			Meaning: "Local folder for what the agent must remember over a restart; never on the share."},
+		{Name: "database.dsn", kind: secretive, check: checkDSN,
+			field:   func(c *Config) any { return c.Database.DSN },
+			Meaning: "Connection string (key=value words or a postgres:// URL) without a password; what it leaves out comes from libpq's PG* variables."},
+		{Name: "database.password_file", kind: text, check: checkPasswordFile,
+			field:   func(c *Config) any { return c.Database.PasswordFile },
+			Meaning: "File with the password of the database role, not readable by everybody."},
+		{Name: "database.connect_timeout", kind: duration, Default: "3s", check: checkAtLeastSecond,
+			field:   func(c *Config) any { return c.Database.ConnectTimeout },
+			Meaning: "How long one attempt to connect may take; in whole seconds."},
+		{Name: "database.statement_timeout", kind: duration, Default: "5s", check: checkPositive,
+			field:   func(c *Config) any { return c.Database.StatementTimeout },
+			Meaning: "How long the server lets one statement of the agent run."},
+		{Name: "database.pool_size", kind: integer, Default: "4", check: checkPoolSize,
+			field:   func(c *Config) any { return c.Database.PoolSize },
+			Meaning: "How many connections the agent opens at most."},
+		{Name: "database.auto_migrate", kind: boolean, Default: "false",
+			field:   func(c *Config) any { return c.Database.AutoMigrate },
+			Meaning: "Whether the agent brings the schema up to date when it starts; false leaves that to coterie schema upgrade."},
+	}
+}
+
+func storageKeys() []Key {
+	return []Key{
+		{Name: "appdata.path", kind: text, Needed: true, check: checkSharedPath,
+			field:   func(c *Config) any { return c.AppData.Path },
+			Meaning: "The shared application-data folder, as mounted on this node."},
+		{Name: "appdata.layout", kind: text, Default: "generic", check: checkOneOf("generic", "ucd"),
+			field:   func(c *Config) any { return c.AppData.Layout },
+			Meaning: "What the folder is expected to hold: generic (anything) or ucd (UrbanCode Deploy)."},
+		{Name: "appdata.check_every", kind: duration, Default: "15s", check: checkAtLeastSecond,
+			field:   func(c *Config) any { return c.AppData.CheckEvery },
+			Meaning: "How often the folder is probed."},
+		{Name: "appdata.expect_mount", kind: list, check: checkWords,
+			field:   func(c *Config) any { return c.AppData.ExpectMount },
+			Meaning: "File system types of which the folder must be one, such as nfs4 or cifs; empty for any."},
+		{Name: "app.version", kind: text,
+			field:   func(c *Config) any { return c.App.Version },
+			Meaning: "Version of the application on this node."},
+		{Name: "app.version_file", kind: text, check: checkAbsolute,
+			field:   func(c *Config) any { return c.App.VersionFile },
+			Meaning: "File whose text is the version of the application, instead of app.version."},
+	}
+}
+
+func actionKeys() []Key {
+	return []Key{
+		{Name: "actions[].name", kind: text, Needed: true,
+			Meaning: "Name of the action, by which jobs refer to it."},
+		{Name: "actions[].command", kind: list,
+			Meaning: "Program and arguments; run without a shell. The program is an absolute path or found in PATH."},
+		{Name: "actions[].user", kind: text, Default: "the user of the agent", derived: true,
+			Meaning: "Operating system user who runs the program."},
+		{Name: "actions[].dir", kind: text, Default: "node.state_dir", derived: true,
+			Meaning: "Working folder of the program."},
+		{Name: "actions[].env", kind: list,
+			Meaning: "Environment of the program, each as NAME=value."},
+		{Name: "actions[].http.method", kind: text, Default: "GET",
+			Meaning: "Method of the request."},
+		{Name: "actions[].http.url", kind: secretive, Needed: true,
+			Meaning: "Address of the request, http or https, without user and password."},
+		{Name: "actions[].http.headers", kind: list,
+			Meaning: "Headers of the request, each as \"Name: value\"."},
+		{Name: "actions[].http.body", kind: text,
+			Meaning: "Body of the request."},
+		{Name: "actions[].http.expect", kind: integer, Default: "any 2xx", derived: true,
+			Meaning: "Status that counts as success."},
+	}
+}
+
+func agentKeys() []Key {
+	return []Key{
+		{Name: "http.listen", kind: text, Default: "127.0.0.1:7480", check: checkListen,
+			field:   func(c *Config) any { return c.HTTP.Listen },
+			Meaning: "Address and port of the read-only HTTP listener; port 0 takes a free one."},
+		{Name: "http.socket", kind: text, derived: true,
+			Default: "/run/coterie/agent.sock; for a file outside /etc/coterie agent.sock in node.state_dir", check: checkSocket,
+			field:   func(c *Config) any { return c.HTTP.Socket },
+			Meaning: "Unix socket for the local application and the command line."},
+		{Name: "http.check_path", kind: text, check: checkCheckPath,
+			field:   func(c *Config) any { return c.HTTP.CheckPath },
+			Meaning: "A second path that answers like /check, such as /enportal/check.jsp."},
+		{Name: "drain.deadline", kind: duration, Default: "10m", check: checkPositive,
+			field:   func(c *Config) any { return c.Drain.Deadline },
+			Meaning: "How long a drain waits for what still runs."},
+		{Name: "log.level", kind: text, Default: "info", check: checkOneOf("debug", "info", "warn", "error"),
+			field:   func(c *Config) any { return c.Log.Level },
+			Meaning: "What is logged: debug, info, warn or error and worse."},
+		{Name: "log.format", kind: text, Default: "auto", check: checkOneOf("auto", "text", "json"),
+			field:   func(c *Config) any { return c.Log.Format },
+			Meaning: "text, json, or auto: text on a terminal, json elsewhere."},
+	}
+}
+
+// Explain finds a key by its name. When there is none, near is the most similar
+// name, or empty.
+func Explain(name string) (key Key, near string, ok bool) {
+	var names []string
+	for _, k := range Keys() {
+		if k.Name == name {
+			return k, "", true
+		}
+		names = append(names, k.Name)
+	}
+	return Key{}, nearest(name, names), false
+}
