@@ -1,0 +1,74 @@
+package problem
+
+// database are the problems of the database and of settings.
+func database() []Entry {
+	return []Entry{
+		{"COT-201", ExitUnreachable, "database unreachable",
+			"coterie doctor",
+			`No connection to PostgreSQL could be made, or it broke. Nodes go on with what
+they hold until their sessions end, and then stop their jobs: a node that cannot
+reach the database cannot know that it is still the only one. User sessions of
+the application are not touched. Jobs begin again when the database is back.`},
+		{"COT-202", ExitUnreachable, "database refuses the login",
+			"check database.dsn and database.password_file, and pg_hba.conf on the server",
+			`The server answered and did not let this role in: the password is wrong, the
+role does not exist or may not log in, or pg_hba.conf has no line for it.`},
+		{"COT-203", ExitRefused, "database role may not do this",
+			"GRANT coterie_agent, coterie_operator or coterie_reader to the role",
+			`Agents log in with a role that is a member of coterie_agent, people who change
+things with a member of coterie_operator, people who look with a member of
+coterie_reader. Only functions change anything; nobody but the owner may write
+the tables.`},
+		{"COT-204", ExitDegraded, "clock differs from the database",
+			"systemctl enable --now chrony",
+			`The wall clock of a node is further from the database's clock than is usual.
+Leases and jobs do not mind: only the database's clock decides between nodes,
+and inside a process only durations count. But the times in logs mislead whoever
+compares them.`},
+		{"COT-205", ExitRefused, "schema is missing or too old",
+			"coterie schema upgrade",
+			`The database has no schema coterie, or one from before what this program needs.
+An agent changes the schema by itself only where database.auto_migrate is true.
+The upgrade is one transaction: if anything in it fails, nothing has changed.`},
+		{"COT-206", ExitRefused, "schema is newer than this program",
+			"install the version of coterie that the other nodes have",
+			`The schema was upgraded by a newer version. This program does not know what has
+changed and does not touch it.`},
+		{"COT-207", ExitFailed, "schema upgrade failed",
+			"mend the cause and run coterie schema upgrade again",
+			`A statement of the upgrade failed. All of it is one transaction, so the schema
+is what it was before, and the agents go on with it.`},
+		{"COT-208", ExitUnreachable, "database is read-only",
+			"name all servers in database.dsn and add target_session_attrs=read-write",
+			`The server that answered is a standby, or was made read-only. No session can be
+renewed there. With several hosts in the connection string and
+target_session_attrs=read-write the connection finds the primary by itself.`},
+		{"COT-209", ExitUsage, "database belongs to another cluster",
+			"correct cluster or database.dsn in the configuration",
+			`The name in the configuration is not the name in the database. Nothing was
+changed. Two clusters need two databases.`},
+		{"COT-210", ExitUsage, "configuration has errors",
+			"coterie config explain lists all keys",
+			`The configuration was not read because something in it cannot be what was meant.
+All of it is told at once, with line and column or the name of the variable. A
+key that is not known is an error, because a key without effect would mislead.`},
+		{"COT-211", ExitUsage, "no configuration found",
+			"coterie -c FILE, or coterie init",
+			`The configuration is the file of -c, or of $COTERIE_CONFIG, or else
+/etc/coterie/coterie.yaml or coterie/coterie.yaml in $XDG_CONFIG_HOME. The error
+names all places that were looked at. Without a file, COTERIE_CLUSTER and
+COTERIE_APPDATA_PATH in the environment are enough.`},
+		{"COT-212", ExitUsage, "wrong usage",
+			"coterie help",
+			`The command line could not be understood: no such command or flag, or an
+argument too many or too few. Nothing was done.`},
+		{"COT-213", ExitFailed, "agent does not answer",
+			"systemctl status coterie",
+			`Nothing answers at the agent's socket. The agent is not running on this machine,
+runs with another configuration, or the caller may not open the socket.`},
+		{"COT-214", ExitUsage, "file cannot be read",
+			"check the path and the rights of the file",
+			`A file that was named on the command line is missing, may not be read, or does
+not hold what was expected of it. Nothing was done.`},
+	}
+}

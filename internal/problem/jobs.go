@@ -1,0 +1,36 @@
+package problem
+
+// jobs are the problems of schedules and runs.
+func jobs() []Entry {
+	return []Entry{
+		{"COT-501", ExitUsage, "job file has errors",
+			"correct the file; coterie jobs apply -n shows what it would change",
+			`The file of jobs could not be understood. Nothing was changed: a file is applied
+as a whole or not at all.`},
+		{"COT-502", ExitRefused, "action is not defined",
+			"add it to actions: in the configuration of every node that may run the job",
+			`A job names an action that the configuration of this node does not have. What
+jobs may run is defined in the local file and never in the database, so that who
+can write the database still cannot choose programs.`},
+		{"COT-503", ExitFailed, "run did not succeed",
+			"coterie why JOB",
+			`The run ended with an exit code or status that does not count as success, was
+stopped at its time limit, or was lost with its node. The record of the run has
+the end of its output.`},
+		{"COT-504", ExitRefused, "run refused",
+			"coterie jobs JOB says why",
+			`The run was not begun: the job is switched off, or a run of it is still going on
+and the job does not allow two at once.`},
+		{"COT-505", ExitTimedOut, "run not finished",
+			"coterie jobs JOB; the run goes on by itself",
+			`The run had not ended within the time that the command was willing to wait.`},
+		{"COT-510", ExitNone, "no such job",
+			"coterie jobs",
+			`There is no job of this name.`},
+		{"COT-511", ExitDegraded, "job is overdue",
+			"coterie why JOB",
+			`A due time of the job has passed and no node has begun it. Perhaps no node that
+is ready has its action, or all are draining, or the database was away. It will
+be run late, skipped or recorded as missed, as the job's misfire rule says.`},
+	}
+}

@@ -1,0 +1,29 @@
+package problem
+
+// nodes are the problems of membership and identity.
+func nodes() []Entry {
+	return []Entry{
+		{"COT-601", ExitRefused, "node name is in use",
+			"give this node a name of its own (node.name)",
+			`Another agent lives under this name, perhaps because a machine was cloned with
+its configuration. Two machines under one name would each take the other's work
+for its own, so this one did not start.`},
+		{"COT-602", ExitRefused, "node was evicted",
+			"coterie rejoin, once the cause is mended",
+			`Somebody has removed the node from the cluster. An agent that comes back under
+its old identity is refused, so that it cannot disturb the others.`},
+		{"COT-603", ExitRefused, "agent is already running",
+			"systemctl status coterie",
+			`An agent with this configuration is already running on this machine. The second
+one did not start.`},
+		{"COT-610", ExitNone, "no such node",
+			"coterie nodes",
+			`There is no node of this name. A name is the short host name unless node.name
+says otherwise.`},
+		{"COT-611", ExitDegraded, "node is silent",
+			"look at the machine, and at systemctl status coterie on it",
+			`The session of the node has ended and it has not begun a new one. Its leases
+have gone to others. A node that was stopped on purpose gives them back at once
+and is not silent but down.`},
+	}
+}

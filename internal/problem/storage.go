@@ -1,0 +1,63 @@
+package problem
+
+// storage are the problems of the shared folder. Those below COT-310 stand for
+// a state of the folder on one node, as coterie.storages shows it.
+func storage() []Entry {
+	return []Entry{
+		{"COT-301", ExitDegraded, "share is not mounted",
+			"mount it, and let systemd order the agent after it with RequiresMountsFor=",
+			`The shared folder is missing, or is an ordinary folder where a mount was
+expected. What lies below the mount point is not the share: it is neither read
+as "everything was deleted" nor written to.`},
+		{"COT-302", ExitDegraded, "share hangs",
+			"look at the file server and the network between",
+			`A probe of the share did not come back within its deadline. The probe is a
+process of its own that may hang as long as it likes; the agent does not. Jobs
+that need the share will hang as well.`},
+		{"COT-303", ExitDegraded, "share is read-only",
+			"remount it with write access, and look at why it became read-only",
+			`The share can be read but not written. File servers do that by export options,
+kernels do it after errors.`},
+		{"COT-304", ExitDegraded, "wrong share",
+			"compare the mounts of the nodes",
+			`There is a share at the path, but not the one that the cluster knows: its marker
+file is another's or is missing. Perhaps another export is mounted here, or a
+replica of it.`},
+		{"COT-305", ExitDegraded, "share is full",
+			"free space or inodes, or enlarge the share",
+			`A probe could not write a small file because there is no room for it.`},
+		{"COT-306", ExitDegraded, "share is stale",
+			"mount it again",
+			`The file server answers that it does not know the folder any more, as after an
+export was replaced. Files that are open keep failing until the share is mounted
+anew.`},
+		{"COT-307", ExitDegraded, "share is of an old generation",
+			"find out whether the share was restored from a backup",
+			`The marker on the share is older than what the cluster has seen of it. The share
+was probably restored or switched to a replica that lags behind.`},
+		{"COT-308", ExitDegraded, "share is slow or flawed",
+			"coterie appdata check",
+			`The share works, but slower than it should or without something that it should
+have. The reason stands in the message.`},
+		{"COT-310", ExitDegraded, "file differs",
+			"coterie appdata diff NODE",
+			`A file that should be the same on all nodes is not. Somebody has changed it on
+one node, or a copy to that node was not finished.`},
+		{"COT-312", ExitDegraded, "attribute cache hides changes",
+			"mount with actimeo=3, or lookupcache=none where changes must show at once",
+			`The mount keeps attributes and names for a while, so that a file written by
+another node is seen only seconds to a minute later. Most applications do not
+mind. One that waits for files of other nodes does.`},
+	}
+}
+
+// migration are the problems of moving local folders to the share.
+func migration() []Entry {
+	return []Entry{
+		{"COT-404", ExitRefused, "files are open",
+			"stop the programs that have them open",
+			`A program has files open in the folder that is about to move. It would go on
+writing to the old place, and what it writes there would be lost. The message
+names the program.`},
+	}
+}
