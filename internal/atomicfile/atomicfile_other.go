@@ -1,0 +1,14 @@
+//go:build !unix
+
+package atomicfile
+
+import (
+	"io/fs"
+	"os"
+)
+
+// keepOwner does nothing: the new file inherits its rights from the folder.
+func keepOwner(*os.File, fs.FileInfo) error { return nil }
+
+// syncDir does nothing: folders cannot be opened for that here.
+func syncDir(string) error { return nil }
