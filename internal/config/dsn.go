@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
 	"os"
@@ -196,9 +197,7 @@ func parseURL(dsn string) (map[string]string, error) {
 	for name, values := range query {
 		params[name] = values[len(values)-1]
 	}
-	for name, value := range hosts {
-		params[name] = value
-	}
+	maps.Copy(params, hosts)
 	if u.User != nil {
 		params["user"] = u.User.Username()
 		if password, ok := u.User.Password(); ok {

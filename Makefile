@@ -1,0 +1,73 @@
+# Nothing is needed but Go and git. "make demo" and "make test" install
+# PostgreSQL's server programs through the system's package manager when they
+# are missing; -race wants a C compiler.
+
+GO        ?= go
+# -short: simulators and fault injection take fewer seeds. TESTFLAGS= for all.
+TESTFLAGS ?= -short
+DEMOFLAGS ?=
+TOOLS     := .tools
+
+.DEFAULT_GOAL := build
+.PHONY: build demo test race check lint fmt vet fix staticcheck golangci cover bench generate postgres clean help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## bin/coterie, one static file
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/coterie ./cmd/coterie
+
+demo: postgres build ## a whole cluster on this machine (DEMOFLAGS="--for 20s")
+	bin/coterie demo $(DEMOFLAGS)
+
+test: postgres ## all tests; TESTFLAGS= takes the long way
+	$(GO) test $(TESTFLAGS) ./...
+
+race: postgres ## all tests under the race detector
+	CGO_ENABLED=1 $(GO) test -race $(TESTFLAGS) ./...
+
+# Golden files (schema, problems, errors, scenarios) are compared by the tests,
+# so a generated page that is not current fails here.
+check: lint race ## what must pass before a change is delivered
+
+lint: fmt vet fix staticcheck golangci
+
+fmt:
+	@bad=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$bad" ]; then echo "gofmt -w $$bad"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+fix:
+	$(GO) fix -diff ./...
+
+staticcheck: $(TOOLS)/staticcheck
+	$(TOOLS)/staticcheck ./...
+
+golangci: $(TOOLS)/golangci-lint
+	$(TOOLS)/golangci-lint run ./...
+
+# Built once and kept: compiling golangci-lint takes about a minute and a half
+# on two cores.
+$(TOOLS)/staticcheck: tools/go.mod tools/go.sum
+	$(GO) build -modfile=tools/go.mod -o $@ honnef.co/go/tools/cmd/staticcheck
+
+$(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
+	$(GO) build -modfile=tools/go.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+cover: postgres ## which lines the tests reach
+	$(GO) test $(TESTFLAGS) -coverpkg=./... -coverprofile=cover.out ./...
+	$(GO) tool cover -func=cover.out | tail -n 1
+
+bench: postgres ## the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+generate: postgres ## write the golden files anew; read the diff
+	$(GO) test ./internal/config ./internal/problem -update
+
+postgres:
+	@deploy/install-postgres.sh
+
+clean:
+	rm -rf bin $(TOOLS) cover.out
