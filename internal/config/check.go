@@ -204,7 +204,7 @@ func checkOneOf(words ...string) func(any) string {
 			return ""
 		}
 		wrong := fmt.Sprintf("%s is none of %s", text.quote(word), strings.Join(words, ", "))
-		if near := nearest(word, words); near != "" {
+		if near := Nearest(word, words); near != "" {
 			wrong += fmt.Sprintf("; did you mean %q?", near)
 		}
 		return wrong

@@ -159,5 +159,5 @@ func Explain(name string) (key Key, near string, ok bool) {
 		}
 		names = append(names, k.Name)
 	}
-	return Key{}, nearest(name, names), false
+	return Key{}, Nearest(name, names), false
 }

@@ -97,7 +97,7 @@ func (r *reader) readEnv(env environment) map[string]any {
 			r.fault(at, "actions", "actions can only be set in the file")
 		case r.inGroup(variable):
 			hint := ""
-			if near := nearest(strings.ToLower(variable), lower(variables)); near != "" {
+			if near := Nearest(strings.ToLower(variable), lower(variables)); near != "" {
 				hint = "; did you mean " + strings.ToUpper(near) + "?"
 			}
 			r.fault(at, variable, "no key has this variable%s", hint)

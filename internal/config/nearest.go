@@ -2,9 +2,9 @@ package config
 
 import "strings"
 
-// nearest is the name most like the given one, or "" when none is like it: at
+// Nearest is the name most like the given one, or "" when none is like it: at
 // most two letters are wrong, missing, too many or swapped, and less than half.
-func nearest(name string, names []string) string {
+func Nearest(name string, names []string) string {
 	best, least := "", 3
 	for _, candidate := range names {
 		d := distance(strings.ToLower(name), candidate)

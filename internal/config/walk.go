@@ -231,7 +231,7 @@ func meant(pattern string) (name string, sibling bool) {
 			elsewhere = k.Name
 		}
 	}
-	if near := nearest(name, slices.Compact(siblings)); near != "" {
+	if near := Nearest(name, slices.Compact(siblings)); near != "" {
 		return near, true
 	}
 	return elsewhere, false

@@ -9,7 +9,7 @@ func database() []Entry {
 they hold until their sessions end, and then stop their jobs: a node that cannot
 reach the database cannot know that it is still the only one. User sessions of
 the application are not touched. Jobs begin again when the database is back.`},
-		{"COT-202", ExitUnreachable, "database refuses the login",
+		{"COT-202", ExitUsage, "database refuses the login",
 			"check database.dsn and database.password_file, and pg_hba.conf on the server",
 			`The server answered and did not let this role in: the password is wrong, the
 role does not exist or may not log in, or pg_hba.conf has no line for it.`},
@@ -70,5 +70,45 @@ runs with another configuration, or the caller may not open the socket.`},
 			"check the path and the rights of the file",
 			`A file that was named on the command line is missing, may not be read, or does
 not hold what was expected of it. Nothing was done.`},
+		{"COT-215", ExitDegraded, "heartbeats are slow",
+			"look at the load of the database and the way to it",
+			`A heartbeat is one small statement, and it takes a node longer than it should.
+Nothing is wrong yet; but when heartbeats take as long as a session may go
+without one, nodes lose their sessions.`},
+		{"COT-216", ExitUsage, "setting is not possible",
+			"coterie settings show",
+			`The value is of another form than the setting, or the settings would not fit
+each other. A session must outlive two heartbeats and the margin, or a node that
+misses one heartbeat could not stop its work in time. Nothing was changed.`},
+		{"COT-217", ExitUsage, "no such database",
+			"createdb, or correct dbname in database.dsn",
+			`The server answered, and has no database of this name.`},
+		{"COT-218", ExitUsage, "connection is not verified",
+			"add sslmode=verify-full sslrootcert=FILE to database.dsn",
+			`The connection crosses a network, and it cannot be proved that the server is the
+right one: it offers no TLS, its certificate is not signed by a known authority
+or is for another name, or the configuration asks for less than that.`},
+		{"COT-219", ExitRefused, "migration was changed",
+			"use the released program of the version that made the schema",
+			`A migration that the database has had applied differs from this program's, or is
+unknown to it though its number is not higher. One of the two is not a release.
+Nothing was changed.`},
+		{"COT-220", ExitRefused, "no cluster in the database",
+			"coterie init",
+			`The database has the schema, but nobody has said yet which cluster lives in it.`},
+		{"COT-221", ExitNone, "no such key",
+			"coterie config explain, or coterie settings show",
+			`There is no key of this name in the configuration of a node, or among the
+settings of the cluster.`},
+		{"COT-222", ExitNone, "no such code",
+			"coterie doctor --explain all",
+			`No problem has this code.`},
+		{"COT-223", ExitFailed, "stopped by a signal",
+			"say the same again: every command can be repeated",
+			`The command was told to stop before it was done. What it had asked the cluster
+to do goes on.`},
+		{"COT-299", ExitFailed, "unexpected error",
+			"look at what it says; if that does not help, report it with the version of coterie",
+			`Something failed in a way that nobody has given a code.`},
 	}
 }

@@ -32,5 +32,12 @@ and the job does not allow two at once.`},
 			`A due time of the job has passed and no node has begun it. Perhaps no node that
 is ready has its action, or all are draining, or the database was away. It will
 be run late, skipped or recorded as missed, as the job's misfire rule says.`},
+		{"COT-512", ExitDegraded, "job keeps failing",
+			"coterie jobs JOB; the record of its last run has the end of its output",
+			`The last runs of the job did not succeed, one after the other.`},
+		{"COT-513", ExitDegraded, "nobody takes the job",
+			"add its action to the configuration of a node, or resume a node that has it",
+			`The job is due by its schedule, but no living node takes it: none that is ready
+has its action. Its slots will be missed or run late.`},
 	}
 }

@@ -25,5 +25,21 @@ says otherwise.`},
 			`The session of the node has ended and it has not begun a new one. Its leases
 have gone to others. A node that was stopped on purpose gives them back at once
 and is not silent but down.`},
+		{"COT-612", ExitDegraded, "node is late",
+			"look at the machine, and at its way to the database",
+			`The session of the node has expired and nobody has ended it yet. The node may
+still come back to it; if it does not, others will take its leases within
+moments.`},
+		{"COT-613", ExitDegraded, "nodes differ in version",
+			"finish the upgrade",
+			`The nodes do not all run the same version of coterie, or of the application.
+That is as it should be during a rolling upgrade, and at no other time.`},
+		{"COT-614", ExitDegraded, "nodes share a host",
+			"move one of them to another machine",
+			`Several nodes run on one host: when it fails, they all do. Good for a trial.`},
+		{"COT-616", ExitTimedOut, "node is not there yet",
+			"coterie nodes NODE; it goes on by itself",
+			`The node has not reached the goal that was set for it within the time that the
+command was willing to wait. A drain waits for the runs that the node is in.`},
 	}
 }
