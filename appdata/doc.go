@@ -1,0 +1,70 @@
+// Package appdata is the shared folder as a value: what belongs in it, whose it
+// is, and what a node sees of it.
+//
+// An application that was made for one server keeps its files in one folder; a
+// cluster puts that folder on a network file system that all nodes mount. Such
+// a mount fails in ways a local disk does not. It can be absent, and then the
+// empty mount point looks as if everything had been deleted. It can be another
+// share, or an old copy of the right one. It can turn read-only, fill up, show
+// what was true a minute ago, or stop answering for good. This package finds
+// out which, and gives it a name.
+//
+// # Nouns
+//
+//	Layout     what an application keeps where; each file has a Class
+//	Share      where the folder is for this node, and what it must be
+//	Marker     the folder's own word on whose it is (.coterie/cluster.json)
+//	Condition  what one probe found: a State, the reason, the facts
+//	Judge      turns single probes into a verdict that does not flutter
+//	Prober     the loop: probes again and again, tells what changed
+//
+// # One probe
+//
+//	open the folder        -> absent?  NOT_MOUNTED     does not answer?  HUNG
+//	name its mount         -> another kind of file system than expected?
+//	read the marker        -> none: NOT_MOUNTED, or WRONG_SHARE if something is mounted
+//	                          another cluster's: WRONG_SHARE    older: OLD_GENERATION
+//	list it                -> readable
+//	write, force to disk,     READ_ONLY, FULL; reads something else than was
+//	rename, read, remove   -> written: STALE; the time it took: latency
+//	ask for free space     -> FULL, DEGRADED
+//
+// The worst finding is the state; the reason tells all of them.
+//
+// # Laws
+//
+//   - Absence proves nothing. Only a folder that answered and carries our marker
+//     may be believed about what is in it; an error on the way to it never means
+//     that a file is gone.
+//   - Nothing is written to a folder that is not ours, and the folder of a share
+//     that is not mounted is never made up. A marker is made only where none is,
+//     in one step, so of two clusters in one folder one gets it; its generation
+//     only rises.
+//   - What lies on the share was put there by anybody. Our own files are opened
+//     only below the folder (os.Root), only if they are regular files, and read
+//     only so far; a FIFO is not waited for, a link not followed out.
+//   - Only what the server said just now counts. Network clients remember: names
+//     that were not there, attributes, on SMB even which file a name meant. So
+//     directories are opened and listed anew before their files are believed,
+//     and each written file has new contents.
+//   - Nothing here compares the host's clock with the share's.
+//
+// # Who may hang
+//
+// Any call that touches the share may never return. Share.Probe is
+// therefore called by a worker process (package worker), which is killed when
+// it is late; the agent itself calls only MountAt, which reads what the kernel
+// knows and touches nothing.
+//
+//	Prober.Run -> worker.Pool.Probe == pipe ==> Share.Probe -> the share
+//	    |
+//	    +-- Judge.Next -> report: only news, else every few minutes
+//
+// A report that nobody could take (the database is away) is made again after
+// the next probe. Bad news counts at once, good news when it was seen twice:
+// a share that comes and goes is bad.
+//
+// The package knows no database. What it finds leaves as values; the wiring
+// writes them with coterie.storage_report, and coterie.storage_state has the
+// same words as State.
+package appdata

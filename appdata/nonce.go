@@ -1,0 +1,149 @@
+package appdata
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// errReadBack says that the share does not give back what it has just taken.
+var errReadBack = errors.New("a file just written reads differently")
+
+const nodesDir = dirName + "/" + nodesName
+
+// tryWrite does what an application does: write, force to disk, rename, read
+// back, remove. Each time with other contents, so that no cache can answer.
+func (s Share) tryWrite(c *Condition, root *os.Root) {
+	dir := nodesDir
+	if s.Cluster == "" {
+		dir = "." // before the folder is a cluster's
+	} else if err := root.Mkdir(nodesDir, 0o775); err != nil && !errors.Is(err, fs.ErrExist) {
+		c.worsen(writeProblem(err), "cannot write: %v", err)
+		return
+	}
+	if err := s.writeNonce(c, root, dir); err != nil {
+		c.worsen(writeProblem(err), "cannot write: %v", withoutName(err))
+		return
+	}
+	c.Writable = true
+	if s.Challenge != "" && s.Cluster != "" {
+		if err := s.answer(root); err != nil {
+			c.worsen(writeProblem(err), "cannot keep the challenge file: %v", withoutName(err))
+		}
+	}
+}
+
+func (s Share) writeNonce(c *Condition, root *os.Root, dir string) error {
+	text := rand.Text()
+	name := s.Node + "~" + strings.ToLower(text[:12]) + ".nonce"
+	begun := time.Now()
+	err := put(root, dir, name, text)
+	if err != nil {
+		return err
+	}
+	c.Latency = time.Since(begun)
+	got, err := readSmall(root, dir, name, 1024)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && string(got) != text:
+		err = errReadBack
+	case err == nil:
+		_, twin := root.Lstat(path.Join(dir, strings.ToUpper(name)))
+		c.CaseInsensitive = twin == nil
+	}
+	return errors.Join(err, s.sweep(root, dir, name), root.Remove(path.Join(dir, name)))
+}
+
+// sweep removes what killed probes of this node left behind. Only what is an
+// hour older, by the share's own clock, than the file just written: another
+// process of this node may be at work beside us.
+func (s Share) sweep(root *os.Root, dir, own string) error {
+	now, err := root.Lstat(path.Join(dir, own))
+	if err != nil {
+		return err
+	}
+	d, err := root.Open(dir)
+	if err != nil {
+		return err
+	}
+	names, err := d.Readdirnames(1000)
+	if isEOF(err) {
+		err = nil
+	}
+	err = errors.Join(err, d.Close())
+	for _, name := range names {
+		if !strings.HasPrefix(strings.TrimPrefix(name, "."), s.Node+"~") {
+			continue
+		}
+		info, lerr := root.Lstat(path.Join(dir, name))
+		if lerr != nil || !info.Mode().IsRegular() || now.ModTime().Sub(info.ModTime()) < time.Hour {
+			continue // gone, strange, or young
+		}
+		if rerr := root.Remove(path.Join(dir, name)); !errors.Is(rerr, fs.ErrNotExist) {
+			err = errors.Join(err, rerr)
+		}
+	}
+	return err
+}
+
+// put writes a small file of ours in one step, below root and nowhere else.
+func put(root *os.Root, dir, name, text string) error {
+	temp := path.Join(dir, "."+name+".tmp-"+rand.Text()[:12])
+	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	if _, err = f.WriteString(text); err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = root.Rename(temp, path.Join(dir, name))
+	}
+	if err != nil {
+		return errors.Join(err, root.Remove(temp))
+	}
+	return nil
+}
+
+// withoutName leaves random names out of an error: a reason must not differ
+// from probe to probe when the trouble is the same.
+func withoutName(err error) error {
+	var no syscall.Errno
+	if errors.As(err, &no) {
+		return no
+	}
+	return err
+}
+
+const challengeEnd = ".challenge"
+
+// answer makes this node's challenge file say what it must. Other nodes read
+// it through their own mounts and so learn that all look at one share.
+func (s Share) answer(root *os.Root) error {
+	got, err := readSmall(root, nodesDir, s.Node+challengeEnd, 1024)
+	if err == nil && string(got) == s.Challenge {
+		return nil
+	}
+	return put(root, nodesDir, s.Node+challengeEnd, s.Challenge)
+}
+
+// Challenge reads what a node's challenge file says, as seen from here.
+func Challenge(sharePath, node string) (string, error) {
+	if !nodeName.MatchString(node) {
+		return "", fmt.Errorf("challenge of %q: not a node's name", node)
+	}
+	root, err := os.OpenRoot(sharePath)
+	if err != nil {
+		return "", err
+	}
+	text, err := readSmall(root, nodesDir, node+challengeEnd, 1024)
+	if err = errors.Join(err, root.Close()); err != nil {
+		return "", fmt.Errorf("challenge of %s: %w", node, err)
+	}
+	return string(text), nil
+}

@@ -1,0 +1,74 @@
+package appdata
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"time"
+)
+
+// Share is the shared folder as one node knows it: where it is, and what it must be.
+type Share struct {
+	Path       string   `json:"path"`                 // absolute
+	Cluster    string   `json:"cluster,omitempty"`    // name of the cluster; empty: any marker, or none, will do
+	ID         string   `json:"id,omitempty"`         // the cluster's identity; empty: the name alone decides
+	Generation int64    `json:"generation,omitempty"` // that the database knows; 0: any
+	Node       string   `json:"node"`                 // who looks
+	Challenge  string   `json:"challenge,omitempty"`  // what this node's challenge file must say; empty: none is kept
+	FSTypes    []string `json:"fs_types,omitempty"`   // allowed file systems, as in /proc/filesystems (nfs4, cifs, fuse.sshfs); empty: any
+	MinFree    int64    `json:"min_free,omitempty"`   // bytes below which the share counts as full; 0: 16 MiB
+}
+
+var nodeName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
+
+// Check says what makes no sense in s; the share itself is not touched.
+func (s Share) Check() error {
+	switch {
+	case !filepath.IsAbs(s.Path):
+		return fmt.Errorf("share %q: not an absolute path", s.Path)
+	case !nodeName.MatchString(s.Node):
+		return fmt.Errorf("share %q: %q is not a node's name", s.Path, s.Node)
+	case s.ID != "" && s.Cluster == "":
+		return fmt.Errorf("share %q: a cluster id without a name", s.Path)
+	}
+	return nil
+}
+
+// Condition is what one probe found.
+type Condition struct {
+	State           State         `json:"state"`
+	Reason          string        `json:"reason"` // empty when all is well; holds no figures that move, so that it can be compared
+	Mount           Mount         `json:"mount"`
+	MarkerOK        bool          `json:"marker_ok"`
+	Readable        bool          `json:"readable"`
+	Writable        bool          `json:"writable"`
+	Generation      int64         `json:"generation"` // of the marker; 0: none of ours was seen
+	FreeBytes       int64         `json:"free_bytes"`
+	FreeInodes      int64         `json:"free_inodes"` // -1: the file system does not count them
+	Latency         time.Duration `json:"latency"`     // of a small file written, forced to disk and renamed; 0: not tried
+	CaseInsensitive bool          `json:"case_insensitive"`
+}
+
+// Usable reports whether the application can work with the share.
+func (c Condition) Usable() bool {
+	return (c.State == OK || c.State == Degraded) && c.Readable && c.Writable
+}
+
+// worsen adds a problem. The worst one gives the state and begins the reason.
+func (c *Condition) worsen(s State, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	switch {
+	case c.Reason == "":
+		c.State, c.Reason = s, text
+	case s.worseThan(c.State):
+		c.State, c.Reason = s, text+"; "+c.Reason
+	default:
+		c.Reason += "; " + text
+	}
+}
+
+// sameAs reports whether b says nothing new to people: free space and latency move all the time.
+func (c Condition) sameAs(b Condition) bool {
+	c.FreeBytes, c.FreeInodes, c.Latency = b.FreeBytes, b.FreeInodes, b.Latency
+	return c == b
+}
