@@ -1,0 +1,72 @@
+package worker
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// Serve is the whole of a worker process: it answers requests from in on out
+// until in ends or cannot be understood. The process must exit when it
+// returns: a request that hangs is left behind.
+func Serve(in io.Reader, out io.Writer) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	lines, ended := make(chan request), make(chan error, 1)
+	go read(in, lines, ended) // a pump: ends with in, or with the process
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case r := <-lines:
+			done := make(chan error, 1)
+			go func() { done <- respond(ctx, r, out) }()
+			// The end of the agent is noticed also while the share hangs.
+			select {
+			case err := <-ended:
+				return err
+			case err := <-done:
+				if err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+func read(in io.Reader, lines chan<- request, ended chan<- error) {
+	scanner := bufio.NewScanner(in)
+	scanner.Buffer(nil, maxLine)
+	for scanner.Scan() {
+		var r request
+		if err := json.Unmarshal(scanner.Bytes(), &r); err != nil {
+			ended <- fmt.Errorf("worker: request: %w", err)
+			return
+		}
+		lines <- r
+	}
+	ended <- scanner.Err()
+}
+
+func respond(ctx context.Context, r request, out io.Writer) error {
+	a := answer{ID: r.ID}
+	switch {
+	case r.Probe != nil:
+		c, err := r.Probe.Probe(ctx)
+		if err != nil {
+			a.Error = err.Error()
+		} else {
+			a.Condition = &c
+		}
+	default:
+		a.Error = "a request of no kind that this version knows"
+	}
+	text, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("worker: answer: %w", err)
+	}
+	_, err = out.Write(append(text, '\n'))
+	return err
+}

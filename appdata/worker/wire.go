@@ -1,0 +1,19 @@
+package worker
+
+import "github.com/coterie-ha/coterie/appdata"
+
+// request is a line to the worker; exactly one of its kinds is set.
+type request struct {
+	ID    int64          `json:"id"`
+	Probe *appdata.Share `json:"probe,omitempty"`
+}
+
+// answer is the line that comes back.
+type answer struct {
+	ID        int64              `json:"id"`
+	Condition *appdata.Condition `json:"condition,omitempty"`
+	Error     string             `json:"error,omitempty"`
+}
+
+// maxLine bounds what either side reads of the other.
+const maxLine = 1 << 20
