@@ -6,23 +6,23 @@
 // application-data directory. Everything that the cluster knows is a row that
 // anybody can read with psql.
 //
-//	            node app-a                         node app-b
-//	   +--------------------------+       +--------------------------+
-//	   | supervisor               |       | supervisor               |
-//	   |  |- agent                |       |  |- agent                |
-//	   |  |   leases     (kernel) |       |  |   leases              |
-//	   |  |   coordinator (node)  |       |  |   coordinator         |
-//	   |  |   jobs      (slots)   |       |  |   jobs                |
-//	   |  |   console   (HTTP)    |       |  |   console             |
-//	   |  |- job process trees    |       |  |- job process trees    |
-//	   +------+-----------+-------+       +------+-----------+-------+
-//	          |           |                      |           |
-//	          |      +----+----------------------+----+      |
-//	          |      |  appdata: the shared folder    |      |
-//	          |      +--------------------------------+      |
-//	   +------+----------------------------------------------+------+
-//	   |  PostgreSQL, schema coterie: session, lease, run, event    |
-//	   +------------------------------------------------------------+
+//	         node app-a                         node app-b
+//	+--------------------------+       +--------------------------+
+//	| supervisor               |       | supervisor               |
+//	|  |- agent                |       |  |- agent                |
+//	|  |   leases     (kernel) |       |  |   leases              |
+//	|  |   coordinator (node)  |       |  |   coordinator         |
+//	|  |   jobs      (slots)   |       |  |   jobs                |
+//	|  |   console   (HTTP)    |       |  |   console             |
+//	|  |- job process trees    |       |  |- job process trees    |
+//	+------+-----------+-------+       +------+-----------+-------+
+//	       |           |                      |           |
+//	       |      +----+----------------------+----+      |
+//	       |      |  appdata: the shared folder    |      |
+//	       |      +--------------------------------+      |
+//	+------+----------------------------------------------+------+
+//	|  PostgreSQL, schema coterie: session, lease, run, event    |
+//	+------------------------------------------------------------+
 //
 // # Three laws
 //
