@@ -60,7 +60,7 @@ func TestTheStatusIsOneRowInWords(t *testing.T) {
 		"upgrade":  {"a ready ready\nb ready ready version=1.4.1", "Degraded 2/2: All 2 nodes are ready. 1 thing needs attention."},
 	} {
 		t.Run(name, func(t *testing.T) {
-			db.MustExec(`TRUNCATE coterie.cluster, coterie.node, coterie.session, coterie.event`)
+			db.MustExec(`TRUNCATE coterie.cluster, coterie.node, coterie.session, coterie.event CASCADE`)
 			if n := scalar[int](t, db, `SELECT count(*) FROM coterie.status`); n != 0 {
 				t.Errorf("%d rows before the cluster is there", n)
 			}
@@ -85,12 +85,17 @@ func TestFindingsAreDerivedFromFacts(t *testing.T) {
 	member(t, db, "c", "ready", "ready", "dead host=h version=1.2.0")
 	member(t, db, "d", "draining", "drained", "late")
 	member(t, db, "e", "left", "ready", "dead")
+	for node, state := range map[string]string{"a": "OK", "b": "READ_ONLY", "c": "HUNG"} {
+		db.MustExec(`INSERT INTO coterie.storage (node, state, reason, marker_ok, readable, writable, fs_type, source, options)
+			VALUES ($1, $2, CASE $2 WHEN 'OK' THEN '' ELSE 'EROFS' END, true, true, true, 'nfs4', '', '')`, node, state)
+	}
 	var got []string
 	if err := db.Select(&got, `SELECT concat_ws(' ', code, severity, subject || ':', text) FROM coterie.findings ORDER BY code`); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
 		"COT-215 warning a: a heartbeat of a takes 240 ms",
+		"COT-303 error b: b: the share is read-only: EROFS",
 		"COT-611 error c: c is dead: its session has ended and it has not begun a new one",
 		"COT-612 warning d: d is late: its session has expired and nobody has ended it",
 		"COT-613 warning coterie: nodes run different versions of coterie: 1.3.9 (b), 1.4.0 (a)",

@@ -35,7 +35,21 @@ UNION ALL
 SELECT 'COT-215', 'warning', name, last_seen_at,
        format('a heartbeat of %s takes %s ms', name, round(db_rtt_ms)),
        'look at the load of the database and the way to it'
-FROM alive WHERE db_rtt_ms > 20;
+FROM alive WHERE db_rtt_ms > 20
+UNION ALL
+SELECT k.code, CASE g.state WHEN 'DEGRADED' THEN 'warning' ELSE 'error' END, g.node, g.since,
+       format('%s: %s%s', g.node, k.text, coalesce(': ' || nullif(g.reason, ''), '')), k.remedy
+FROM coterie.storage g
+JOIN alive a ON a.name = g.node
+JOIN (VALUES ('NOT_MOUNTED', 'COT-301', 'the share is not mounted', 'mount it'),
+             ('HUNG', 'COT-302', 'the share hangs', 'look at the file server and the network between'),
+             ('READ_ONLY', 'COT-303', 'the share is read-only', 'remount it with write access'),
+             ('WRONG_SHARE', 'COT-304', 'it is another share', 'compare the mounts of the nodes'),
+             ('FULL', 'COT-305', 'the share is full', 'free space or inodes'),
+             ('STALE', 'COT-306', 'the share is stale', 'mount it again'),
+             ('OLD_GENERATION', 'COT-307', 'the share is of an old generation', 'find out whether it was restored from a backup'),
+             ('DEGRADED', 'COT-308', 'the share is slow or flawed', 'coterie doctor --explain COT-308')
+     ) AS k (state, code, text, remedy) ON k.state = g.state::text;
 COMMENT ON VIEW coterie.findings IS 'A row per open problem, derived from the facts of the moment: what is mended disappears.';
 COMMENT ON COLUMN coterie.findings.code IS 'Code that coterie doctor --explain knows.';
 COMMENT ON COLUMN coterie.findings.severity IS 'error (something promised is not kept), warning (somebody should look) or note.';
