@@ -87,7 +87,7 @@ func TestFindingsAreDerivedFromFacts(t *testing.T) {
 	member(t, db, "e", "left", "ready", "dead")
 	for node, state := range map[string]string{"a": "OK", "b": "READ_ONLY", "c": "HUNG"} {
 		db.MustExec(`INSERT INTO coterie.storage (node, state, reason, marker_ok, readable, writable, fs_type, source, options)
-			VALUES ($1, $2, CASE $2 WHEN 'OK' THEN '' ELSE 'EROFS' END, true, true, true, 'nfs4', '', '')`, node, state)
+			VALUES ($1, $2::coterie.storage_state, CASE $2::text WHEN 'OK' THEN '' ELSE 'EROFS' END, true, true, true, 'nfs4', '', '')`, node, state)
 	}
 	var got []string
 	if err := db.Select(&got, `SELECT concat_ws(' ', code, severity, subject || ':', text) FROM coterie.findings ORDER BY code`); err != nil {
