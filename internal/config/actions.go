@@ -10,7 +10,7 @@ import (
 )
 
 // checkActions judges the list of actions.
-func (r *reader) checkActions(c *Config) {
+func (r *reader) checkActions(c *Config, env environment) {
 	first := map[string]int{}
 	for i := range c.Actions {
 		a := &c.Actions[i]
@@ -26,7 +26,7 @@ func (r *reader) checkActions(c *Config) {
 		} else {
 			first[a.Name] = i
 		}
-		r.checkWhat(a, path, c.env)
+		r.checkWhat(a, path, env)
 	}
 }
 

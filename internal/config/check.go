@@ -15,7 +15,7 @@ import (
 
 // check holds the finished configuration against the rules. What could not even
 // be read has been told already and is left alone.
-func (r *reader) check(c *Config) {
+func (r *reader) check(c *Config, env environment) {
 	for _, key := range Keys() {
 		if key.field == nil || r.bad[key.Name] {
 			continue
@@ -35,8 +35,7 @@ func (r *reader) check(c *Config) {
 		}
 	}
 	r.checkTogether(c)
-	r.checkDatabase(c)
-	r.checkActions(c)
+	r.checkActions(c, env)
 }
 
 // checkTogether judges values by one another.

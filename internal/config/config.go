@@ -20,7 +20,6 @@ type Config struct {
 	Log      Log
 
 	file    string
-	env     environment
 	origins map[string]Origin
 }
 
@@ -33,7 +32,7 @@ type Node struct {
 	StateDir  string `mapstructure:"state_dir"`
 }
 
-// Database says how to reach PostgreSQL. ConnString makes one string of it.
+// Database says how to reach PostgreSQL.
 type Database struct {
 	DSN              string
 	PasswordFile     string        `mapstructure:"password_file"`
@@ -150,9 +149,9 @@ func (m machine) load(opts Options) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.file, c.env, c.origins = file, env, r.origins
+	c.file, c.origins = file, r.origins
 	m.derive(c, r)
-	r.check(c)
+	r.check(c, env)
 	if len(r.faults) > 0 {
 		return nil, &Error{File: file, Places: places, Faults: r.sorted()}
 	}

@@ -91,7 +91,6 @@ func TestEachWrongValueIsToldInWords(t *testing.T) {
 		"blanks in a password":   {`database: {dsn: "host=h password = 's3 cret'"}`, `3:12 database.dsn has a password, which would show in files and process lists; put it into a file and set database.password_file`},
 		"no dsn":                 {"database: {dsn: 's3cret'}", `3:12 database.dsn is not written as key=value words (word 1)`},
 		"open quote":             {`database: {dsn: "user='s3cret"}`, `3:12 database.dsn has a quote that is not closed (word 1)`},
-		"unverified server":      {"database: {dsn: 'host=db1 sslmode=require'}", `3:12 database.dsn has sslmode=require, which would trust any server that answers for db1; write verify-full, or leave it out`},
 		"no port":                {"http: {listen: localhost}", `3:8 http.listen "localhost" is not an address with a port, such as 127.0.0.1:7480 or :7480`},
 		"port too high":          {"http: {listen: ':70000'}", `3:8 http.listen ":70000" has the port "70000"; 0 to 65535`},
 		"long socket":            {"http: {socket: /" + strings.Repeat("s", 107) + "}", `3:8 http.socket is 108 bytes long, and a Unix socket may have 107; set a shorter one ("/` + strings.Repeat("s", 59) + `...")`},

@@ -153,17 +153,12 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what the walk let through does not decode: %v", err)
 		}
-		c.file, c.env, c.origins = r.file, environment{"PATH": "/bin"}, r.origins
+		c.file, c.origins = r.file, r.origins
 		thisMachine.derive(c, r)
-		r.check(c)
+		r.check(c, environment{"PATH": "/bin"})
 		for _, fault := range r.sorted() {
 			if fault.Text == "" {
 				t.Errorf("empty text at %+v", fault)
-			}
-		}
-		if len(r.faults) == 0 {
-			if _, err := c.ConnString(); err != nil && c.Database.PasswordFile == "" {
-				t.Errorf("a checked connection string cannot be made: %v", err)
 			}
 		}
 		c.Settings()
