@@ -2,6 +2,11 @@ CREATE OR REPLACE FUNCTION coterie.node_report(p_name text, p_incarnation bigint
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
 BEGIN
+    IF NOT EXISTS (SELECT FROM coterie.node n
+                   LEFT JOIN coterie.transition t ON t.machine = 'node' AND t.from_state = n.state::text AND t.to_state = p_state::text
+                   WHERE n.name = p_name AND (n.state = p_state OR t.machine IS NOT NULL)) THEN
+        RAISE EXCEPTION 'node % may not become % now', quote_literal(p_name), p_state USING ERRCODE = 'CT011';
+    END IF;
     -- Fenced: only the living incarnation of a node speaks for it.
     UPDATE coterie.node n
     SET state = p_state, message = p_message,

@@ -86,6 +86,37 @@ COMMENT ON COLUMN coterie.node.state_at IS 'When it reported that state first.';
 COMMENT ON COLUMN coterie.node.message IS 'What the node wants people to know about its state.';
 COMMENT ON COLUMN coterie.node.joined_at IS 'When the node joined for the first time.';
 
+-- State machines are tables of edges; whoever reports a state is held to them.
+CREATE TABLE coterie.transition (
+    machine    text NOT NULL,
+    from_state text NOT NULL,
+    to_state   text NOT NULL,
+    rule       text NOT NULL,
+    PRIMARY KEY (machine, from_state, to_state)
+);
+COMMENT ON TABLE coterie.transition IS 'One row per allowed edge of a state machine.';
+COMMENT ON COLUMN coterie.transition.machine IS 'What changes state: node.';
+COMMENT ON COLUMN coterie.transition.from_state IS 'State before.';
+COMMENT ON COLUMN coterie.transition.to_state IS 'State after.';
+COMMENT ON COLUMN coterie.transition.rule IS 'When that happens.';
+INSERT INTO coterie.transition (machine, from_state, to_state, rule) VALUES
+    ('node', 'joining', 'ready', 'the share is proved'),
+    ('node', 'joining', 'draining', 'the goal is drained'),
+    ('node', 'ready', 'draining', 'the goal is drained'),
+    ('node', 'draining', 'drained', 'nothing is held any more'),
+    ('node', 'draining', 'ready', 'the goal is ready'),
+    ('node', 'drained', 'ready', 'the goal is ready'),
+    ('node', 'leaving', 'left', 'nothing is held any more'),
+    ('node', 'joining', 'leaving', 'the node was told to stop'),
+    ('node', 'ready', 'leaving', 'the node was told to stop'),
+    ('node', 'draining', 'leaving', 'the node was told to stop'),
+    ('node', 'drained', 'leaving', 'the node was told to stop'),
+    ('node', 'ready', 'joining', 'the process starts'),
+    ('node', 'draining', 'joining', 'the process starts'),
+    ('node', 'drained', 'joining', 'the process starts'),
+    ('node', 'leaving', 'joining', 'the process starts'),
+    ('node', 'left', 'joining', 'the process starts');
+
 -- Only the session expires. It is one life of one node; leases, seats and runs hang off it.
 -- Every heartbeat updates the row in place (no index on what changes, room in the page: HOT).
 CREATE TABLE coterie.session (

@@ -1,0 +1,122 @@
+package coordinator
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/coterie-ha/coterie/internal/atomicfile"
+)
+
+// ErrRunning means that another agent of this installation is at work.
+var ErrRunning = errors.New("another agent runs from this state directory")
+
+// Identity is what makes an installation this node and no other.
+type Identity struct {
+	Dir string // the state directory
+	Key ed25519.PrivateKey
+}
+
+const (
+	keyFile    = "node.key"
+	formerFile = "session.json"
+	lockFile   = "lock"
+)
+
+// OpenIdentity reads the identity kept in dir, or makes a new one there.
+func OpenIdentity(dir string) (Identity, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return Identity{}, fmt.Errorf("open identity: %w", err)
+	}
+	name := filepath.Join(dir, keyFile)
+	doc, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return makeIdentity(dir)
+	}
+	if err != nil {
+		return Identity{}, fmt.Errorf("open identity: %w", err)
+	}
+	block, _ := pem.Decode(doc)
+	if block == nil {
+		return Identity{}, fmt.Errorf("open identity: %s is not PEM", name)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return Identity{}, fmt.Errorf("open identity: %s: %w", name, err)
+	}
+	ed, ok := key.(ed25519.PrivateKey)
+	if !ok {
+		return Identity{}, fmt.Errorf("open identity: %s holds a %T, not an Ed25519 key", name, key)
+	}
+	return Identity{dir, ed}, nil
+}
+
+func makeIdentity(dir string) (Identity, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return Identity{}, fmt.Errorf("make identity: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return Identity{}, fmt.Errorf("make identity: %w", err)
+	}
+	doc := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	if err := atomicfile.Write(filepath.Join(dir, keyFile), doc, 0o600); err != nil {
+		return Identity{}, fmt.Errorf("make identity: %w", err)
+	}
+	return Identity{dir, key}, nil
+}
+
+// ID is the fingerprint of the identity's public key: 32 hexadecimal digits.
+func (i Identity) ID() string {
+	sum := sha256.Sum256(i.Key.Public().(ed25519.PublicKey))
+	return hex.EncodeToString(sum[:16])
+}
+
+// life is the session that the last agent of this installation began.
+type life struct {
+	Node        string `json:"node"`
+	Incarnation int64  `json:"incarnation"`
+	Boot        string `json:"boot"`
+}
+
+// Remember notes the session that this process began, for its successor.
+func (i Identity) Remember(node string, incarnation int64) error {
+	doc, err := json.Marshal(life{node, incarnation, boot()})
+	if err != nil {
+		return fmt.Errorf("remember session: %w", err)
+	}
+	if err := atomicfile.Write(filepath.Join(i.Dir, formerFile), doc, 0o600); err != nil {
+		return fmt.Errorf("remember session: %w", err)
+	}
+	return nil
+}
+
+// Former is the incarnation of this node's former life if its process is surely
+// gone, else 0. Ask only while the state directory is locked.
+func (i Identity) Former(node string) int64 {
+	doc, err := os.ReadFile(filepath.Join(i.Dir, formerFile))
+	var l life
+	if err != nil || json.Unmarshal(doc, &l) != nil || l.Node != node || l.Boot == "" || l.Boot != boot() {
+		return 0 // nothing is proved: the former life, if any, is waited for
+	}
+	return l.Incarnation
+}
+
+// boot names this boot of this host, or is empty where there is no such name.
+func boot() string {
+	doc, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return string(doc)
+}
