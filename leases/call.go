@@ -15,8 +15,8 @@ import (
 // it: sqlx.DB would silently say a statement again whose answer was lost.
 
 const beginSQL = `
-SELECT began, incarnation, beats, ttl_ms, heartbeat_ms, margin_ms, now
-FROM coterie.session_begin($1, $2, $3, $4, $5)`
+SELECT began, incarnation, beats, ttl_ms, heartbeat_ms, margin_ms, now, era, quiet
+FROM coterie.session_begin($1, $2, $3, $4, $5, $6)`
 
 type begun struct {
 	Began       bool    `db:"began"`
@@ -26,6 +26,8 @@ type begun struct {
 	Heartbeat   float64 `db:"heartbeat_ms"`
 	Margin      float64 `db:"margin_ms"`
 	Now         time.Time
+	Era         int64
+	Quiet       bool
 }
 
 func (b begun) terms() Terms { return Terms{ms(b.TTL), ms(b.Heartbeat), ms(b.Margin)} }
@@ -43,7 +45,7 @@ func (s *Session) callBegin(ctx context.Context, f former) (begun, error) {
 	var b begun
 	err := s.call(ctx, func(c *sqlx.Conn) error {
 		return c.GetContext(ctx, &b, beginSQL, s.Node, s.incarnation, pq.StringArray(s.takes.Takes),
-			sql.NullInt64{Int64: f.incarnation, Valid: f.incarnation != 0}, f.beats)
+			sql.NullInt64{Int64: f.incarnation, Valid: f.incarnation != 0}, f.beats, int64(s.Mark))
 	})
 	if err != nil {
 		return b, fmt.Errorf("begin session of %s: %w", s.Node, err)
@@ -53,7 +55,7 @@ func (s *Session) callBegin(ctx context.Context, f former) (begun, error) {
 
 const tickSQL = `
 SELECT now, beats, ttl_ms, heartbeat_ms, margin_ms, head, peers, listing
-FROM coterie.tick($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+FROM coterie.tick($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
 
 func (s *Session) callTick(ctx context.Context, r Request) (Answer, error) {
 	var row struct {
@@ -79,7 +81,7 @@ func (s *Session) callTick(ctx context.Context, r Request) (Answer, error) {
 	}
 	err := s.call(ctx, func(c *sqlx.Conn) error {
 		return c.GetContext(ctx, &row, tickSQL, s.Node, s.incarnation, pq.StringArray(r.Takes),
-			float64(s.rtt)/float64(time.Millisecond), r.Seen,
+			float64(s.rtt)/float64(time.Millisecond), r.Seen, int64(r.Mark), float64(r.Stepped)/float64(time.Millisecond),
 			dead.names, dead.numbers, dead.beats,
 			released.names, released.numbers, released.texts,
 			claimed.names, claimed.numbers)

@@ -59,6 +59,16 @@
 // row is there a node may renew, and after a long outage of the database it goes
 // on with what it holds, under new tokens.
 //
+// # Eras
+//
+// A token's high part is the era of the database. Another server, database or
+// schema than before, another timeline, a token that the database does not know
+// although some node does (p_mark), or a clock that jumped: each means that rows
+// may be older than what nodes know. The first heartbeat that notices begins a new
+// era in its own transaction: all sessions end, all leases are free, tokens start
+// above every token ever given, and nothing is granted for a time to live, so that
+// every holder of the era before has stopped. The nodes begin new sessions.
+//
 // # Who takes what
 //
 // Each node takes free leases of its classes up to its fair share at once, in an

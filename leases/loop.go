@@ -7,11 +7,32 @@ import (
 
 // beat is a heartbeat that came back.
 type beat struct {
-	began time.Duration
-	sent  time.Time
-	took  time.Duration
+	began, received time.Duration // on the node's own clock
+	sent            time.Time
+	took            time.Duration
 	Answer
 	err error
+}
+
+// clockTolerance is what a database's clock may differ from a node's between two
+// heartbeats, beyond what delays explain, before it is called a step.
+const clockTolerance = 500 * time.Millisecond
+
+// stepped is how far the database's clock surely jumped between two answers: by
+// what no delay of theirs explains.
+func stepped(before, b beat) time.Duration {
+	if before.sent.IsZero() {
+		return 0
+	}
+	passed := b.Now.Sub(before.Now)
+	least, most := b.began-before.received, b.received-before.began
+	switch {
+	case passed > most+clockTolerance:
+		return passed - most
+	case passed < least-clockTolerance:
+		return passed - least
+	}
+	return 0
 }
 
 // loop feeds the core: one heartbeat at a time is under way, and whatever
@@ -81,7 +102,7 @@ func (s *Session) heartbeat(ctx context.Context, r Request, beats chan<- beat) {
 	s.wait.Go(func() {
 		defer cancel()
 		b.Answer, b.err = s.callTick(ctx, r)
-		b.took = time.Since(b.sent)
+		b.took, b.received = time.Since(b.sent), s.now()
 		beats <- b
 	})
 }
@@ -94,7 +115,7 @@ func (s *Session) took(b beat) []Action {
 	} else {
 		s.rtt = b.took
 		s.Clock.Observe(b.sent, b.sent.Add(b.took), b.Now)
-		acts = s.core.Step(now, Answered{Began: b.began, Answer: b.Answer})
+		acts = s.core.Step(now, Answered{Began: b.began, Stepped: stepped(s.answered, b), Answer: b.Answer})
 		s.answered = b
 	}
 	if s.Ticked != nil {
@@ -139,6 +160,7 @@ func (s *Session) publish() {
 	v := &View{
 		Incarnation: s.incarnation, RTT: last.took, Terms: s.core.Terms,
 		Trusted: time.Now().Add(s.core.Trusted() - s.now()),
+		Mark:    s.core.Mark,
 		Held:    s.core.Held(), Peers: last.Peers, Head: last.Head,
 	}
 	if !last.sent.IsZero() {

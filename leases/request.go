@@ -10,6 +10,8 @@ import (
 type Request struct {
 	Takes   []string
 	Seen    int64 // -1 asks for a listing
+	Mark    Token
+	Stepped time.Duration // the database's clock was seen to jump by that
 	Dead    []Peer
 	Release []Release
 	Claim   []Lease
@@ -69,7 +71,7 @@ const listEvery = 4
 
 // Request builds the heartbeat that is due.
 func (s *State) Request(now time.Duration) Request {
-	r := Request{Takes: s.Takes, Seen: s.seen}
+	r := Request{Takes: s.Takes, Seen: s.seen, Mark: s.Mark, Stepped: s.stepped}
 	if s.stopping {
 		r.Takes = nil
 	}
@@ -120,6 +122,9 @@ func (s *State) Due() time.Duration {
 	if s.stopping {
 		return due
 	}
+	if s.quiet > s.due-s.Terms.Heartbeat {
+		due = min(due, s.quiet)
+	}
 	for name, o := range s.free {
 		if ripe := o.since + s.patience(); s.wants(name, o.class) && ripe > s.due-s.Terms.Heartbeat {
 			due = min(due, ripe)
@@ -135,7 +140,7 @@ func (s *State) patience() time.Duration { return s.Terms.Heartbeat }
 // have left it for as long as patience lasts. Leases asked for by name are no
 // matter of share.
 func (s *State) claims(now time.Duration) []Lease {
-	if s.stopping || s.ended || now >= s.trust {
+	if s.stopping || s.ended || now >= s.trust || now < s.quiet {
 		return nil
 	}
 	room := s.share() - len(s.grants)

@@ -32,7 +32,11 @@ var update = flag.Bool("update", false, "write what the scenarios print into the
 //	lease NAME... [class C]      declare leases
 //	start NODE [after-crash]     begin a life; after-crash: its former process is known to be gone
 //	advance D                    let time pass
-//	cut NODE, mend NODE          cut a node from the database, mend it
+//	cut NODE, stall NODE         cut a node from the database; let its packets vanish
+//	slow NODE D1 D2              requests take D1 to arrive, answers D2
+//	lose NODE                    the answer to its next heartbeat is lost after the commit
+//	mend NODE                    end cut and stall
+//	step D                       the database's clock is that far ahead from now on
 //	crash NODE                   its process vanishes: no word, no last will
 //	will NODE                    the last will of a crashed node is said
 //	stop NODE                    a graceful leave
@@ -71,8 +75,7 @@ func TestScenarios(t *testing.T) {
 
 // play runs one scenario and returns its text with what was printed.
 func play(t *testing.T, db *sqltest.DB, text string) string {
-	w := &world{t: t, db: db, began: time.Now(), nodes: map[string]*node{}}
-	w.own = w.pool()
+	w := &world{t: t, db: db.Bubble(t), began: time.Now(), nodes: map[string]*node{}}
 	var out strings.Builder
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
@@ -96,7 +99,6 @@ func play(t *testing.T, db *sqltest.DB, text string) string {
 type world struct {
 	t     *testing.T
 	db    *sqltest.DB
-	own   *sqlx.DB // the pool of the one who plays
 	began time.Time
 	nodes map[string]*node
 	tx    *sqlx.Tx
@@ -114,15 +116,13 @@ type said struct {
 // node is one life of a node, or what is left of it.
 type node struct {
 	*leases.Session
-	cut     *sqltest.Cut
+	line    *sqltest.Pool
 	stop    context.CancelFunc
 	mu      sync.Mutex // guards what follows
 	crashed bool
 	busy    bool
 	slow    time.Duration
 }
-
-func (w *world) pool() *sqlx.DB { return w.db.Bubble(w.t) }
 
 func (w *world) say(format string, args ...any) {
 	w.mu.Lock()
@@ -165,14 +165,22 @@ func (w *world) do(f []string) {
 	case "advance":
 		time.Sleep(w.duration(args[0]))
 	case "cut":
-		w.nodes[args[0]].cut.Cut()
+		w.nodes[args[0]].line.Cut()
+	case "stall":
+		w.nodes[args[0]].line.Stall()
 	case "mend":
-		w.nodes[args[0]].cut.Mend()
+		w.nodes[args[0]].line.Mend()
+	case "slow":
+		w.nodes[args[0]].line.Slow(w.duration(args[1]), w.duration(args[2]))
+	case "lose":
+		w.nodes[args[0]].line.LoseAnswer("coterie.tick")
+	case "step":
+		w.db.Step(w.duration(args[0]))
 	case "crash":
 		w.crash(args[0])
 	case "will":
 		n := w.nodes[args[0]]
-		if _, err := leases.EndSession(w.t.Context(), w.own, args[0], n.View().Incarnation, "crash", "last will"); err != nil {
+		if _, err := leases.EndSession(w.t.Context(), w.db.DB, args[0], n.View().Incarnation, "crash", "last will"); err != nil {
 			w.t.Fatal(err)
 		}
 	case "stop":
@@ -188,7 +196,7 @@ func (w *world) do(f []string) {
 			n.Wake()
 		}
 	case "assert":
-		tx, err := w.own.Beginx()
+		tx, err := w.db.Beginx()
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -216,13 +224,13 @@ func (w *world) duration(s string) time.Duration {
 }
 
 func (w *world) exec(query string, args ...any) {
-	if _, err := w.own.Exec(query, args...); err != nil {
+	if _, err := w.db.Exec(query, args...); err != nil {
 		w.t.Fatalf("%s: %v", query, err)
 	}
 }
 
 func (w *world) query(query string) {
-	rows, err := w.own.Queryx(query)
+	rows, err := w.db.Queryx(query)
 	if err != nil {
 		w.say("%v", err)
 		return
@@ -248,10 +256,9 @@ func (w *world) query(query string) {
 }
 
 func (w *world) start(name string, afterCrash bool) {
-	pool, cut := w.db.BubbleCut(w.t)
-	n := &node{cut: cut}
+	n := &node{line: w.db.Agent()}
 	n.Session = &leases.Session{
-		DB: pool, Node: name, Takes: []string{"work"}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		DB: n.line.DB, Node: name, Takes: []string{"work"}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Hold: func(ctx context.Context, g leases.Grant) { w.hold(ctx, n, g) },
 	}
 	if old := w.nodes[name]; old != nil && afterCrash {
@@ -322,7 +329,7 @@ func (w *world) hold(ctx context.Context, n *node, g leases.Grant) {
 func (w *world) crash(name string) {
 	n := w.nodes[name]
 	n.set(func(n *node) { n.crashed = true })
-	n.cut.Cut()
+	n.line.Cut()
 	n.stop()
 }
 

@@ -39,6 +39,8 @@ type Session struct {
 	// Former is the incarnation of this node's life before, when its process is
 	// known to be gone: it is replaced without waiting for its end.
 	Former int64
+	// Mark is the highest token that is known from before, from this host or the share.
+	Mark Token
 	// Began is told the incarnation once the session is there, before anything is held.
 	Began func(incarnation int64, now time.Time)
 	// Ticked is told what each heartbeat brought; it must not block.
@@ -83,6 +85,7 @@ type View struct {
 	Beaten      time.Time // when the last heartbeat was acknowledged
 	RTT         time.Duration
 	Terms       Terms
+	Mark        Token // highest token that this node knows of
 	Held        []Lease
 	Peers       []Peer
 	Head        int64
@@ -168,8 +171,8 @@ func (s *Session) begin(ctx context.Context) error {
 		}
 		s.Clock.Observe(sent, time.Now(), b.Now)
 		if b.Began {
-			s.core = State{Node: s.Node, Takes: s.Takes, Wants: s.Wants}
-			s.core.Begun(began, b.terms())
+			s.core = State{Node: s.Node, Takes: s.Takes, Wants: s.Wants, Mark: s.Mark}
+			s.core.Begun(began, s.now(), b.terms(), Era{b.Era, b.Quiet})
 			s.publish()
 			if s.Began != nil {
 				s.Began(s.incarnation, b.Now)

@@ -13,7 +13,13 @@ type State struct {
 	Takes []string // classes of free leases to take
 	Wants []string // leases to take by name, whatever their class
 
+	// Mark is above every token this node knows of, or is the highest of them: a
+	// database that knows less had its history cut.
+	Mark Token
+
 	Terms    Terms
+	quiet    time.Duration // nothing is taken before then: the era is young
+	stepped  time.Duration // how far the database's clock was seen to jump
 	trust    time.Duration // holders may act until then
 	ended    bool          // the database says this life is over
 	stopping bool
@@ -69,7 +75,8 @@ type Event interface{ event() }
 
 // Answered is a heartbeat that was acknowledged.
 type Answered struct {
-	Began time.Duration // when the attempt started
+	Began   time.Duration // when the attempt started
+	Stepped time.Duration // how far the database's clock jumped since the answer before, if it surely did
 	Answer
 }
 
@@ -190,6 +197,9 @@ func (s *State) answered(now time.Duration, e Answered) []Action {
 	s.Terms = e.Terms
 	s.trust = max(s.trust, e.Began+e.Terms.Trust())
 	s.due = e.Began + e.Terms.Heartbeat
+	if e.Stepped != 0 {
+		s.stepped, s.hurry = e.Stepped, now
+	}
 	s.watch(now, e.Peers)
 	if e.Listing == nil {
 		return nil
@@ -229,6 +239,7 @@ func (s *State) offers(now time.Duration, free []Lease) {
 			since = o.since
 		}
 		s.free[l.Name] = offer{token: l.Token, class: l.Class, since: since}
+		s.Mark = max(s.Mark, l.Token)
 	}
 	for name, until := range s.resting {
 		if now >= until {
@@ -255,6 +266,7 @@ func (s *State) held(now time.Duration, mine []Lease) []Action {
 		}
 	}
 	for _, l := range mine {
+		s.Mark = max(s.Mark, l.Token)
 		g, ok := s.grants[l.Name]
 		if ok {
 			g.class = l.Class
@@ -318,8 +330,21 @@ func (s *State) releasing() bool {
 	return false
 }
 
+// Era is a history of the database. Its tokens are above all of the eras before.
+type Era struct {
+	Number int64
+	Young  bool // it began not long ago, by the database's clock
+}
+
 // Begun starts a life: the session row was made by an attempt that began then.
-func (s *State) Begun(began time.Duration, terms Terms) {
+// In a young era the node takes nothing until it has itself seen that era for a
+// time to live, by when all trust in the one before has ended, whatever the
+// database's clock does.
+func (s *State) Begun(began, now time.Duration, terms Terms, era Era) {
+	s.Mark = max(s.Mark, Token(era.Number<<eraBits))
+	if era.Young {
+		s.quiet = now + terms.TTL
+	}
 	s.Terms, s.trust, s.due, s.stale = terms, began+terms.Trust(), began, true
 	s.hurry = never
 	s.watched, s.grants, s.free = map[string]watch{}, map[string]*grant{}, map[string]offer{}

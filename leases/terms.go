@@ -10,6 +10,12 @@ import (
 // part (from bit 40) is the era of the database, its low part a counter.
 type Token int64
 
+// eraBits is where the era begins in a token.
+const eraBits = 40
+
+// Era is the era of the database that gave the token.
+func (t Token) Era() int64 { return int64(t) >> eraBits }
+
 // Causes for which a holder's context ends; ask context.Cause.
 var (
 	// ErrLost means the session is not to be trusted any more: stop now, others may follow.

@@ -1,8 +1,9 @@
 CREATE OR REPLACE FUNCTION coterie.session_begin(
     p_node text, p_incarnation bigint, p_takes text[],
-    p_replaces bigint, p_replaces_beats bigint)
+    p_replaces bigint, p_replaces_beats bigint, p_mark bigint)
 RETURNS TABLE (began boolean, incarnation bigint, beats bigint, expired boolean,
-               ttl_ms double precision, heartbeat_ms double precision, margin_ms double precision, now timestamptz)
+               ttl_ms double precision, heartbeat_ms double precision, margin_ms double precision, now timestamptz,
+               era bigint, quiet boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -10,6 +11,7 @@ DECLARE
     old coterie.session;
     new coterie.session;
 BEGIN
+    PERFORM coterie.era_check(p_mark);
     SELECT * INTO terms FROM coterie.setting;
     -- The former life of this node is replaced only as the caller saw it: at once when the caller
     -- has proof that its process is gone (no beats given), else when it is expired and stood still.
@@ -39,9 +41,10 @@ BEGIN
     RETURN QUERY SELECT
         coalesce(new.incarnation = p_incarnation, false), coalesce(new.incarnation, 0), coalesce(new.beats, 0), coalesce(new.expires_at < coterie.clock(), false),
         extract(epoch FROM terms.session_ttl)::float8 * 1000, extract(epoch FROM terms.heartbeat)::float8 * 1000,
-        extract(epoch FROM terms.margin)::float8 * 1000, coterie.clock();
+        extract(epoch FROM terms.margin)::float8 * 1000, coterie.clock(), c.era, coterie.era_is_young(c, '10min')
+    FROM coterie.cluster c;
 END $$;
-COMMENT ON FUNCTION coterie.session_begin(text, bigint, text[], bigint, bigint) IS
+COMMENT ON FUNCTION coterie.session_begin(text, bigint, text[], bigint, bigint, bigint) IS
     'Begins a life of a node, replacing its former one when that is proved dead; began is false when another life holds the name, and the rest describes that one. Saying it twice is harmless.';
-REVOKE ALL ON FUNCTION coterie.session_begin(text, bigint, text[], bigint, bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION coterie.session_begin(text, bigint, text[], bigint, bigint) TO coterie_agent;
+REVOKE ALL ON FUNCTION coterie.session_begin(text, bigint, text[], bigint, bigint, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.session_begin(text, bigint, text[], bigint, bigint, bigint) TO coterie_agent;

@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION coterie.tick(
-    p_node text, p_incarnation bigint, p_takes text[], p_rtt_ms real, p_seen bigint,
+    p_node text, p_incarnation bigint, p_takes text[], p_rtt_ms real, p_seen bigint, p_mark bigint, p_stepped_ms double precision,
     p_dead_nodes text[], p_dead_incarnations bigint[], p_dead_beats bigint[],
     p_release_names text[], p_release_tokens bigint[], p_release_causes text[],
     p_claim_names text[], p_claim_tokens bigint[])
@@ -13,6 +13,12 @@ DECLARE
     gone coterie.session;
     moved bigint;
 BEGIN
+    -- A database whose history was cut, or whose clock jumped, begins a new era: every session ends with
+    -- the old one, mine included, and nothing is granted until all trust in it is over.
+    PERFORM coterie.era_check(p_mark);
+    IF p_stepped_ms <> 0 THEN
+        PERFORM coterie.era_step(format('the database''s clock stepped by %s ms', p_stepped_ms), p_mark >> 40, p_node);
+    END IF;
     SELECT * INTO terms FROM coterie.setting;
 
     -- Renew me, while this very life of mine is still there. No row: it was ended.
@@ -63,7 +69,8 @@ BEGIN
     END IF;
 
     -- Take what I was shown as free, if nothing happened to it since (its token is still the one I was shown).
-    IF cardinality(p_claim_names) > 0 THEN
+    IF cardinality(p_claim_names) > 0
+       AND NOT (SELECT coterie.era_is_young(c, terms.session_ttl) FROM coterie.cluster c) THEN
         WITH free AS (
             SELECT l.name, coalesce(l.node, l.from_node) AS from_node,
                    CASE WHEN l.node IS NULL THEN l.freed_at END AS freed_at,
@@ -91,7 +98,7 @@ BEGIN
         moved, coterie.peers_of(p_node),
         CASE WHEN moved <> p_seen THEN coterie.leases_for(p_node, p_incarnation) END;
 END $$;
-COMMENT ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) IS
+COMMENT ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, bigint, double precision, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) IS
     'One heartbeat of a node: renew me, end the dead, give back, take, and tell who else lives; and what is held and free when the ledger moved past what the node has seen.';
-REVOKE ALL ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) TO coterie_agent;
+REVOKE ALL ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, bigint, double precision, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, bigint, double precision, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) TO coterie_agent;
