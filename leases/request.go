@@ -83,7 +83,7 @@ func (s *State) Request(now time.Duration) Request {
 	for _, name := range s.names() {
 		g := s.grants[name]
 		switch {
-		case g.phase != returned:
+		case g.phase != returned || g.rests(now, s.Terms.Heartbeat):
 		case g.retry && !s.stopping && s.wants(name, g.class):
 			r.Claim = append(r.Claim, Lease{Name: name, Class: g.class, Token: g.token})
 		default:
@@ -91,12 +91,29 @@ func (s *State) Request(now time.Duration) Request {
 		}
 	}
 	r.Claim = append(r.Claim, s.claims(now)...)
+	s.try(now, r)
 	s.beat++
 	if s.stale || s.open() || s.beat%listEvery == 0 {
 		r.Seen = -1
 	}
-	s.due, s.hurry = now+s.Terms.Heartbeat, never
+	s.sent, s.due, s.hurry = now, now+s.Terms.Heartbeat, never
 	return r
+}
+
+// try notes what is asked for now.
+func (s *State) try(now time.Duration, r Request) {
+	for _, l := range r.Release {
+		s.grants[l.Name].at = &now
+	}
+	for _, l := range r.Claim {
+		if g, mine := s.grants[l.Name]; mine {
+			g.at = &now
+			continue
+		}
+		o := s.free[l.Name]
+		o.at = &now
+		s.free[l.Name] = o
+	}
 }
 
 // open says whether something is free that this node would take.
@@ -114,19 +131,19 @@ func (s *State) open() bool {
 func (s *State) Due() time.Duration {
 	due := min(s.due, s.hurry)
 	for _, w := range s.watched {
-		// Asking again and again is pointless while the database's clock says otherwise.
-		if ripe := w.since + w.TTL; ripe > s.due-s.Terms.Heartbeat {
+		// Once per peer: asking again and again is pointless while the database's clock says otherwise.
+		if ripe := w.since + w.TTL; ripe > s.sent {
 			due = min(due, ripe)
 		}
 	}
 	if s.stopping {
 		return due
 	}
-	if s.quiet > s.due-s.Terms.Heartbeat {
+	if s.quiet > s.sent {
 		due = min(due, s.quiet)
 	}
 	for name, o := range s.free {
-		if ripe := o.since + s.patience(); s.wants(name, o.class) && ripe > s.due-s.Terms.Heartbeat {
+		if ripe := o.since + s.patience(); s.wants(name, o.class) && ripe > s.sent {
 			due = min(due, ripe)
 		}
 	}
@@ -147,7 +164,7 @@ func (s *State) claims(now time.Duration) []Lease {
 	var out []Lease
 	for _, name := range s.preferred() {
 		o := s.free[name]
-		if _, mine := s.grants[name]; mine || !s.wants(name, o.class) || now < s.resting[name] {
+		if _, mine := s.grants[name]; mine || !s.wants(name, o.class) || now < s.resting[name] || o.rests(now, s.Terms.Heartbeat) {
 			continue
 		}
 		named := slices.Contains(s.Wants, name)

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -76,6 +74,7 @@ func TestScenarios(t *testing.T) {
 // play runs one scenario and returns its text with what was printed.
 func play(t *testing.T, db *sqltest.DB, text string) string {
 	w := &world{t: t, db: db.Bubble(t), began: time.Now(), nodes: map[string]*node{}}
+	w.exec(`SELECT coterie.cluster_init('test')`)
 	var out strings.Builder
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
@@ -100,7 +99,8 @@ type world struct {
 	t     *testing.T
 	db    *sqltest.DB
 	began time.Time
-	nodes map[string]*node
+	nodes map[string]*node // by name, the latest life
+	lives []*node
 	tx    *sqlx.Tx
 	wait  sync.WaitGroup
 
@@ -131,13 +131,16 @@ func (w *world) say(format string, args ...any) {
 }
 
 // take returns what was said since the last time. What happens at one instant of
-// the bubble's clock has no order, so it is told by name.
+// the bubble's clock has no order, so it is told by name, and what begins last.
 func (w *world) take() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	slices.SortStableFunc(w.said, func(a, b said) int {
 		if a.at != b.at {
 			return int(a.at - b.at)
+		}
+		if a, b := strings.Contains(a.text, " begins "), strings.Contains(b.text, " begins "); a != b {
+			return map[bool]int{false: -1, true: 1}[a]
 		}
 		return strings.Compare(a.text, b.text)
 	})
@@ -203,6 +206,9 @@ func (w *world) do(f []string) {
 		w.tx = tx
 		if _, err := tx.Exec(`SELECT coterie.assert_lease($1, $2)`, args[0], args[1]); err != nil {
 			w.say("refused: %v", err)
+			if err := tx.Rollback(); err != nil {
+				w.t.Fatal(err)
+			}
 		}
 	case "commit":
 		if err := w.tx.Commit(); err != nil {
@@ -257,26 +263,40 @@ func (w *world) query(query string) {
 
 func (w *world) start(name string, afterCrash bool) {
 	n := &node{line: w.db.Agent()}
-	n.Session = &leases.Session{
-		DB: n.line.DB, Node: name, Takes: []string{"work"}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Hold: func(ctx context.Context, g leases.Grant) { w.hold(ctx, n, g) },
-	}
+	var former int64
 	if old := w.nodes[name]; old != nil && afterCrash {
-		n.Former = old.View().Incarnation
+		former = old.View().Incarnation
 	}
+	n.begin(w, name, former, 0)
 	w.nodes[name] = n
+	w.lives = append(w.lives, n)
 	ctx, cancel := context.WithCancel(w.t.Context())
 	n.stop = cancel
 	w.wait.Go(func() {
-		err := n.Run(ctx)
-		switch {
-		case n.get().crashed:
-		case errors.Is(err, leases.ErrLost), errors.Is(err, leases.ErrTaken):
-			w.say("%s: %v", name, err)
-		case err == nil || errors.Is(err, context.Canceled):
-			w.say("%s has left", name)
-		default:
-			w.say("%s: %v", name, err)
+		for {
+			err := n.Run(ctx)
+			switch {
+			case n.get().crashed:
+			case errors.Is(err, leases.ErrLost) && ctx.Err() == nil:
+				w.say("%s has lost its session, and begins another", name)
+				n.begin(w, name, 0, n.View().Mark)
+				continue
+			case err == nil || errors.Is(err, context.Canceled):
+				w.say("%s has left", name)
+			default:
+				w.say("%s: %v", name, err)
+			}
+			return
+		}
+	})
+}
+
+// begin makes a session as an agent does.
+func (n *node) begin(w *world, name string, former int64, mark leases.Token) {
+	n.set(func(n *node) {
+		n.Session = &leases.Session{
+			DB: n.line.DB, Node: name, Takes: []string{"work"}, Former: former, Mark: mark,
+			Hold: func(ctx context.Context, g leases.Grant) { w.hold(ctx, n, g) },
 		}
 	})
 }
@@ -334,7 +354,7 @@ func (w *world) crash(name string) {
 }
 
 func (w *world) end() {
-	for _, n := range w.nodes {
+	for _, n := range w.lives {
 		n.set(func(n *node) { n.crashed = true })
 		n.stop()
 	}

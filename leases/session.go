@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,7 +33,6 @@ type Session struct {
 	Takes []string // classes of leases to take
 	Wants []string // leases to take by name
 	Hold  Holder
-	Log   *slog.Logger
 
 	// Former is the incarnation of this node's life before, when its process is
 	// known to be gone: it is replaced without waiting for its end.
@@ -53,7 +51,8 @@ type Session struct {
 	rtt         time.Duration
 	core        State
 	started     time.Time
-	slept       time.Duration // how long the host had slept when this life began
+	slept       atomic.Int64  // how long the host had slept when last looked, in ns
+	awake       time.Duration // how long it had when this life began
 	once        sync.Once
 	in          chan Event
 	done        chan struct{} // closed when nobody reads in any more
@@ -135,7 +134,8 @@ func (s *Session) Run(ctx context.Context) error {
 	s.incarnation = newIncarnation()
 	s.takes = Changed{Takes: s.Takes, Wants: s.Wants}
 	s.holders = map[string]holder{}
-	s.started, s.slept = time.Now(), suspended()
+	s.started, s.awake = time.Now(), suspended()
+	s.slept.Store(int64(s.awake))
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
@@ -155,7 +155,15 @@ func newIncarnation() int64 {
 }
 
 // now is the node's own clock: it goes on while the host sleeps.
-func (s *Session) now() time.Duration { return time.Since(s.started) + suspended() - s.slept }
+func (s *Session) now() time.Duration {
+	slept := time.Duration(s.slept.Load())
+	// Two clocks that are read one after the other differ a little each time; that is not sleep.
+	if d := suspended(); (d - slept).Abs() > 5*time.Millisecond {
+		s.slept.Store(int64(d))
+		slept = d
+	}
+	return time.Since(s.started) + slept - s.awake
+}
 
 // begin makes the session row. A former life that may still act is watched for
 // its whole time to live: if it beats, another process has this name.

@@ -27,6 +27,7 @@ type State struct {
 	seen  int64         // ledger position of the last listing
 	stale bool          // ask for a listing with the next heartbeat, moved or not
 	beat  int           // heartbeats sent
+	sent  time.Duration // when the last one was
 	due   time.Duration // next heartbeat by rhythm
 	hurry time.Duration // next heartbeat because something is to be told or asked; never, when not
 
@@ -62,12 +63,20 @@ type grant struct {
 	phase phase
 	cause string // freed_by of the release to come
 	retry bool   // ended for lack of trust: take it anew, under a new token
+	tried        // to give it back, or to take it anew
 }
+
+// tried is when something was last asked of the database that it may pass over,
+// because an application holds the row: it is asked again a heartbeat later.
+type tried struct{ at *time.Duration }
+
+func (t tried) rests(now, heartbeat time.Duration) bool { return t.at != nil && now < *t.at+heartbeat }
 
 type offer struct {
 	token Token
 	class string
 	since time.Duration // when this node first saw it free
+	tried               // to take it
 }
 
 // Event is something that a node saw.
@@ -209,7 +218,7 @@ func (s *State) answered(now time.Duration, e Answered) []Action {
 	out := s.held(now, e.Listing.Held)
 	out = s.yieldUnwanted(out)
 	out = s.balance(out)
-	if len(s.claims(now)) > 0 || s.releasing() {
+	if len(s.claims(now)) > 0 || s.releasing(now) {
 		s.hurry = now // do not wait a heartbeat to take or give back
 	}
 	return out
@@ -234,11 +243,12 @@ func (s *State) offers(now time.Duration, free []Lease) {
 	old := s.free
 	s.free = make(map[string]offer, len(free))
 	for _, l := range free {
-		since := now
-		if o, ok := old[l.Name]; ok && o.token == l.Token {
-			since = o.since
+		o := offer{since: now}
+		if before, ok := old[l.Name]; ok && before.token == l.Token {
+			o = before
 		}
-		s.free[l.Name] = offer{token: l.Token, class: l.Class, since: since}
+		o.token, o.class = l.Token, l.Class
+		s.free[l.Name] = o
 		s.Mark = max(s.Mark, l.Token)
 	}
 	for name, until := range s.resting {
@@ -321,9 +331,9 @@ func (s *State) names() []string {
 	return names
 }
 
-func (s *State) releasing() bool {
+func (s *State) releasing(now time.Duration) bool {
 	for _, g := range s.grants {
-		if g.phase == returned {
+		if g.phase == returned && !g.rests(now, s.Terms.Heartbeat) {
 			return true
 		}
 	}
