@@ -8,16 +8,17 @@ import (
 
 // reaperScript waits until its standard input ends, which happens when the
 // process that started it is gone, however it went. A line means that all has
-// been put in order already.
+// been put in order already. A postmaster that ended has removed its pid file;
+// its process may stay for a while, when nobody reaps orphans.
 const reaperScript = `
 trap '' INT HUP QUIT TERM
 read -r line && exit 0
 if [ -r "$1/data/postmaster.pid" ]; then
 	read -r pid < "$1/data/postmaster.pid"
 	kill -QUIT "$pid" 2>/dev/null
-	tries=100
-	while [ "$tries" -gt 0 ] && kill -0 "$pid" 2>/dev/null; do
-		sleep 0.05
+	tries=250
+	while [ "$tries" -gt 0 ] && [ -e "$1/data/postmaster.pid" ]; do
+		sleep 0.02
 		tries=$((tries - 1))
 	done
 fi
@@ -31,12 +32,17 @@ type reaper struct {
 	leash io.WriteCloser
 }
 
+// startReaper returns nil where there is no shell to be had (Windows).
 func startReaper(dir string, remove bool) (*reaper, error) {
+	const shell = "/bin/sh"
+	if _, err := exec.LookPath(shell); err != nil {
+		return nil, nil
+	}
 	what := "keep"
 	if remove {
 		what = "remove"
 	}
-	cmd := exec.Command("/bin/sh", "-c", reaperScript, "reaper", dir, what)
+	cmd := exec.Command(shell, "-c", reaperScript, "reaper", dir, what)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = ownGroup()
 	leash, err := cmd.StdinPipe()

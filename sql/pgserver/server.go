@@ -22,6 +22,8 @@ type Options struct {
 	Settings map[string]string // further settings, as in postgresql.conf
 	Env      []string          // further environment of the server, for instance a clock shim
 	Binaries Binaries          // the zero value asks Find
+
+	as *account // who runs the server, nil to choose
 }
 
 // Server is a running server. Its methods are not for concurrent use.
@@ -42,6 +44,9 @@ type Server struct {
 // returns when the server takes connections.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{Dir: o.Dir, Binaries: o.Binaries, options: o, who: whoRuns()}
+	if o.as != nil {
+		s.who = *o.as
+	}
 	if s.Binaries.Dir == "" {
 		found, err := Find()
 		if err != nil {
@@ -52,8 +57,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := s.makeDir(); err != nil {
 		return nil, fmt.Errorf("start a PostgreSQL server: %w", err)
 	}
-	err := s.begin(ctx)
-	if err != nil {
+	if err := s.begin(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start a PostgreSQL server in %s: %w", s.Dir, err), s.Stop())
 	}
 	return s, nil
