@@ -131,13 +131,21 @@ func (s *Server) PID() int {
 // DSN returns a connection string for a database by the Unix socket, as the
 // superuser. Append " user=name" to be somebody else.
 func (s *Server) DSN(db string) string {
-	return fmt.Sprintf("host=%s port=%d dbname=%s user=%s", s.Socket, s.Port, db, Superuser)
+	return fmt.Sprintf("host=%s port=%d dbname=%s user=%s", quote(s.Socket), s.Port, quote(db), Superuser)
 }
 
 // TCP returns a connection string for a database by 127.0.0.1, where the
 // server speaks no TLS.
 func (s *Server) TCP(db string) string {
-	return fmt.Sprintf("host=127.0.0.1 port=%d dbname=%s user=%s sslmode=disable", s.Port, db, Superuser)
+	return fmt.Sprintf("host=127.0.0.1 port=%d dbname=%s user=%s sslmode=disable", s.Port, quote(db), Superuser)
+}
+
+// quote writes a value for a connection string.
+func quote(value string) string {
+	if value != "" && !strings.ContainsAny(value, " \t\n'\\") {
+		return value
+	}
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
 }
 
 // LogFile names the file that takes what the server says.

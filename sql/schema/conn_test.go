@@ -99,6 +99,12 @@ func (v *valve) Write(b []byte) (int, error) {
 	return v.Conn.Write(b)
 }
 
+func (v *valve) shutOff() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.shut = true
+}
+
 func TestAStatementEndsWithinItsBudgetWhenPacketsVanish(t *testing.T) {
 	var v *valve
 	c := within(t, schema.Options{DSN: server.TCP("postgres"), Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -109,9 +115,7 @@ func TestAStatementEndsWithinItsBudgetWhenPacketsVanish(t *testing.T) {
 		v = &valve{Conn: inner}
 		return v, nil
 	}})
-	v.mu.Lock()
-	v.shut = true
-	v.mu.Unlock()
+	v.shutOff()
 	ends(t, c, "SELECT 1")
 }
 

@@ -3,6 +3,8 @@ package schema_test
 import (
 	"context"
 	"errors"
+	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -76,4 +78,34 @@ func TestAListenerThatCannotConnectSaysSoAndEnds(t *testing.T) {
 	if err := <-troubles; !errors.Is(err, schema.ErrUnreachable) {
 		t.Errorf("got %v, want ErrUnreachable", err)
 	}
+}
+
+func TestAListenerNoticesThatPacketsVanish(t *testing.T) {
+	var mu sync.Mutex
+	var last *valve
+	hints, troubles := listening(t, schema.Listener{
+		Options: schema.Options{DSN: server.TCP("postgres"), Budget: 300 * time.Millisecond, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			inner, err := new(net.Dialer).DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			last = &valve{Conn: inner}
+			return last, nil
+		}},
+		Channel: "coterie", Ping: 200 * time.Millisecond,
+	})
+	hinted(t, hints, "when it began to listen")
+	mu.Lock()
+	last.shutOff()
+	mu.Unlock()
+	begun := time.Now()
+	if err := <-troubles; err == nil {
+		t.Error("trouble without a reason")
+	}
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("it took %v to notice, more than a ping and the budget", took)
+	}
+	hinted(t, hints, "after a reconnect")
 }

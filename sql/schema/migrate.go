@@ -48,7 +48,7 @@ func (s Source) Migrate(ctx context.Context, db *sqlx.DB) (Result, error) {
 		select {
 		case <-ctx.Done():
 			return Result{}, fmt.Errorf("upgrade the schema: %w", errors.Join(err, context.Cause(ctx)))
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(250 * time.Millisecond):
 		}
 	}
 }
@@ -72,7 +72,7 @@ func passing(err error) bool {
 // prepareSQL bounds each wait for a lock: an upgrade that waits for a table
 // holds up every agent that comes after it.
 const prepareSQL = `
-SET LOCAL lock_timeout = '1s';
+SET LOCAL lock_timeout = '500ms';
 SET LOCAL client_min_messages = warning;
 SET LOCAL search_path = pg_catalog, coterie, pg_temp`
 

@@ -1,6 +1,7 @@
 package schema_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -234,5 +235,68 @@ func TestFunctionsAndViewsMayUseEachOtherInAnyOrder(t *testing.T) {
 	var bad *schema.FileError
 	if _, err := circle.Migrate(t.Context(), db); !errors.As(err, &bad) {
 		t.Errorf("views in a circle: got %v, want a FileError", err)
+	}
+}
+
+// An upgrade that waits for a table stands in the way of every agent behind it.
+func TestAnUpgradeThatMustWaitLetsOthersThrough(t *testing.T) {
+	name := emptyDatabase(t)
+	db, busy, agent := open(t, server.DSN(name)), open(t, server.DSN(name)), open(t, server.DSN(name))
+	if _, err := schema.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	tx := busy.MustBegin()
+	if _, err := tx.Exec("SELECT count(*) FROM coterie.lease"); err != nil {
+		t.Fatal(err)
+	}
+	upgraded := make(chan error)
+	go func() {
+		_, err := tree(t, map[string]string{"migrations/9998_wide.sql": "ALTER TABLE coterie.lease ADD COLUMN wide int;"}).Migrate(t.Context(), db)
+		upgraded <- err
+	}()
+	longest := time.Duration(0)
+	for begun := time.Now(); time.Since(begun) < 2500*time.Millisecond; {
+		sent := time.Now()
+		scalar[int](t, agent, "SELECT count(*) FROM coterie.lease")
+		longest = max(longest, time.Since(sent))
+	}
+	t.Logf("the longest wait of an agent was %v", longest)
+	if longest > time.Second {
+		t.Errorf("an agent waited %v", longest)
+	}
+	if longest < 100*time.Millisecond {
+		t.Error("the upgrade never waited for the table: this test shows nothing")
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-upgraded; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnUpgradeGivesUpWithItsContext(t *testing.T) {
+	name := emptyDatabase(t)
+	db, busy := open(t, server.DSN(name)), open(t, server.DSN(name))
+	if _, err := schema.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	before := dump(t, name)
+	tx := busy.MustBegin()
+	if _, err := tx.Exec("SELECT count(*) FROM coterie.lease"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	_, err := tree(t, map[string]string{"migrations/9998_wide.sql": "ALTER TABLE coterie.lease ADD COLUMN wide int;"}).Migrate(ctx, db)
+	if err == nil || time.Since(begun) > 3*time.Second {
+		t.Errorf("got %v after %v", err, time.Since(begun))
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, dump(t, name)); diff != "" {
+		t.Errorf("it left its traces:\n%s", diff)
 	}
 }

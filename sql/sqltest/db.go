@@ -47,7 +47,7 @@ func New(t testing.TB) *DB {
 		}
 	})
 	db := &DB{Name: name, Server: i.server, t: t, step: new(atomic.Int64)}
-	db.DSN = db.Options(pgserver.Superuser).DSN
+	db.DSN = db.DSNFor(pgserver.Superuser)
 	db.Pool = db.open(pgserver.Superuser)
 	return db
 }
@@ -96,9 +96,10 @@ func (db *DB) Login(name, role string) *Pool {
 	return db.open(name)
 }
 
-// Options are for whatever opens its own pool of this database.
-func (db *DB) Options(user string) schema.Options {
-	return schema.Options{DSN: strings.Replace(db.Server.DSN(db.Name), "user="+pgserver.Superuser, "user="+user, 1)}
+// DSNFor is a connection string for one of the logins, for whatever opens its
+// own pool of this database.
+func (db *DB) DSNFor(login string) string {
+	return strings.Replace(db.Server.DSN(db.Name), "user="+pgserver.Superuser, "user="+login, 1)
 }
 
 // open makes a pool and closes it at the test's end.
@@ -108,9 +109,8 @@ func (db *DB) open(user string) *Pool {
 	if db.bubbled {
 		p.now = func() time.Time { return time.Now().Add(time.Duration(db.step.Load())) }
 	}
-	o := db.Options(user)
-	o.Dial = p.line.dial
-	inner, err := schema.Connector(o)
+	p.options = schema.Options{DSN: db.DSNFor(user), Dial: p.line.dial}
+	inner, err := schema.Connector(p.options)
 	if err != nil {
 		db.t.Fatal(err)
 	}

@@ -6,19 +6,26 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"github.com/coterie-ha/coterie/sql/schema"
 )
 
 // Pool is a pool whose line to the database can be broken.
 type Pool struct {
 	*sqlx.DB
-	line *line
-	now  func() time.Time // what the database shall take for the time, nil for its own clock
+	line    *line
+	options schema.Options
+	now     func() time.Time // what the database shall take for the time, nil for its own clock
 
 	mu              sync.Mutex // guards the fields below
 	request, answer time.Duration
 	losing          bool
 	lose            string
 }
+
+// Options are for whatever opens a connection of its own, such as a listener,
+// that shall break together with this pool's. It does not keep a bubble's time.
+func (p *Pool) Options() schema.Options { return p.options }
 
 // Cut resets the pool's connections and refuses new ones until Mend.
 func (p *Pool) Cut() { p.line.set(cut) }

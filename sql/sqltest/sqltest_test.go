@@ -314,12 +314,39 @@ func TestCopyInWorksThroughTheWrapper(t *testing.T) {
 	})
 }
 
-func BenchmarkStatement(b *testing.B) {
-	db := sqltest.New(b)
-	for b.Loop() {
-		if _, err := db.Exec("SELECT 1"); err != nil {
-			b.Fatal(err)
+func TestWhatAStalledNodeHeldTheServerGoesOnToHold(t *testing.T) {
+	db := sqltest.New(t)
+	exec(t, db.Pool, "CREATE TABLE thing AS SELECT 1 AS n")
+	const take = "SELECT count(*) FROM (SELECT n FROM thing FOR UPDATE SKIP LOCKED) AS free"
+	synctest.Test(t, func(t *testing.T) {
+		db := db.Bubble(t)
+		p := db.Login("holder", schema.Agent)
+		exec(t, db.Pool, "GRANT SELECT, UPDATE ON thing TO coterie_agent")
+		tx := p.MustBegin()
+		if _, err := tx.Exec(take); err != nil {
+			t.Fatal(err)
 		}
+		p.Stall()
+		if _, err := tx.Exec("SELECT 1"); err == nil {
+			t.Error("an answer came through a stalled line")
+		}
+		if err := tx.Rollback(); err == nil {
+			t.Error("a rollback came through a stalled line")
+		}
+		if n := get[int](t, db.Pool, take); n != 0 {
+			t.Error("the server let go although it could not know")
+		}
+		p.Mend()
+		for get[int](t, db.Pool, take) == 0 { // the server hears of it now
+		}
+	})
+}
+
+func TestAListenersLineBreaksWithItsPool(t *testing.T) {
+	p := sqltest.New(t).Agent()
+	p.Cut()
+	if _, err := schema.Open(t.Context(), p.Options()); !errors.Is(err, schema.ErrUnreachable) {
+		t.Errorf("got %v, want ErrUnreachable", err)
 	}
 }
 
