@@ -64,7 +64,7 @@ bench: postgres ## the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 generate: postgres ## write the golden files anew; read the diff
-	$(GO) test ./internal/config ./internal/problem -update
+	$(GO) test ./internal/config ./internal/problem ./sql/schema -update
 
 postgres:
 	@deploy/install-postgres.sh
