@@ -64,7 +64,7 @@ func nodeKeys() []Key {
 			Meaning: "File with the password of the database role, not readable by everybody."},
 		{Name: "database.connect_timeout", kind: duration, Default: "3s", check: checkAtLeastSecond,
 			field:   func(c *Config) any { return c.Database.ConnectTimeout },
-			Meaning: "How long one attempt to connect may take; in whole seconds."},
+			Meaning: "How long one attempt to connect may take."},
 		{Name: "database.statement_timeout", kind: duration, Default: "5s", check: checkPositive,
 			field:   func(c *Config) any { return c.Database.StatementTimeout },
 			Meaning: "How long the server lets one statement of the agent run."},

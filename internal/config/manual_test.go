@@ -37,10 +37,11 @@ file, the default. The file is the one of ` + "`-c`" + ` or ` + "`$COTERIE_CONFI
 first that exists of ` + "`/etc/coterie/coterie.yaml`" + ` and
 ` + "`$XDG_CONFIG_HOME/coterie/coterie.yaml`" + `. An empty variable counts as unset; a list
 in a variable is written with commas. What must be equal on all nodes is not
-here but in the database (` + "`coterie settings`" + `).
+here but in the database.
 
-` + "`coterie config check`" + ` tells everything that is wrong at once, ` + "`coterie config show\n--origin`" + ` where each value comes from, ` + "`coterie config explain KEY`" + ` what is
-written here. A key that is not in the table is an error.
+` + "`coterie config check`" + ` tells everything that is wrong at once,
+` + "`coterie config show --origin`" + ` where each value comes from, and
+` + "`coterie config explain KEY`" + ` what is written here. A key that is not in the table is an error.
 
 ` + "```yaml\n" + example + "```" + `
 
