@@ -35,7 +35,7 @@ func (c *Console) metrics() http.Handler {
 	}
 	own := prometheus.NewRegistry()
 	own.MustRegister(newScrape(c))
-	return promhttp.HandlerFor(append(all, own), promhttp.HandlerOpts{})
+	return promhttp.HandlerFor(append(all, own), promhttp.HandlerOpts{MaxRequestsInFlight: 4})
 }
 
 func newScrape(c *Console) *scrape {

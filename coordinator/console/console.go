@@ -33,6 +33,7 @@ type route struct {
 // Handler answers requests. It keeps nothing of them and is safe for concurrent use.
 func (c *Console) Handler() http.Handler {
 	exact := map[string]route{
+		"/":           c.told(c.page()),
 		"/check":      c.probe("check", check),
 		"/lb":         c.probe("lb", lb),
 		"/live":       c.probe("live", live),

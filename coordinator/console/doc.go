@@ -26,6 +26,7 @@
 //	/metrics           for Prometheus
 //	/status.json ...   the views as JSON, with their age
 //	/version           what runs here
+//	/                  a page for people
 //
 // GET, HEAD and OPTIONS are answered with the same code, because some load
 // balancers probe with OPTIONS; everything else is 405.

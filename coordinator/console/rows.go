@@ -65,21 +65,82 @@ func (t text) duration() (time.Duration, bool) {
 	return d + clock, true
 }
 
-// jobRow is what is shown of a job: columns of the view coterie.jobs.
-type jobRow struct {
-	Name          text `json:"name"`
-	Schedule      text `json:"schedule"`
-	TimeZone      text `json:"time_zone"`
-	Enabled       text `json:"enabled"`
-	Runner        text `json:"runner"`
-	NextDueAt     text `json:"next_due_at"`
-	LastDueAt     text `json:"last_due_at"`
-	LastOutcome   text `json:"last_outcome"`
-	LastTook      text `json:"last_took"`
-	FailuresInRow text `json:"failures_in_row"`
-	Overdue       text `json:"overdue"`
-	Message       text `json:"message"`
-}
+// What is shown of each list: columns of the view of that name.
+type (
+	statusRow struct {
+		Name     text `json:"name"`
+		Status   text `json:"status"`
+		Sentence text `json:"sentence"`
+	}
+	nodeRow struct {
+		Name         text `json:"name"`
+		Goal         text `json:"goal"`
+		GoalBy       text `json:"goal_by"`
+		GoalReason   text `json:"goal_reason"`
+		State        text `json:"state"`
+		AppVersion   text `json:"app_version"`
+		LastSeenAt   text `json:"last_seen_at"`
+		LeasesHeld   text `json:"leases_held"`
+		JobsRunning  text `json:"jobs_running"`
+		StorageState text `json:"storage_state"`
+		RTT          text `json:"db_rtt_ms"`
+		Message      text `json:"message"`
+	}
+	jobRow struct {
+		Name          text `json:"name"`
+		Schedule      text `json:"schedule"`
+		TimeZone      text `json:"time_zone"`
+		Enabled       text `json:"enabled"`
+		Runner        text `json:"runner"`
+		NextDueAt     text `json:"next_due_at"`
+		LastDueAt     text `json:"last_due_at"`
+		LastOutcome   text `json:"last_outcome"`
+		LastTook      text `json:"last_took"`
+		FailuresInRow text `json:"failures_in_row"`
+		Overdue       text `json:"overdue"`
+		Message       text `json:"message"`
+	}
+	leaseRow struct {
+		Name       text `json:"name"`
+		Holder     text `json:"holder"`
+		Token      text `json:"token"`
+		AcquiredAt text `json:"acquired_at"`
+		Valid      text `json:"valid"`
+		WantedBy   text `json:"wanted_by"`
+	}
+	runRow struct {
+		Job     text `json:"job"`
+		DueAt   text `json:"due_at"`
+		Outcome text `json:"outcome"`
+	}
+	takeoverRow struct {
+		Lease     text `json:"lease"`
+		FromNode  text `json:"from_node"`
+		ToNode    text `json:"to_node"`
+		Cause     text `json:"cause"`
+		ClaimedAt text `json:"claimed_at"`
+		Took      text `json:"took"`
+	}
+	findingRow struct {
+		Code     text `json:"code"`
+		Severity text `json:"severity"`
+		Subject  text `json:"subject"`
+		Since    text `json:"since"`
+		Text     text `json:"text"`
+		Remedy   text `json:"remedy"`
+	}
+	eventRow struct {
+		At      text `json:"at"`
+		Node    text `json:"node"`
+		Kind    text `json:"kind"`
+		Subject text `json:"subject"`
+		Actor   text `json:"actor"`
+		Reason  text `json:"reason"`
+		Token   text `json:"token"`
+		Peer    text `json:"peer"`
+		Detail  text `json:"detail"`
+	}
+)
 
 // late is how long a slot has been due that should have begun.
 func (j jobRow) late(now time.Time) time.Duration {
@@ -90,4 +151,13 @@ func (j jobRow) late(now time.Time) time.Duration {
 		return max(now.Sub(due), 0)
 	}
 	return 0
+}
+
+// row is the one of a document that is no list.
+func row[T any](d Document) T {
+	var row T
+	if len(d.Rows) == 0 || json.Unmarshal(d.Rows, &row) != nil {
+		return *new(T)
+	}
+	return row
 }

@@ -30,8 +30,8 @@ func sample() Snapshot {
 		Share: Share{State: "OK", Proved: true, FreeBytes: 212 << 30},
 		Pool:  Pool{InUse: 1, Idle: 2, Waited: 30 * time.Millisecond},
 		Docs: map[string]Document{
-			"status": doc(row{"name": "deploy-prod", "status": "Degraded", "nodes_ready": 2, "nodes_total": 3,
-				"sentence": "2 of 3 nodes are ready. 1 thing needs attention."}),
+			"status": doc(row{"name": "deploy-prod", "status": "Degraded", "nodes_ready": 2, "nodes_total": 4,
+				"sentence": "2 of 4 nodes are ready. 1 thing needs attention."}),
 			"nodes": doc([]row{
 				{"name": "app-a", "goal": "ready", "state": "ready", "app_version": "7.3.2", "last_seen_at": at(400 * time.Millisecond), "leases_held": 5, "jobs_running": 1, "storage_state": "OK", "db_rtt_ms": 1.2, "message": ""},
 				{"name": "app-b", "goal": "ready", "state": "ready", "app_version": "7.3.2", "last_seen_at": at(900 * time.Millisecond), "leases_held": 4, "jobs_running": 0, "storage_state": "OK", "db_rtt_ms": 1.9, "message": ""},
@@ -65,7 +65,7 @@ func sample() Snapshot {
 				{"job": "index-rebuild", "due_at": at(17 * time.Minute), "outcome": "missed"},
 			}),
 			"events": doc([]row{
-				{"id": 981, "at": at(2 * time.Minute), "node": "app-c", "kind": "goal.set", "subject": "app-c", "actor": "ana", "reason": "kernel update"},
+				{"id": 981, "at": at(2 * time.Minute), "node": "app-c", "kind": "goal.set", "subject": "app-c", "actor": "ana", "reason": "kernel update", "detail": row{"goal": "drained", "by": "ana"}},
 				{"id": 980, "at": at(19 * time.Minute), "node": "app-b", "kind": "lease.claimed", "subject": "job/audit-purge", "token": 112, "peer": "app-c", "actor": "coterie_app_b", "reason": "release"},
 				{"id": 979, "at": at(26 * time.Hour), "node": "app-d", "kind": "session.ended", "subject": "app-d", "actor": "coterie_app_a", "reason": "crash"},
 			}),

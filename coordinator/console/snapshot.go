@@ -147,6 +147,9 @@ func (s Snapshot) Turning() (ok bool, why string) {
 	if last.IsZero() {
 		last = s.Started // nothing can have turned yet
 	}
+	if last.IsZero() {
+		return false, "no loop has turned yet"
+	}
 	allowed := 3 * s.Heartbeat
 	if s.Heartbeat <= 0 {
 		allowed = 3 * usualHeartbeat

@@ -16,10 +16,14 @@ func get(t *testing.T, c *Console, path string) *httptest.ResponseRecorder {
 
 func request(t *testing.T, c *Console, method, path string) *httptest.ResponseRecorder {
 	t.Helper()
+	return serve(c.Handler(), method, path)
+}
+
+func serve(h http.Handler, method, path string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, nil)
 	r.Host = "localhost"
 	w := httptest.NewRecorder()
-	c.Handler().ServeHTTP(w, r)
+	h.ServeHTTP(w, r)
 	return w
 }
 
@@ -72,7 +76,7 @@ func TestEveryStateHasItsAnswerOnEveryRoute(t *testing.T) {
 			c := showing(s)
 			for path, want := range map[string]int{
 				"/check": tt.check, "/lb": tt.lb, "/live": tt.live, "/ready": tt.ready, "/role/primary": tt.role,
-				"/status.json": 200, "/version": 200, "/robots.txt": 200,
+				"/": 200, "/status.json": 200, "/version": 200, "/robots.txt": 200, "/metrics": 200,
 			} {
 				for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
 					if got := request(t, c, method, path).Code; got != want {

@@ -24,6 +24,17 @@ func brief(d time.Duration) string {
 	return units(int(d.Hours())/24, "d", int(d.Hours())%24, "h")
 }
 
+// since says how long ago something was. Milliseconds would only flicker.
+func since(d time.Duration) string {
+	switch {
+	case d < 100*time.Millisecond:
+		return "just now"
+	case d < time.Second:
+		return fmt.Sprintf("%.1f s ago", d.Seconds())
+	}
+	return brief(d) + " ago"
+}
+
 func units(n int, unit string, m int, lesser string) string {
 	if m == 0 {
 		return fmt.Sprintf("%d %s", n, unit)
