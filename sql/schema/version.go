@@ -10,12 +10,13 @@ import (
 	"github.com/lib/pq"
 )
 
-// How a database may not fit this program.
+// How a database, or our login there, may not fit this program.
 var (
 	ErrAbsent  = errors.New("the database has no coterie schema")
 	ErrOlder   = errors.New("the database's schema is older than this program")
 	ErrNewer   = errors.New("the database's schema is newer than this program")
 	ErrChanged = errors.New("a migration was applied in another form")
+	ErrNoRole  = errors.New("the login is not a member of coterie_agent, coterie_operator or coterie_reader")
 )
 
 // VersionError is a schema that this program cannot work with.
@@ -26,7 +27,7 @@ type VersionError struct {
 }
 
 func (e *VersionError) Error() string {
-	if e.Kind == ErrAbsent {
+	if errors.Is(e.Kind, ErrAbsent) {
 		return e.Kind.Error()
 	}
 	return fmt.Sprintf("%v: version %d, expected %d", e.Kind, e.Database, e.Program)
@@ -71,7 +72,7 @@ func (s Source) Check(ctx context.Context, db *sqlx.DB) (Version, error) {
 	}
 	var v Version
 	if err := db.QueryRowxContext(ctx, checkSQL).Scan(&v.Number, &v.Needs); err != nil {
-		return Version{}, fmt.Errorf("check the schema's version: %w", orAbsent(err, p))
+		return Version{}, fmt.Errorf("check the schema's version: %w", reading(err, p))
 	}
 	switch {
 	case v.Number == 0:
@@ -84,11 +85,17 @@ func (s Source) Check(ctx context.Context, db *sqlx.DB) (Version, error) {
 	return v, nil
 }
 
-// orAbsent recognises a database without our schema.
-func orAbsent(err error, p plan) error {
+// reading explains why the record of migrations could not be read.
+func reading(err error, p plan) error {
 	var said *pq.Error
-	if errors.As(err, &said) && (said.Code == "42P01" || said.Code == "3F000") {
+	if !errors.As(err, &said) {
+		return err
+	}
+	switch said.Code {
+	case "42P01", "3F000": // table, schema
 		return &VersionError{Kind: ErrAbsent, Program: p.latest()}
+	case "42501":
+		return fmt.Errorf("%w: %w", ErrNoRole, err)
 	}
 	return err
 }
@@ -130,7 +137,7 @@ func (s Source) Status(ctx context.Context, db *sqlx.DB) (State, error) {
 	var recorded []Applied
 	if err := db.SelectContext(ctx, &recorded, statusSQL); err != nil {
 		var absent *VersionError
-		if err := orAbsent(err, p); !errors.As(err, &absent) {
+		if err := reading(err, p); !errors.As(err, &absent) {
 			return State{}, fmt.Errorf("read the schema's versions: %w", err)
 		}
 	}

@@ -293,7 +293,7 @@ func TestCopyInWorksThroughTheWrapper(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := tx.Prepare(pq.CopyIn("hit", "n"))
+		s, err := tx.Prepare("COPY hit (n) FROM STDIN")
 		if err != nil {
 			t.Fatal(err)
 		}
