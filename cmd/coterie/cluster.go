@@ -120,11 +120,7 @@ func (k *cluster) none(ctx context.Context, code, view, noun, name string, also 
 	if err != nil {
 		return err
 	}
-	p := problem.New(code, nil, "no %s %q", noun, name)
-	if near := config.Nearest(name, append(names, also...)); near != "" {
-		p.Remedy = fmt.Sprintf("did you mean %q? coterie %s lists them", near, view)
-	}
-	return p
+	return nearest(code, "no "+noun, name, append(names, also...))
 }
 
 // completeNames completes a word by the names of a view.

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coterie-ha/coterie/internal/config"
-	"github.com/coterie-ha/coterie/internal/problem"
 	"github.com/coterie-ha/coterie/internal/table"
 )
 
@@ -112,11 +111,7 @@ func (c *cli) explainKeys() error {
 func (c *cli) explainKey(name string) error {
 	k, near, ok := config.Explain(name)
 	if !ok {
-		p := problem.New("COT-221", nil, "no key %q", name)
-		if near != "" {
-			p.Remedy = fmt.Sprintf("did you mean %q?", near)
-		}
-		return p
+		return nearest("COT-221", "no key", name, []string{near})
 	}
 	value := k.Default
 	switch {

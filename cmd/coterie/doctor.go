@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/coterie-ha/coterie/internal/config"
 	"github.com/coterie-ha/coterie/internal/problem"
 	"github.com/coterie-ha/coterie/internal/table"
 )
@@ -48,11 +47,7 @@ func (c *cli) explainCode(code string) error {
 		for _, e := range problem.Table() {
 			codes = append(codes, strings.ToLower(e.Code))
 		}
-		p := problem.New("COT-222", nil, "no problem has the code %q", code)
-		if near := config.Nearest(code, codes); near != "" {
-			p.Remedy = fmt.Sprintf("did you mean %s? coterie doctor --explain all lists them", strings.ToUpper(near))
-		}
-		return p
+		return nearest("COT-222", "no problem has the code", strings.ToLower(code), codes)
 	}
 	text := fmt.Sprintf("%s  %s\n\n%s\n\nRemedy     %s\nExit code  %d\n", e.Code, e.Title, e.Explain,
 		strings.Join(fold(e.Remedy, usualWidth-11), "\n           "), e.Exit)

@@ -18,17 +18,26 @@ const usualWidth = 80
 
 // show writes rows as they were asked for.
 func (c *cli) show(rows *table.Rows, fields ...table.Field) error {
+	return c.write(rows, table.Sheet{Fields: fields, Width: c.width()})
+}
+
+// showMore writes rows that continue a table.
+func (c *cli) showMore(rows *table.Rows, fields ...table.Field) error {
+	return c.write(rows, table.Sheet{Fields: fields, Width: c.width(), Headless: true})
+}
+
+func (c *cli) write(rows *table.Rows, sheet table.Sheet) error {
 	if len(c.flags.columns) > 0 {
 		kept, err := rows.Select(c.flags.columns)
 		if err != nil {
 			return err
 		}
-		rows, fields = kept, nil
+		rows, sheet.Fields = kept, nil
 		for _, name := range kept.Columns {
-			fields = append(fields, table.Column(strings.ToUpper(strings.ReplaceAll(name, "_", " ")), name))
+			sheet.Fields = append(sheet.Fields, table.Column(strings.ToUpper(strings.ReplaceAll(name, "_", " ")), name))
 		}
 	}
-	return rows.Write(c.out, c.flags.format(), table.Sheet{Fields: fields, Width: c.width()})
+	return rows.Write(c.out, c.flags.format(), sheet)
 }
 
 // width is that of the terminal, or the usual one.
@@ -96,4 +105,15 @@ func plural(n int64, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// plain tells whether people read the result as text of our own making.
+func (c *cli) plain() bool {
+	return c.flags.format() == table.Table && len(c.flags.columns) == 0
+}
+
+// print writes text of the result.
+func (c *cli) print(text string) error {
+	_, err := io.WriteString(c.out, text)
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/lib/pq"
 
+	"github.com/coterie-ha/coterie/coordinator"
 	"github.com/coterie-ha/coterie/internal/config"
 	"github.com/coterie-ha/coterie/internal/problem"
 	"github.com/coterie-ha/coterie/internal/table"
@@ -30,6 +32,9 @@ func asProblem(err error) *problem.Problem {
 		if p := known(err); p != nil {
 			return p
 		}
+	}
+	if e, ok := errors.AsType[*coordinator.WrongClusterError](err); ok {
+		return problem.New("COT-209", nil, "%v", e)
 	}
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return problem.New("COT-214", e.Err, "%s", e.Path)
@@ -69,6 +74,9 @@ func connectProblem(err error) *problem.Problem {
 	p := problem.New(codes[e.Kind], nil, "database %q at %s as %q: %v", e.Database, e.Server, e.User, e.Kind)
 	if said := firstLine(e.Err); said != "" && e.Kind != schema.ErrSlow {
 		p.Why = said
+	}
+	if p.Exit == problem.ExitUnreachable {
+		p.Remedy = "look at the server and the way to it; coterie status asks the agent of this machine meanwhile"
 	}
 	return p
 }
@@ -136,4 +144,14 @@ func brokenProblem(err error) *problem.Problem {
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return strings.TrimPrefix(line, "pq: ")
+}
+
+// nearest is the problem of a name that nothing has, with the one that was
+// probably meant.
+func nearest(code, what, name string, names []string) error {
+	p := problem.New(code, nil, "%s %q", what, name)
+	if near := config.Nearest(name, names); near != "" {
+		p.Remedy = fmt.Sprintf("did you mean %q? otherwise: %s", near, p.Remedy)
+	}
+	return p
 }

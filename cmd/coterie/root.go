@@ -101,8 +101,10 @@ func (c *cli) addVerbs(root *cobra.Command) {
 		id    string
 		verbs []*cobra.Command
 	}{
-		{groupSetUp, []*cobra.Command{c.configCommand()}},
-		{groupHelp, []*cobra.Command{c.doctorCommand(), c.manCommand(), c.versionCommand()}},
+		{groupLook, []*cobra.Command{c.statusCommand(), c.nodesCommand(), c.leasesCommand(), c.takeoversCommand(), c.eventsCommand()}},
+		{groupAct, []*cobra.Command{c.drainCommand(), c.resumeCommand()}},
+		{groupSetUp, []*cobra.Command{c.initCommand(), c.schemaCommand(), c.settingsCommand(), c.configCommand()}},
+		{groupHelp, []*cobra.Command{c.doctorCommand(), c.manCommand(), c.versionCommand(), c.releaseCommand()}},
 	} {
 		for _, verb := range group.verbs {
 			verb.GroupID = group.id

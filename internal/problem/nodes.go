@@ -41,5 +41,9 @@ That is as it should be during a rolling upgrade, and at no other time.`},
 			"coterie nodes NODE; it goes on by itself",
 			`The node has not reached the goal that was set for it within the time that the
 command was willing to wait. A drain waits for the runs that the node is in.`},
+		{"COT-617", ExitRefused, "goal was changed meanwhile",
+			"coterie nodes NODE says who did it and why",
+			`While the command waited for the node, somebody set another goal for it. The
+last word counts.`},
 	}
 }

@@ -88,7 +88,7 @@ func value(v any, kind string) (any, error) {
 	text := string(bytes)
 	switch kind {
 	case "INTERVAL":
-		return parseInterval(text)
+		return ParseInterval(text)
 	case "JSON", "JSONB":
 		return json.RawMessage(text), nil
 	case "NUMERIC":
@@ -101,9 +101,9 @@ func value(v any, kind string) (any, error) {
 	return text, nil
 }
 
-// parseInterval reads PostgreSQL's own style: 1 year 2 mons -3 days +04:05:06.7.
+// ParseInterval reads an interval in PostgreSQL's own style: 1 year 2 mons -3 days +04:05:06.7.
 // Years and months have no fixed length; they count as 365 and 30 days.
-func parseInterval(text string) (time.Duration, error) {
+func ParseInterval(text string) (time.Duration, error) {
 	const day = 24 * time.Hour
 	units := map[string]time.Duration{"year": 365 * day, "mon": 30 * day, "day": day}
 	var total time.Duration

@@ -25,6 +25,9 @@ func (s Sheet) write(w io.Writer, r *Rows) error {
 	if s.Width > 0 {
 		s.squeeze(shown, widths)
 	}
+	if s.Headless {
+		cells = cells[1:]
+	}
 	var b strings.Builder
 	for _, line := range cells {
 		s.line(&b, line, shown, widths)
@@ -205,13 +208,16 @@ func Duration(d time.Duration) string {
 // Between is the time between two moments, whichever is first.
 func Between(a, b time.Time) string { return Duration(b.Sub(a).Abs()) }
 
-// Ago is a moment as seen from another: "3m ago", "in 41m".
+// Ago is a moment as seen from another: "3m ago", "now", "in 41m".
 func Ago(t, at time.Time) string {
 	if at.IsZero() {
 		return t.UTC().Format(time.RFC3339)
 	}
 	if t.After(at) {
 		return "in " + Between(t, at)
+	}
+	if at.Sub(t) < 100*time.Millisecond {
+		return "now"
 	}
 	return Between(t, at) + " ago"
 }

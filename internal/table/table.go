@@ -130,9 +130,10 @@ type Field struct {
 
 // Sheet says how people see a view.
 type Sheet struct {
-	Fields []Field
-	Indent int
-	Width  int // of the terminal
+	Fields   []Field
+	Indent   int
+	Width    int  // of the terminal
+	Headless bool // without titles, to continue a table
 }
 
 // Column is a field that shows a column as it is.
@@ -160,7 +161,11 @@ func Span(title, column string) Field {
 
 // Prose is a field of free text, cut where the line ends.
 func Prose(title, column string) Field {
-	f := Column(title, column)
+	return Column(title, column).AsProse()
+}
+
+// AsProse is the field, cut where there is too little room.
+func (f Field) AsProse() Field {
 	f.Text = true
 	return f
 }
@@ -208,8 +213,13 @@ func (r *Rows) List() []Document {
 	return list
 }
 
+// document is the rows with their schema and age, as an agent serves them too.
 func (r *Rows) document() Document {
-	return Document{{"schema", r.Schema()}, {r.View, r.List()}}
+	doc := Document{{"schema", r.Schema()}}
+	if !r.At.IsZero() {
+		doc = append(doc, Member{"as_of", plain(r.At)})
+	}
+	return append(doc, Member{"rows", r.List()})
 }
 
 func (r *Rows) object(i int, schema string) Document {

@@ -63,7 +63,8 @@ app-b,false,,,,"kernel update, and <then> some more to say than fits","{""a"":[t
 `,
 		YAML: `
 schema: coterie.nodes/v1
-nodes:
+as_of: "2026-11-20T12:00:00Z"
+rows:
   - name: app-a
     ready: true
     last_seen_at: "2026-11-20T11:59:59.6Z"
@@ -96,17 +97,17 @@ nodes:
 func TestJSONIsOneDocumentThatNamesItsSchema(t *testing.T) {
 	var doc struct {
 		Schema string
-		Nodes  []map[string]any
+		AsOf   time.Time `json:"as_of"`
+		Rows   []map[string]any
 	}
 	if err := json.Unmarshal([]byte(write(t, nodes(), JSON, Sheet{})), &doc); err != nil {
 		t.Fatal(err)
 	}
-	if doc.Schema != "coterie.nodes/v1" || len(doc.Nodes) != 2 || doc.Nodes[1]["leases_held"] != 12.0 {
+	if doc.Schema != "coterie.nodes/v1" || !doc.AsOf.Equal(noon) || len(doc.Rows) != 2 || doc.Rows[1]["leases_held"] != 12.0 {
 		t.Errorf("got %+v", doc)
 	}
-	none := nodes()
-	none.Values = nil
-	if got, want := write(t, none, JSON, Sheet{}), "{\n  \"schema\": \"coterie.nodes/v1\",\n  \"nodes\": []\n}\n"; got != want {
+	none := &Rows{View: "nodes"}
+	if got, want := write(t, none, JSON, Sheet{}), "{\n  \"schema\": \"coterie.nodes/v1\",\n  \"rows\": []\n}\n"; got != want {
 		t.Errorf("got %s", got)
 	}
 }
@@ -172,13 +173,29 @@ func TestIntervalsOfPostgreSQLAreRead(t *testing.T) {
 		"00:00:04.5": 4500 * time.Millisecond, "-00:00:01.25": -1250 * time.Millisecond, "1 day 02:03:04": day + 2*time.Hour + 3*time.Minute + 4*time.Second,
 		"-1 days +00:00:01": -day + time.Second, "2 mons": 60 * day, "1 year 1 day": 366 * day, "00:00:00": 0, "100:00:00": 100 * time.Hour,
 	} {
-		if got, err := parseInterval(text); err != nil || got != want {
+		if got, err := ParseInterval(text); err != nil || got != want {
 			t.Errorf("%s = %v, %v; want %v", text, got, err, want)
 		}
 	}
 	for _, bad := range []string{"soon", "1", "1 fortnight", "00:01", "a:b:c"} {
-		if d, err := parseInterval(bad); err == nil {
+		if d, err := ParseInterval(bad); err == nil {
 			t.Errorf("%s = %v", bad, d)
 		}
+	}
+}
+
+func TestWhatIsWrittenAsJSONCanBeParsed(t *testing.T) {
+	got, err := Parse([]byte(write(t, nodes(), JSON, Sheet{})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := write(t, nodes(), Wide, sheet(0)); write(t, got, Wide, sheet(0)) != want {
+		t.Errorf("got\n%swant\n%s", write(t, got, Wide, sheet(0)), want)
+	}
+	if got.View != "nodes" || !got.At.Equal(noon) {
+		t.Errorf("%s at %v", got.View, got.At)
+	}
+	if _, err := Parse([]byte("<html>")); err == nil {
+		t.Error("a page is taken for rows")
 	}
 }
