@@ -39,18 +39,9 @@ func openCgroups(mark string) (*cgroups, error) {
 
 // ownCgroup is the directory of this process's cgroup v2.
 func ownCgroup() (string, error) {
-	text, err := os.ReadFile("/proc/self/cgroup")
+	own, err := cgroupOf("self")
 	if err != nil {
 		return "", err
-	}
-	own := ""
-	for l := range strings.Lines(string(text)) {
-		if path, ok := strings.CutPrefix(strings.TrimSpace(l), "0::"); ok {
-			own = path
-		}
-	}
-	if own == "" {
-		return "", errors.New("no cgroup v2")
 	}
 	root, mount, err := cgroupMount()
 	if err != nil {
@@ -115,19 +106,24 @@ func (c *cgroup) populated() (bool, error) {
 	return strings.Contains(string(text), "populated 1"), nil
 }
 
-// holds tells whether a process is in it, or in one that the run made below.
-func (c *cgroup) holds(pid int) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-	if err != nil {
-		return false
-	}
+// holds tells whether a process of that cgroup is in it, or in one that the run made below.
+func (c *cgroup) holds(path string) bool {
 	name := "/" + filepath.Base(filepath.Dir(c.dir)) + "/" + filepath.Base(c.dir)
+	return strings.Contains(path+"/", name+"/")
+}
+
+// cgroupOf is the path of a process's cgroup v2.
+func cgroupOf(pid string) (string, error) {
+	text, err := os.ReadFile("/proc/" + pid + "/cgroup")
+	if err != nil {
+		return "", err
+	}
 	for l := range strings.Lines(string(text)) {
-		if path, ok := strings.CutPrefix(strings.TrimSpace(l), "0::"); ok {
-			return strings.HasSuffix(path, name) || strings.Contains(path, name+"/")
+		if path, ok := strings.CutPrefix(strings.TrimSuffix(l, "\n"), "0::"); ok {
+			return path, nil
 		}
 	}
-	return false
+	return "", errors.New("no cgroup v2")
 }
 
 func (c *cgroup) close() error {

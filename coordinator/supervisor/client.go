@@ -22,6 +22,9 @@ const (
 	ownHand = 3 * time.Second
 )
 
+// errLeaving: the caller of Run wants it to end.
+var errLeaving = errors.New("leaving")
+
 // A Client is the agent's side of the line. It works while Run runs.
 type Client struct {
 	conn  *net.UnixConn
@@ -32,14 +35,14 @@ type Client struct {
 	ended chan struct{} // Run has returned, or is about to
 	pumps sync.WaitGroup
 
-	mu       sync.Mutex // guards what follows
-	cause    error      // of the end
-	procs    map[string]*Process
-	extend   *message // the latest of its kind, not yet sent
-	session  *message
-	queue    []outgoing
-	parting  chan struct{} // closed when the farewell is noted
-	unanswer bool          // an extension waits for its answer
+	mu      sync.Mutex // guards what follows
+	cause   error      // of the end
+	procs   map[string]*Process
+	extend  *message   // the latest, not yet sent
+	waiting bool       // an extension waits for its answer
+	queue   []outgoing // the rest, in its order
+	told    int
+	notes   map[int]chan struct{}
 }
 
 type outgoing struct {
@@ -71,7 +74,7 @@ func Dial(fd int) (*Client, error) {
 		return nil, fmt.Errorf("%w: %w", ErrNotSupervised, err)
 	}
 	c := &Client{
-		conn: conn, line: overConn(conn), procs: make(map[string]*Process),
+		conn: conn, line: overConn(conn), procs: make(map[string]*Process), notes: make(map[int]chan struct{}),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	if err := c.greet(); err != nil {
@@ -106,33 +109,14 @@ func (c *Client) Run(ctx context.Context) error {
 	stopSending := make(chan struct{})
 	var sending sync.WaitGroup
 	sending.Go(func() { c.pumpOut(stopSending) })
-	received := make(chan error, 1)
-	go func() { received <- c.pumpIn() }() // waited for below
-	watch := time.NewTicker(time.Second)
-	defer watch.Stop()
-	var cause error
-	for missed, looked := 0, BootTime(); cause == nil; {
-		select {
-		case <-ctx.Done():
-			cause = context.Cause(ctx)
-		case <-received:
-			cause = ErrGone
-			received <- nil
-		case <-watch.C:
-			// A late tick means that this process, or the host, stood still:
-			// then the supervisor may have, too.
-			now := BootTime()
-			late := now-looked > 1500*time.Millisecond
-			looked = now
-			if c.unanswered() && !late {
-				missed++
-			} else {
-				missed = 0
-			}
-			if missed >= patience {
-				cause = ErrSilent
-			}
-		}
+	received := make(chan struct{})
+	go func() { // ends below at the latest, with the line
+		defer close(received)
+		c.pumpIn()
+	}()
+	cause := c.watch(ctx, received)
+	if errors.Is(cause, errLeaving) {
+		cause = c.leave(ctx, received)
 	}
 	unkilled := c.finish(cause)
 	close(stopSending)
@@ -146,16 +130,58 @@ func (c *Client) Run(ctx context.Context) error {
 	return cause
 }
 
+// watch returns why the client must end: errLeaving when ctx has.
+func (c *Client) watch(ctx context.Context, received <-chan struct{}) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	missed, looked := 0, BootTime()
+	for missed < patience {
+		select {
+		case <-ctx.Done():
+			return errLeaving
+		case <-received:
+			return ErrGone
+		case <-tick.C:
+			// A late tick means that this process, or the host, stood still:
+			// then the supervisor may have, too.
+			now := BootTime()
+			late := now-looked > 1500*time.Millisecond
+			looked = now
+			if c.unanswered() && !late {
+				missed++
+			} else {
+				missed = 0
+			}
+		}
+	}
+	return ErrSilent
+}
+
+// leave makes sure that the supervisor lives to end what still runs. Often ctx
+// has ended only because a dying supervisor's last act was to send us TERM,
+// which arrives before the line ends.
+func (c *Client) leave(ctx context.Context, received <-chan struct{}) error {
+	limited, cancel := context.WithTimeout(context.Background(), patience*time.Second)
+	defer cancel()
+	left := make(chan error, 1)
+	c.pumps.Go(func() { left <- c.tell(limited, message{Op: opLeave}) })
+	select {
+	case err := <-left:
+		if err != nil {
+			return errors.Join(ErrSilent, context.Cause(ctx))
+		}
+		return context.Cause(ctx)
+	case <-received:
+		return errors.Join(ErrGone, context.Cause(ctx))
+	}
+}
+
 // finish closes the client to newcomers, and takes the supervisor's place in
 // killing where there is none any more.
 func (c *Client) finish(cause error) error {
 	c.mu.Lock()
 	c.cause = cause
 	close(c.ended)
-	leaders := make(map[int]uint64)
-	for _, p := range c.procs {
-		leaders[p.PID] = p.born
-	}
 	c.mu.Unlock()
 	if !errors.Is(cause, ErrGone) && !errors.Is(cause, ErrSilent) {
 		return nil
@@ -167,37 +193,59 @@ func (c *Client) finish(cause error) error {
 			return fmt.Errorf("kill the supervisor: %w", err)
 		}
 	}
-	return c.killByHand(leaders)
+	return c.killByHand()
 }
 
 // killByHand kills what the supervisor had started.
-func (c *Client) killByHand(leaders map[int]uint64) error {
+func (c *Client) killByHand() error {
 	var errs []error
+	leaders := c.leaders()
 	if c.hello.Cgroup != "" {
 		if err := killCgroup(c.hello.Cgroup); err != nil && !errors.Is(err, os.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
-	if !canSurvey {
-		for pid := range leaders {
+	for pid, born := range leaders {
+		if !canSurvey {
 			syscall.Kill(-pid, syscall.SIGKILL) // nothing tells more than that it is gone
+		}
+		// A number is given away again when its process, group and session are gone.
+		if now, ok := readProcess(pid); ok && now.born != born {
+			delete(leaders, pid)
 		}
 	}
 	left, _, err := hunt(ownHand, func(p process, env map[string]string) bool {
-		if env[envGuard] == c.hello.Mark {
-			return true
-		}
-		for _, pid := range []int{p.group, p.session} {
-			if born, ours := leaders[pid]; ours && p.born >= born {
-				return true
-			}
-		}
-		return false
+		return env[envGuard] == c.hello.Mark || follows(p, leaders)
 	})
-	if left > 0 {
-		errs = append(errs, fmt.Errorf("%d processes of runs cannot be killed", left))
+	if len(left) > 0 {
+		errs = append(errs, &StuckError{ID: "of a lost supervisor", Processes: left})
 	}
 	return errors.Join(append(errs, err)...)
+}
+
+// leaders are the programs that run, by their births. One that is still
+// starting has no number: 0 is the group and session of whoever comes from
+// another name space.
+func (c *Client) leaders() map[int]uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	leaders := make(map[int]uint64)
+	for _, p := range c.procs {
+		if p.PID > 1 {
+			leaders[p.PID] = p.born
+		}
+	}
+	return leaders
+}
+
+// follows tells that a process is of a leader's group or session.
+func follows(p process, leaders map[int]uint64) bool {
+	for _, pid := range []int{p.group, p.session} {
+		if born, ours := leaders[pid]; ours && p.born >= born {
+			return true
+		}
+	}
+	return false
 }
 
 // abandon ends every wait that will not be answered.
@@ -222,38 +270,51 @@ func (c *Client) abandon(cause error) {
 func (c *Client) Extend(until, grace time.Duration) {
 	c.mu.Lock()
 	c.extend = &message{Op: opExtend, Deadline: until, Grace: grace}
-	c.unanswer = true
+	c.waiting = true
 	c.mu.Unlock()
 	c.rouse()
 }
 
 // Session tells the supervisor whom the agent stands for and what to say when
-// it is dead. A new incarnation replaces the former. It never blocks.
-func (c *Client) Session(s Session) {
-	c.mu.Lock()
-	c.session = &message{Op: opSession, Session: &s}
-	c.mu.Unlock()
-	c.rouse()
+// it is dead; a new incarnation replaces the former. It returns when the
+// supervisor knows.
+func (c *Client) Session(ctx context.Context, s Session) error {
+	return c.tell(ctx, message{Op: opSession, Session: &s})
 }
 
 // Farewell tells the supervisor that the agent has ended its session itself:
 // no last will is to be spoken. It returns when the supervisor knows.
 func (c *Client) Farewell(ctx context.Context) error {
+	return c.tell(ctx, message{Op: opFarewell})
+}
+
+// tell sends a message and waits until it is noted.
+func (c *Client) tell(ctx context.Context, m message) error {
+	noted := make(chan struct{})
 	c.mu.Lock()
-	if c.parting == nil {
-		c.parting = make(chan struct{})
-		c.queue = append(c.queue, outgoing{m: message{Op: opFarewell}})
-	}
-	noted := c.parting
+	c.told++
+	m.N = c.told
+	c.notes[m.N] = noted
+	c.queue = append(c.queue, outgoing{m: m})
 	c.mu.Unlock()
 	c.rouse()
 	select {
 	case <-noted:
 		return nil
 	case <-c.ended:
-		return c.why()
+		return fmt.Errorf("%s: %w", m.Op, c.why())
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return fmt.Errorf("%s: %w", m.Op, context.Cause(ctx))
+	}
+}
+
+// noted lets tell return.
+func (c *Client) noted(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if note := c.notes[n]; note != nil {
+		close(note)
+		delete(c.notes, n)
 	}
 }
 
@@ -266,7 +327,7 @@ func (c *Client) why() error {
 func (c *Client) unanswered() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.unanswer
+	return c.waiting
 }
 
 func (c *Client) rouse() {
@@ -301,11 +362,9 @@ func (c *Client) pumpOut(stop <-chan struct{}) {
 func (c *Client) next() (outgoing, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, latest := range []**message{&c.extend, &c.session} {
-		if m := *latest; m != nil {
-			*latest = nil
-			return outgoing{m: *m}, true
-		}
+	if m := c.extend; m != nil {
+		c.extend = nil
+		return outgoing{m: *m}, true
 	}
 	if len(c.queue) == 0 {
 		return outgoing{}, false
@@ -316,25 +375,20 @@ func (c *Client) next() (outgoing, bool) {
 }
 
 // pumpIn does what the supervisor says until the line ends.
-func (c *Client) pumpIn() error {
+func (c *Client) pumpIn() {
 	for {
 		m, fds, err := c.line.receive()
 		closeAll(fds)
 		if err != nil {
-			return err
+			return // however it ended, there is nobody to speak to
 		}
 		switch m.Op {
 		case opExtended:
 			c.mu.Lock()
-			c.unanswer = c.extend != nil
+			c.waiting = c.extend != nil
 			c.mu.Unlock()
 		case opNoted:
-			c.mu.Lock()
-			if c.parting != nil {
-				close(c.parting)
-				c.parting = nil
-			}
-			c.mu.Unlock()
+			c.noted(m.N)
 		case opStarted:
 			c.answer(m.ID, m.PID, m.Born, nil)
 		case opFailed:

@@ -49,7 +49,7 @@ type Exit struct {
 	Code      int            `json:"code"`             // -1 when a signal ended the program
 	Signal    syscall.Signal `json:"signal,omitempty"` // 0 when it returned
 	Cause     Cause          `json:"cause,omitempty"`
-	Leftovers int            `json:"leftovers,omitempty"` // processes that the program left behind, which were killed
+	Leftovers int            `json:"leftovers,omitempty"` // processes that were there when the program had ended by itself, and were ended
 	Usage     Usage          `json:"usage"`
 }
 

@@ -57,7 +57,7 @@ func (e *StuckError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "run %s cannot be killed:", e.ID)
 	for _, p := range e.Processes {
-		fmt.Fprintf(&b, " %d (%s%s)", p.PID, p.State, p.Why)
+		fmt.Fprintf(&b, " %d (%s)", p.PID, strings.TrimSpace(p.State+" "+p.Why))
 	}
 	return b.String()
 }

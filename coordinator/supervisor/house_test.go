@@ -31,6 +31,8 @@ type house struct {
 	cgroup bool
 	log    *safeBuffer
 	exited chan int
+	stderr *os.File   // instead of log
+	extra  []*os.File // inherited by the supervisor
 
 	conn net.Conn
 	mu   sync.Mutex // guards what follows
@@ -59,15 +61,21 @@ func (s *safeBuffer) String() string {
 // both runs a test with cgroups, where this host has them, and without.
 func both(t *testing.T, test func(t *testing.T, flags string)) {
 	t.Parallel()
+	alone(t, func(t *testing.T, flags string) {
+		t.Parallel()
+		test(t, flags)
+	})
+}
+
+// alone is both for tests in which a supervisor is killed: others that start
+// meanwhile would sweep what it leaves.
+func alone(t *testing.T, test func(t *testing.T, flags string)) {
 	for _, flags := range []string{"cgroup", "nocgroup"} {
 		if flags == "cgroup" && !cgroupsHere() {
 			t.Log("NO WRITABLE CGROUP V2 HERE: tested without cgroups only")
 			continue
 		}
-		t.Run(flags, func(t *testing.T) {
-			t.Parallel()
-			test(t, flags)
-		})
+		t.Run(flags, func(t *testing.T) { test(t, flags) })
 	}
 }
 
@@ -81,12 +89,17 @@ func cgroupsHere() bool {
 
 func newHouse(t *testing.T, flags string) *house {
 	t.Helper()
+	h := emptyHouse(t)
+	h.open(flags)
+	return h
+}
+
+func emptyHouse(t *testing.T) *house {
 	h := &house{
 		t: t, id: fmt.Sprintf("%s-%d", t.Name(), time.Now().UnixNano()), dir: t.TempDir(),
 		log: &safeBuffer{}, exited: make(chan int, 1), wait: make(map[int]chan report), end: make(chan report, 1),
 	}
 	t.Cleanup(h.tearDown)
-	h.open(flags)
 	return h
 }
 
@@ -105,7 +118,10 @@ func (h *house) open(flags string) {
 	}
 	h.sup = exec.Command(exe, "supervisor")
 	h.sup.Env = append(os.Environ(), envRole+"=supervisor", envSocket+"="+socket, envSelf+"="+h.id, envFlags+"="+flags)
-	h.sup.Stderr, h.sup.Stdout = h.log, h.log
+	h.sup.Stderr, h.sup.Stdout, h.sup.ExtraFiles = h.log, h.log, h.extra
+	if h.stderr != nil {
+		h.sup.Stderr, h.sup.Stdout = h.stderr, h.stderr
+	}
 	h.sup.WaitDelay = time.Second
 	if err := h.sup.Start(); err != nil {
 		h.t.Fatal(err)

@@ -109,9 +109,14 @@ func (s *supervisor) hear(in incoming) {
 		if m.Session != nil {
 			s.session, s.farewell = *m.Session, false
 		}
+		s.reply(message{Op: opNoted, N: m.N})
 	case opFarewell:
 		s.farewell = true
-		s.reply(message{Op: opNoted})
+		s.reply(message{Op: opNoted, N: m.N})
+	case opLeave:
+		s.left, s.deadline = true, 0
+		s.endAll(CauseAgent, 0)
+		s.reply(message{Op: opNoted, N: m.N})
 	case opStart:
 		s.start(m, in.fds)
 	case opSignal:
@@ -124,7 +129,7 @@ func (s *supervisor) hear(in incoming) {
 // deaf: the line has ended, so no extension can come any more.
 func (s *supervisor) deaf(err error) {
 	s.silent, s.deadline = true, 0
-	if s.agentEnd == 0 {
+	if s.agentEnd == 0 && !s.left {
 		s.log.Warn("agent left its line", "pid", s.agent.pid, "err", err)
 	}
 	s.endAll(CauseAgent, 0)
@@ -171,8 +176,10 @@ func (s *supervisor) reap() {
 		case pid == s.agent.pid && s.agentEnd == 0:
 			s.agentDied(status)
 		case pid == s.speaker:
-			s.speaker = 0
-			s.spoken = status
+			s.speaker, s.spoken = 0, status
+		case s.stages[pid] != nil: // it died unused
+			s.removeCgroup(s.stages[pid].cgroup)
+			delete(s.stages, pid)
 		}
 	}
 	s.settle()

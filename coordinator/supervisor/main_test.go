@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
@@ -27,8 +29,15 @@ const (
 	envFlags  = "TEST_FLAGS"
 )
 
+// stageless is the name of a copy of the test binary whose main does not call Stage.
+const stageless = "stageless"
+
 func TestMain(m *testing.M) {
-	Stage()
+	if exe, err := os.Executable(); err != nil || filepath.Base(exe) != stageless {
+		Stage()
+	} else if os.Getenv(envRole) == "" {
+		os.Exit(0) // a main that has never heard of stages
+	}
 	switch os.Getenv(envRole) {
 	case "":
 		os.Exit(m.Run())
@@ -133,6 +142,13 @@ func playAgent() int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	a := &actor{client: client, cancel: cancel, enc: json.NewEncoder(conn), runs: make(map[string]*act)}
 	a.say(report{Event: "hello", PID: os.Getpid(), Cgroup: client.HasCgroups()})
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	go func() {
+		<-term // the agent's part: stop well, and say that it was a TERM
+		a.code = 15
+		cancel(fmt.Errorf("terminated"))
+	}()
 	go func() {
 		lines := bufio.NewScanner(conn)
 		lines.Buffer(nil, 1<<20)
@@ -151,6 +167,7 @@ func playAgent() int {
 	}()
 	err = client.Run(ctx)
 	a.say(report{Event: "run ended", Err: err.Error()})
+	time.Sleep(50 * time.Millisecond) // for the waits that have ended with it to be told
 	return a.code
 }
 
@@ -167,7 +184,7 @@ func (a *actor) obey(o order) {
 	case "extend":
 		a.client.Extend(BootTime()+o.For, o.Grace)
 	case "session":
-		a.client.Session(Session{Node: "app-a", Incarnation: 7, Will: o.Argv})
+		r.fail(a.client.Session(context.Background(), Session{Node: "app-a", Incarnation: 7, Will: o.Argv}))
 	case "farewell":
 		r.fail(a.client.Farewell(context.Background()))
 	case "start":
@@ -185,6 +202,8 @@ func (a *actor) obey(o order) {
 		pid, err := syscall.ForkExec(o.Argv[0], o.Argv, &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{2, 2, 2}})
 		r.PID = pid
 		r.fail(err)
+	case "ignore":
+		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
 	case "hang up":
 		a.client.conn.CloseWrite()
 	case "exit":

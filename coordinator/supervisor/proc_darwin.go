@@ -55,5 +55,7 @@ type cgroup struct{}
 
 func (c *cgroup) kill() error              { return errNoCgroup }
 func (c *cgroup) populated() (bool, error) { return false, errNoCgroup }
-func (c *cgroup) holds(int) bool           { return false }
-func (c *cgroup) close() error             { return nil }
+func (c *cgroup) holds(string) bool        { return false }
+
+func cgroupOf(string) (string, error) { return "", errNoCgroup }
+func (c *cgroup) close() error        { return nil }

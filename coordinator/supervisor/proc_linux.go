@@ -87,6 +87,9 @@ func readProcess(pid int) (p process, ok bool) {
 
 // signal reaches this process or none, never one that got its number later.
 func (p ident) signal(sig syscall.Signal) error {
+	if p.pid <= 1 || p.pid == os.Getpid() {
+		return fmt.Errorf("process %d is never signalled", p.pid)
+	}
 	fd, err := unix.PidfdOpen(p.pid, 0)
 	if errors.Is(err, syscall.ENOSYS) {
 		if now, ok := readProcess(p.pid); !ok || now.born != p.born {
@@ -152,6 +155,9 @@ func isDead(mark, space string) bool {
 	if where != space {
 		return false
 	}
-	now, ok := readProcess(p.pid)
-	return !ok || now.born != p.born
+	if now, ok := readProcess(p.pid); ok {
+		return now.born != p.born
+	}
+	// /proc may hide other users' processes; signals know them all.
+	return errors.Is(syscall.Kill(p.pid, 0), syscall.ESRCH)
 }

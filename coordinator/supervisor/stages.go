@@ -133,12 +133,30 @@ func (s *supervisor) firstStage() error {
 	return nil
 }
 
-// discard closes the line to a stage. One that waits ends by that.
-func (s *supervisor) discard(st *stage) {
-	if s.stages[st.pid] == st {
-		delete(s.stages, st.pid)
-	}
+// hangUp closes the line to a stage. One that waits ends by that.
+func (s *supervisor) hangUp(st *stage) {
 	if err := st.close(); err != nil {
-		s.log.Warn("stage does not close", "err", err)
+		s.log.Warn("stage's line does not close", "err", err)
+	}
+}
+
+// dismiss ends the stages that have become nothing, when the loop is over.
+func (s *supervisor) dismiss() {
+	for pid, st := range s.stages {
+		s.hangUp(st)
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			s.log.Warn("stage cannot be killed", "pid", pid, "err", err)
+		}
+		for {
+			if _, err := syscall.Wait4(pid, nil, 0, nil); err != syscall.EINTR {
+				break
+			}
+		}
+		s.removeCgroup(st.cgroup)
+	}
+	for _, t := range s.trees { // those that could not be killed
+		if !t.staged {
+			s.hangUp(t.stage)
+		}
 	}
 }

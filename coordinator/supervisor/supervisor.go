@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -38,7 +39,8 @@ type supervisor struct {
 	conn     *net.UnixConn
 	heard    chan incoming
 	replies  chan message
-	silent   bool // the line has ended
+	left     bool // the agent has said that its side of the line will end
+	silent   bool // it has
 
 	deadline time.Duration // the agent's authority; 0 is none
 	grace    time.Duration
@@ -86,6 +88,13 @@ func Run(ctx context.Context, o Options) (exit int, err error) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	log, finish := logUnhurried(o.Log)
+	defer finish()
+	o.Log = log
+	defer debug.SetGCPercent(debug.SetGCPercent(20)) // small is more than fast here
 	s, err := prepare(o)
 	if err != nil {
 		return 1, err
@@ -127,9 +136,6 @@ func prepare(o Options) (*supervisor, error) {
 	if o.Impatience == 0 {
 		o.Impatience = 10 * time.Second
 	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
 	mark, err := ownMark()
 	if err != nil {
 		return nil, err
@@ -169,9 +175,7 @@ func prepare(o Options) (*supervisor, error) {
 // release gives back what prepare took, after the last child has gone.
 func (s *supervisor) release() {
 	close(s.quit)
-	for _, st := range s.stages {
-		s.discard(st)
-	}
+	s.dismiss()
 	if s.conn != nil {
 		s.conn.Close()
 	}

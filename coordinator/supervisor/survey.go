@@ -2,6 +2,11 @@
 
 package supervisor
 
+import (
+	"strconv"
+	"time"
+)
+
 // A survey says which living process belongs to which tree, at about one instant.
 type survey struct {
 	of     map[*tree][]process
@@ -57,12 +62,23 @@ func (v *survey) adder(t *tree) func(process) {
 
 // adderFor finds the owner of an orphan, and so of its descendants.
 func (v *survey) adderFor(s *supervisor, p process) func(process) {
+	place := ""
+	if s.cgroups != nil {
+		place, _ = cgroupOf(strconv.Itoa(p.pid)) // none when it has just died
+	}
 	for _, t := range s.trees {
-		if t.seen[p.ident] || p.group == t.pid || p.session == t.pid || t.cgroup != nil && t.cgroup.holds(p.pid) {
+		if t.cgroup != nil && t.cgroup.holds(place) || t.seen[p.ident] || p.group == t.pid || p.session == t.pid {
 			return v.adder(t)
 		}
 	}
 	env := environ(p.pid)
+	for range 3 {
+		if len(env) > 0 {
+			break
+		}
+		<-time.After(time.Millisecond) // in the middle of an exec a process has no environment, for an instant
+		env = environ(p.pid)
+	}
 	if t := s.trees[env[envRun]]; t != nil && env[envGuard] == s.mark {
 		return v.adder(t)
 	}
@@ -72,11 +88,14 @@ func (v *survey) adderFor(s *supervisor, p process) func(process) {
 	return func(p process) { v.nobody = append(v.nobody, p) }
 }
 
-// members are the living of a tree that is to end. What is nobody's and is not
-// older than the run may be its own: a run whose remains live on in disguise
-// would run twice, so it counts, and dies.
+// members are the living of a tree that is to end. Without cgroups, what is
+// nobody's and is not older than the run may be its own: a run whose remains
+// live on in disguise would run twice, so it counts, and dies. A cgroup tells.
 func (v *survey) members(t *tree) []process {
 	members := v.of[t]
+	if t.cgroup != nil {
+		return members
+	}
 	for _, p := range v.nobody {
 		if p.born >= t.begun {
 			members = append(members, p)

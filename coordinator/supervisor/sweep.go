@@ -3,6 +3,7 @@
 package supervisor
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,7 +30,7 @@ func (s *supervisor) sweep() {
 		s.log.Warn("no sweep", "err", err)
 	}
 	if killed > 0 {
-		s.log.Warn("killed what a dead supervisor had left running", "processes", killed, "left", left)
+		s.log.Warn("killed what a dead supervisor had left running", "processes", killed, "left", len(left))
 	}
 }
 
@@ -59,28 +60,33 @@ func (s *supervisor) sweepCgroups(space string) {
 // hunt kills the processes of this host that match, until none is left. It is
 // the way of those who are not their parent. Like kill, it stops all that it
 // finds before it kills.
-func hunt(within time.Duration, match func(process, map[string]string) bool) (left, killed int, err error) {
+func hunt(within time.Duration, match func(process, map[string]string) bool) (left []StuckProcess, killed int, err error) {
 	deadline := time.NewTimer(within)
 	defer deadline.Stop()
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		found, err := stopAll(match)
 		if err != nil || len(found) == 0 {
-			return 0, killed, err
+			return nil, killed, err
 		}
 		killed = max(killed, len(found))
-		for p := range found {
-			p.signal(syscall.SIGKILL) // what it achieves is seen in the next round
+		left = left[:0]
+		for _, p := range found {
+			s := StuckProcess{PID: p.pid, State: string(p.state)}
+			if err := p.signal(syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+				s.Why = err.Error()
+			}
+			left = append(left, s)
 		}
 		select {
 		case <-time.After(pause):
 		case <-deadline.C:
-			return len(found), killed, nil
+			return left, killed, nil
 		}
 	}
 }
 
-func stopAll(match func(process, map[string]string) bool) (map[ident]bool, error) {
-	stopped := make(map[ident]bool)
+func stopAll(match func(process, map[string]string) bool) (map[ident]process, error) {
+	stopped := make(map[ident]process)
 	for range rounds {
 		all, err := processes()
 		if err != nil {
@@ -88,11 +94,12 @@ func stopAll(match func(process, map[string]string) bool) (map[ident]bool, error
 		}
 		fresh := false
 		for _, p := range all {
-			if p.pid == os.Getpid() || stopped[p.ident] || !match(p, environ(p.pid)) {
+			if _, done := stopped[p.ident]; done || p.pid == os.Getpid() || !match(p, environ(p.pid)) {
 				continue
 			}
-			p.signal(syscall.SIGSTOP)
-			stopped[p.ident], fresh = true, true
+			stopped[p.ident] = p
+			// Who may not stop it may not kill it either, and the killing tells.
+			fresh = p.signal(syscall.SIGSTOP) == nil || fresh
 		}
 		if !fresh {
 			break

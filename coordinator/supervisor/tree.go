@@ -5,6 +5,7 @@ package supervisor
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -76,6 +77,7 @@ func (s *supervisor) start(m message, fds []int) {
 		seen: make(map[ident]bool), exit: Exit{Code: -1},
 	}
 	st.tree = t
+	delete(s.stages, st.pid)
 	s.trees[t.id], s.leaders[t.pid] = t, t
 }
 
@@ -86,23 +88,36 @@ func (s *supervisor) send(m message, fds []int) (*stage, error) {
 		start.Dir = "/"
 	}
 	start.Parent = s.pid
-	start.Env = append(start.Env[:len(start.Env):len(start.Env)], raw(envRun+"="+m.ID), raw(envGuard+"="+s.mark))
+	start.Env = s.markEnv(start.Env, m.ID)
 	if st := s.spare; st != nil {
 		s.spare = nil
 		if st.line.send(message{Op: opStart, Start: &start}, fds...) == nil {
 			return st, nil
 		}
-		s.discard(st)
+		s.hangUp(st)
 	}
 	st, err := s.launch()
 	if err != nil {
 		return nil, err
 	}
 	if err := st.line.send(message{Op: opStart, Start: &start}, fds...); err != nil {
-		s.discard(st)
+		s.hangUp(st)
 		return nil, err
 	}
 	return st, nil
+}
+
+// markEnv adds the marks, and takes out others: getenv finds the first.
+func (s *supervisor) markEnv(env []raw, id string) []raw {
+	out := make([]raw, 0, len(env)+2)
+	for _, v := range env {
+		switch name, _, _ := strings.Cut(string(v), "="); name {
+		case envRun, envGuard, envAgent, envStage, envFD, envProgress:
+		default:
+			out = append(out, v)
+		}
+	}
+	return append(out, raw(envRun+"="+id), raw(envGuard+"="+s.mark))
 }
 
 // stageSaid learns whether a stage has become its program.
@@ -116,10 +131,9 @@ func (s *supervisor) stageSaid(st *stage, m message, ended bool) {
 		if s.spare == st {
 			s.spare = nil
 		}
-		s.discard(st)
-		s.removeCgroup(st.cgroup)
+		s.hangUp(st)
 	default:
-		s.discard(st)
+		s.hangUp(st)
 		t.staged = true
 		if t.fault == nil {
 			s.reply(message{Op: opStarted, ID: t.id, PID: t.pid, Born: st.born})
@@ -235,8 +249,9 @@ func (s *supervisor) kill(t *tree) (left []StuckProcess) {
 			if _, done := stopped[p.ident]; done || !t.dead && p.group == t.pid {
 				continue
 			}
-			s.signal(t, p, syscall.SIGSTOP)
-			stopped[p.ident], fresh = p, true
+			stopped[p.ident] = p
+			// Who may not stop it may not kill it either, and the killing tells.
+			fresh = p.signal(syscall.SIGSTOP) == nil || fresh
 		}
 		if !fresh || err != nil {
 			break
@@ -246,16 +261,22 @@ func (s *supervisor) kill(t *tree) (left []StuckProcess) {
 	if err != nil {
 		s.log.Error("descendants cannot be seen", "run", t.id, "err", err)
 	}
+	refused := make(map[ident]string)
 	for _, p := range stopped {
-		s.signal(t, p, syscall.SIGKILL)
+		if err := p.signal(syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			refused[p.ident] = err.Error()
+		}
 	}
 	for _, p := range v.members(t) {
-		left = append(left, StuckProcess{PID: p.pid, State: string(p.state)})
+		left = append(left, StuckProcess{PID: p.pid, State: string(p.state), Why: refused[p.ident]})
 	}
 	return left
 }
 
 func (s *supervisor) signalGroup(t *tree, sig syscall.Signal) {
+	if t.pid <= 1 { // 0 would be our own group, 1 everybody
+		panic(fmt.Sprintf("supervisor: run %s has process %d", t.id, t.pid))
+	}
 	if err := syscall.Kill(-t.pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 		s.log.Error("process group cannot be signalled", "run", t.id, "signal", sig.String(), "err", err)
 	}

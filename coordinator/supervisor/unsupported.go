@@ -34,7 +34,7 @@ func Dial(int) (*Client, error) { return nil, ErrUnsupported }
 func (*Client) HasCgroups() bool                                 { return false }
 func (*Client) Run(context.Context) error                        { return ErrUnsupported }
 func (*Client) Extend(until, grace time.Duration)                {}
-func (*Client) Session(Session)                                  {}
+func (*Client) Session(context.Context, Session) error           { return ErrUnsupported }
 func (*Client) Farewell(context.Context) error                   { return ErrUnsupported }
 func (*Client) Start(context.Context, Command) (*Process, error) { return nil, ErrUnsupported }
 func (*Process) Wait(context.Context) (Exit, error)              { return Exit{Code: -1}, ErrUnsupported }

@@ -31,7 +31,8 @@ const (
 	opExtended op = "extended" // supervisor: understood
 	opSession  op = "session"  // agent: what to say when I am dead
 	opFarewell op = "farewell" // agent: I leave by myself, say nothing
-	opNoted    op = "noted"    // supervisor: farewell understood
+	opLeave    op = "leave"    // agent: my side of the line is about to end
+	opNoted    op = "noted"    // supervisor: session, farewell or leave number N understood
 	opStart    op = "start"    // agent: run this; the supervisor hands it on to a stage
 	opStarted  op = "started"
 	opFailed   op = "failed" // supervisor or stage: it does not run, and will not
@@ -45,6 +46,7 @@ const (
 type message struct {
 	Op       op             `json:"op"`
 	ID       string         `json:"id,omitempty"`
+	N        int            `json:"n,omitempty"`
 	Hello    *hello         `json:"hello,omitempty"`
 	Deadline time.Duration  `json:"deadline,omitempty"` // time since boot
 	Grace    time.Duration  `json:"grace,omitempty"`
@@ -152,6 +154,7 @@ type line struct {
 	write func(p, oob []byte) (n int, err error)
 	got   []byte // received and not yet taken
 	fds   []int
+	piece [4 << 10]byte
 }
 
 func overConn(c *net.UnixConn) *line {
@@ -194,7 +197,6 @@ func (l *line) send(m message, fds ...int) error {
 // receive returns the next message and the descriptors that came with it,
 // which are the caller's to close.
 func (l *line) receive() (message, []int, error) {
-	var p [16 << 10]byte
 	var oob [128]byte
 	for {
 		if i := bytes.IndexByte(l.got, '\n'); i >= 0 {
@@ -203,14 +205,14 @@ func (l *line) receive() (message, []int, error) {
 		if len(l.got) > maxMessage {
 			return message{}, nil, ErrTooLarge
 		}
-		n, oobn, err := l.read(p[:], oob[:])
+		n, oobn, err := l.read(l.piece[:], oob[:])
 		if err != nil {
 			return message{}, nil, err
 		}
 		if n == 0 && oobn == 0 {
 			return message{}, nil, io.EOF
 		}
-		l.got = append(l.got, p[:n]...)
+		l.got = append(l.got, l.piece[:n]...)
 		if err := l.takeRights(oob[:oobn]); err != nil {
 			return message{}, nil, err
 		}
@@ -278,8 +280,11 @@ func pair() (near, far int, err error) {
 	return fds[0], fds[1], nil
 }
 
-// asConn takes fd over.
+// asConn takes fd over, if it is a socket: a wrong number may be somebody's file.
 func asConn(fd int) (*net.UnixConn, error) {
+	if _, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_TYPE); err != nil {
+		return nil, fmt.Errorf("descriptor %d: %w", fd, err)
+	}
 	f := os.NewFile(uintptr(fd), "line")
 	defer f.Close() // FileConn duplicates it
 	c, err := net.FileConn(f)

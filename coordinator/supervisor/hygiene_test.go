@@ -1,0 +1,276 @@
+//go:build linux
+
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestAProgramSeesOnlyWhatItWasGiven(t *testing.T) {
+	t.Parallel()
+	h := emptyHouse(t)
+	lock, err := os.Open("/etc/passwd") // as a shell's "exec 3<file" does
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	h.extra = []*os.File{lock}
+	h.open("nocgroup")
+	h.long()
+	r := h.do(order{Do: "start", ID: "env", Argv: []string{"/usr/bin/env"}, Env: []string{"A=\xff\n1", envSelf + "=" + h.id}})
+	if r.Err != "" {
+		t.Fatal(r.Err)
+	}
+	names := []string{}
+	for v := range strings.SplitSeq(strings.ReplaceAll(h.waitFor("env").Output, "\n1", ""), "\n") {
+		name, _, _ := strings.Cut(v, "=")
+		names = append(names, name)
+	}
+	if want := []string{"A", envSelf, envRun, envGuard, envProgress, ""}; !slices.Equal(names, want) {
+		t.Errorf("environment: got %q, want %q", names, want)
+	}
+	h.sh("fds", `ls -l /proc/self/fd | sed 's/.* \([0-9]*\) -> /\1 /'; cat; ps -o tty= -p $$ 2>/dev/null; pwd; [ $$ = $(cut -d" " -f5 /proc/$$/stat) ] && [ $$ = $(cut -d" " -f6 /proc/$$/stat) ] && echo own session; grep -E "^Sig(Blk|Ign)" /proc/self/status`)
+	out := h.waitFor("fds").Output
+	open := 0
+	for l := range strings.Lines(out) {
+		if n, err := strconv.Atoi(strings.Fields(l)[0]); err == nil && n > 2 {
+			open++
+		}
+	}
+	if !strings.Contains(out, "0 /dev/null") || !strings.Contains(out, "own session") || open != 2 { // progress, and the directory that ls reads
+		t.Errorf("descriptors and session:\n%s", out)
+	}
+	if !strings.Contains(out, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000") {
+		t.Errorf("signals are blocked or ignored:\n%s", out)
+	}
+}
+
+func TestOutputIsCarriedWholeWithoutNewlines(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "nocgroup")
+	h.long()
+	h.sh("a", "head -c 10485760 /dev/zero")
+	h.sh("deaf", "exec >&- 2>&-; sleep 0.05; exit 2")
+	if r := h.waitFor("a"); r.Size != 10<<20 || r.Exit.Code != 0 {
+		t.Errorf("got %d bytes, exit %+v", r.Size, r.Exit)
+	}
+	if r := h.waitFor("deaf"); r.Exit.Code != 2 {
+		t.Errorf("a run that closes its output: %+v", r)
+	}
+	r := h.do(order{Do: "start", ID: "quiet", Argv: []string{"/bin/sh", "-c", "head -c 1000000 /dev/zero"}, Env: h.env(), Quiet: true})
+	if r.Err != "" || h.waitFor("quiet").Exit.Code != 0 {
+		t.Error("a run whose output nobody wants does not end")
+	}
+}
+
+func TestFiveHundredStartsLeaveNothing(t *testing.T) {
+	t.Parallel()
+	mode := "nocgroup"
+	if cgroupsHere() {
+		mode = "cgroup"
+	}
+	h := newHouse(t, mode)
+	h.long()
+	h.sh("warm", "true")
+	h.waitFor("warm")
+	count := func(pid int) int {
+		names, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(names)
+	}
+	// The spare stage is forked after a start, so counts settle a moment later.
+	settled := func(pid int) (n int) {
+		n = count(pid)
+		for range 10 {
+			time.Sleep(5 * time.Millisecond)
+			n = max(n, count(pid))
+		}
+		return n
+	}
+	supervisor, agent := settled(h.sup.Process.Pid), settled(h.agent)
+	began := time.Now()
+	r := h.do(order{Do: "many", Argv: []string{"/bin/echo", "x"}, Env: h.env(), Times: 500})
+	took := time.Since(began)
+	if r.Err != "" || r.Size != 1000 || len(r.Took) != 500 {
+		t.Fatalf("got %d bytes from %d runs, %s", r.Size, len(r.Took), r.Err)
+	}
+	slices.Sort(r.Took)
+	t.Logf("%s: 500 runs in %v, eight at a time; start p50 %v, p99 %v", mode, took, r.Took[250], r.Took[495])
+	h.eventually("descriptors are back", func() bool { return count(h.sup.Process.Pid) <= supervisor && count(h.agent) <= agent })
+	children := 0
+	names, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names { // zombies count here
+		text, err := os.ReadFile("/proc/" + n.Name() + "/stat")
+		if fields := strings.Fields(string(text[max(0, strings.LastIndexByte(string(text), ')')+1):])); err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(h.sup.Process.Pid) {
+			children++
+		}
+	}
+	if children != 2 {
+		t.Errorf("%d children, want the agent and a waiting stage", children)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.sup.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for l := range strings.Lines(string(status)) {
+		if strings.HasPrefix(l, "VmRSS") || strings.HasPrefix(l, "RssAnon") || strings.HasPrefix(l, "Threads") {
+			t.Log(strings.Join(strings.Fields(l), " "))
+		}
+	}
+}
+
+func TestAnIdleSupervisorSleeps(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "nocgroup")
+	h.long()
+	h.sh("a", "exec sleep 1000")
+	switches := func() (n int) {
+		dirs, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", h.sup.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range dirs {
+			text, err := os.ReadFile(d)
+			if err != nil {
+				continue
+			}
+			for l := range strings.Lines(string(text)) {
+				if v, ok := strings.CutPrefix(l, "voluntary_ctxt_switches:"); ok {
+					k, _ := strconv.Atoi(strings.TrimSpace(v))
+					n += k
+				}
+			}
+		}
+		return n
+	}
+	time.Sleep(500 * time.Millisecond)
+	before := switches()
+	time.Sleep(2 * time.Second)
+	if n := switches() - before; n > 20 { // the runtime's own background thread goes to sleep step by step
+		t.Errorf("woke up %d times in two idle seconds", n)
+	} else {
+		t.Logf("%d wake-ups in two idle seconds", n)
+	}
+}
+
+func TestTheCheckedProgramRunsAlthoughItsFileIsReplaced(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "nocgroup")
+	h.long()
+	script := func(name, text string) string {
+		path := h.dir + "/" + name
+		if err := os.WriteFile(path, []byte("#!/bin/sh\necho "+text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good, evil := script("good", "checked"), script("evil", "exchanged")
+	r := h.do(order{Do: "start", ID: "a", Argv: []string{good}, Env: h.env(), Program: good, Replace: evil})
+	if r.Err != "" {
+		t.Fatal(r.Err)
+	}
+	if r := h.waitFor("a"); r.Output != "checked\n" {
+		t.Errorf("got %+v", r)
+	}
+	if text, err := os.ReadFile(good); err != nil || !strings.Contains(string(text), "exchanged") {
+		t.Fatal("the file was not replaced: nothing is tested")
+	}
+}
+
+func TestLimitsHold(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "nocgroup")
+	h.long()
+	o := h.shell("a", "ulimit -n; ulimit -f; ulimit -v; ulimit -t; head -c 100000 /dev/zero > $HERE/big; echo $?")
+	o.Limits = Limits{OpenFiles: 77, FileBytes: 51200, MemoryBytes: 64 << 20, CPU: 1500 * time.Millisecond}
+	if r := h.do(o); r.Err != "" {
+		t.Fatal(r.Err)
+	}
+	if got := h.waitFor("a").Output; !strings.HasPrefix(got, "77\n100\n65536\n2\n") || strings.HasSuffix(got, "\n0\n") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// The test binary stands in a directory that only its owner may enter, so the
+// user changes after the stage's exec; and the change clears the parent-death
+// signal, so it must be set again.
+func TestAnotherUsersRunDiesWithTheSupervisor(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("ONLY ROOT CAN START PROGRAMS OF ANOTHER USER: not tested")
+	}
+	h := newHouse(t, "nocgroup")
+	h.long()
+	o := h.shell("a", "id -u; id -G; sleep 1000 & wait")
+	o.Argv, o.User = []string{"/bin/sleep", "1000"}, "nobody"
+	r := h.do(o)
+	if r.Err != "" {
+		t.Fatal(r.Err)
+	}
+	h.eventually("it runs as nobody", func() bool {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.PID))
+		return err == nil && strings.Contains(string(text), "Uid:\t65534\t65534\t65534\t65534") && strings.Contains(string(text), "Name:\tsleep")
+	})
+	h.kill(h.agent, syscall.SIGSTOP) // it must not help
+	h.sup.Process.Kill()
+	h.eventually("the run is dead", func() bool { return !isAlive(r.PID) })
+}
+
+func TestNoNewPrivilegesReachesRuns(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "nocgroup noprivs")
+	h.long()
+	h.sh("a", "grep NoNewPrivs /proc/self/status")
+	if got := h.waitFor("a").Output; got != "NoNewPrivs:\t1\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestASupervisorRefusesAProgramWithoutStage(t *testing.T) {
+	t.Parallel()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := os.ReadFile(exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), stageless)
+	if err := os.WriteFile(copied, binary, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(copied, "supervisor")
+	cmd.Env = append(os.Environ(), envRole+"=supervisor")
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), ErrNoStage.Error()) {
+		t.Errorf("got %v, %q", err, out)
+	}
+}
+
+func TestAnUnsupervisedProcessIsTold(t *testing.T) {
+	t.Setenv(envFD, "")
+	if _, err := FromEnv(); !errors.Is(err, ErrNotSupervised) {
+		t.Errorf("got %v", err)
+	}
+	for _, value := range []string{"4000", "0", "x", "-1"} {
+		t.Setenv(envFD, value)
+		if _, err := FromEnv(); !errors.Is(err, ErrNotSupervised) {
+			t.Errorf("%s=%s: got %v", envFD, value, err)
+		}
+	}
+}
