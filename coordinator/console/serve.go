@@ -13,8 +13,7 @@ import (
 
 // Bounds on what one client, and all of them together, may take.
 const (
-	headerTime  = 5 * time.Second
-	readTime    = 5 * time.Second
+	readTime    = 5 * time.Second // for the headers; nobody reads bodies
 	writeTime   = 10 * time.Second
 	idleTime    = 60 * time.Second
 	partingTime = 2 * time.Second
@@ -36,7 +35,6 @@ func (c *Console) Run(ctx context.Context) error {
 	}
 	server := &http.Server{
 		Handler:                      c.Handler(),
-		ReadHeaderTimeout:            headerTime,
 		ReadTimeout:                  readTime,
 		WriteTimeout:                 writeTime,
 		IdleTimeout:                  idleTime,

@@ -148,3 +148,42 @@ func TestACloseLeavesNothingOpen(t *testing.T) {
 		t.Error("nothing to listen on was not an error")
 	}
 }
+
+func TestAnswersUnderWayAreFinished(t *testing.T) {
+	asked, told := make(chan struct{}), make(chan struct{})
+	c := &Console{Listen: "127.0.0.1:0", Snapshot: func() Snapshot {
+		close(asked)
+		<-told
+		return sample()
+	}}
+	at := make(chan net.Addr, 1)
+	c.Listening = func(a net.Addr) { at <- a }
+	ctx, stop := context.WithCancelCause(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	addr := (<-at).String()
+	var body []byte
+	answered := make(chan error, 1)
+	go func() {
+		var err error
+		body, err = Ask(ctxFor(t), addr, "/lb")
+		answered <- err
+	}()
+	<-asked
+	over := errors.New("the node leaves")
+	stop(over)
+	for { // until it takes nobody any more
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			break
+		}
+		conn.Close()
+	}
+	close(told)
+	if err := <-answered; err != nil || string(body) != "ready\n" {
+		t.Errorf("%q, %v", body, err)
+	}
+	if err := <-done; !errors.Is(err, over) {
+		t.Errorf("Run returned %v", err)
+	}
+}

@@ -21,9 +21,6 @@ var (
 	ErrSocketPath = errors.New("the path is too long for a socket")
 )
 
-// longestSocket is what fits in sockaddr_un with its final zero, on every system.
-const longestSocket = 103
-
 // socketMode lets the socket's owner and group ask.
 const socketMode = 0o660
 

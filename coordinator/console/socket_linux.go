@@ -2,6 +2,9 @@ package console
 
 import "syscall"
 
+// longestSocket is what fits in sockaddr_un beside its final zero.
+const longestSocket = 107
+
 // narrow sets the mode that bind will give to the socket's file. Only Linux
 // takes it from the descriptor.
 func narrow(_, _ string, c syscall.RawConn) error {
