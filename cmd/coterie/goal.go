@@ -31,8 +31,8 @@ func (c *cli) drainCommand() *cobra.Command {
 		Use:   "drain NODE",
 		Short: "Take a node out of service: no new work, hand over, wait",
 		Long: `Take a node out of service. Load balancers are told first; then it takes no new
-work, hands its leases over, and finishes what it runs. It keeps its place in the
-cluster. To stop waiting (Ctrl-C) does not stop the drain.`,
+work, hands its leases over, and finishes what it runs. It keeps its place in
+the cluster. To stop waiting (Ctrl-C) does not stop the drain.`,
 		Example: `  coterie drain app-c -m "kernel update"
   coterie drain --self -y --deadline 5m
   coterie drain app-c -n`,
@@ -130,7 +130,7 @@ func (c *cli) setGoal(ctx context.Context, k *cluster, g *goal, before table.Row
 		return false, nil // somebody else has; all that is left is to wait
 	}
 	if g.wanted == "drained" && !g.allowEmpty && before.Text("state") == "ready" {
-		if err := k.lastReady(ctx, g.node); err != nil {
+		if err := c.lastReady(ctx, k, g.node); err != nil {
 			return false, err
 		}
 	}
@@ -150,7 +150,7 @@ func (c *cli) setGoal(ctx context.Context, k *cluster, g *goal, before table.Row
 		err = k.command(ctx, &changed, resumeSQL, g.node, caller(), g.reason)
 	}
 	if said, ok := errors.AsType[*pq.Error](err); ok && said.Code == "CT014" {
-		return false, lastReadyProblem(g.node)
+		return false, c.lastReadyProblem(g.node)
 	}
 	if err != nil {
 		return false, fmt.Errorf("set the goal of %s: %w", g.node, err)
@@ -161,20 +161,20 @@ func (c *cli) setGoal(ctx context.Context, k *cluster, g *goal, before table.Row
 const othersReadySQL = `SELECT EXISTS (SELECT FROM coterie.nodes WHERE name <> $1 AND state = 'ready' AND goal = 'ready')`
 
 // lastReady refuses early, before anybody is asked; node_drain refuses for sure.
-func (k *cluster) lastReady(ctx context.Context, node string) error {
+func (c *cli) lastReady(ctx context.Context, k *cluster, node string) error {
 	var others bool
 	if err := k.db.GetContext(ctx, &others, othersReadySQL, node); err != nil {
 		return fmt.Errorf("look for other ready nodes: %w", err)
 	}
 	if !others {
-		return lastReadyProblem(node)
+		return c.lastReadyProblem(node)
 	}
 	return nil
 }
 
-func lastReadyProblem(node string) error {
+func (c *cli) lastReadyProblem(node string) error {
 	p := problem.New("COT-120", nil, "refused: %s is the last ready node; nobody would serve", node)
-	p.Remedy = fmt.Sprintf("first coterie resume another node, or: coterie drain %s --allow-empty", node)
+	p.Remedy = "first resume another node, or: " + c.again("drain %s --allow-empty", node)
 	return p
 }
 

@@ -117,3 +117,8 @@ func (c *cli) print(text string) error {
 	_, err := io.WriteString(c.out, text)
 	return err
 }
+
+// folded is a text as lines of the terminal's width, all but the first indented.
+func (c *cli) folded(text string, indent int) string {
+	return strings.Join(fold(table.Safe(text), max(c.width()-indent, 20)), "\n"+strings.Repeat(" ", indent))
+}

@@ -98,8 +98,7 @@ func (c *cli) showAll(a all) error {
 
 // document is the columns of the view status, and the lists that go with it.
 func (a all) document() table.Document {
-	doc := a.status.Object(0)
-	return append(doc,
+	return append(a.status.Object(0),
 		table.Member{Name: "nodes", Value: a.nodes.List()},
 		table.Member{Name: "findings", Value: a.findings.List()})
 }
@@ -112,7 +111,7 @@ func (c *cli) statusText(a all) error {
 	if sign == "" {
 		sign = signLook
 	}
-	if err := c.print(head + c.sign(sign) + " " + s.Text("sentence") + "\n"); err != nil {
+	if err := c.print(head + c.sign(sign) + " " + c.folded(s.Text("sentence"), len(sign)+1) + "\n"); err != nil {
 		return err
 	}
 	if err := c.nodeTable(a.nodes); err != nil {
@@ -148,7 +147,7 @@ func (c *cli) findingsText(findings *table.Rows) string {
 		if since := r.Time("since"); !since.IsZero() {
 			text += ", for " + table.Between(since, r.At())
 		}
-		fmt.Fprintf(&b, "\n%s %s\n    remedy  %s\n", c.sign(sign), table.Safe(text), table.Safe(r.Text("remedy")))
+		fmt.Fprintf(&b, "\n%s %s\n    remedy  %s\n", c.sign(sign), c.folded(text, len(sign)+1), c.folded(r.Text("remedy"), 12))
 	}
 	return b.String()
 }

@@ -67,7 +67,7 @@ func (s Sheet) choose(cells [][]string) []int {
 	for i, f := range s.Fields {
 		if f.Wide && s.Width > 0 {
 			need := width(cells, i) + len(gap)
-			if need > room+len(gap) {
+			if need > room+len(gap) || empty(cells, i) {
 				continue
 			}
 			room -= need
@@ -75,6 +75,16 @@ func (s Sheet) choose(cells [][]string) []int {
 		shown = append(shown, i)
 	}
 	return shown
+}
+
+// empty tells whether a field has nothing but its title.
+func empty(cells [][]string, field int) bool {
+	for _, line := range cells[1:] {
+		if line[field] != "-" {
+			return false
+		}
+	}
+	return true
 }
 
 func width(cells [][]string, field int) int {
@@ -85,21 +95,25 @@ func width(cells [][]string, field int) int {
 	return most
 }
 
-// squeeze takes from the free texts what the lines are too long.
+// squeeze takes from the free texts what the lines are too long, from the
+// widest first.
 func (s Sheet) squeeze(shown []int, widths map[int]int) {
 	total := s.Indent - len(gap)
 	for _, f := range shown {
 		total += widths[f] + len(gap)
 	}
-	for i := len(shown) - 1; i >= 0 && total > s.Width; i-- {
-		f := shown[i]
-		if !s.Fields[f].Text {
-			continue
+	for ; total > s.Width; total-- {
+		widest := -1
+		for _, f := range shown {
+			least := max(utf8.RuneCountInString(s.Fields[f].Title), 8)
+			if s.Fields[f].Text && widths[f] > least && (widest < 0 || widths[f] >= widths[widest]) {
+				widest = f
+			}
 		}
-		least := max(utf8.RuneCountInString(s.Fields[f].Title), 8)
-		cut := min(total-s.Width, max(0, widths[f]-least))
-		widths[f] -= cut
-		total -= cut
+		if widest < 0 {
+			return
+		}
+		widths[widest]--
 	}
 }
 

@@ -201,8 +201,8 @@ func (r *Rows) Write(w io.Writer, format Format, sheet Sheet) error {
 // Schema names the form of the documents of these rows.
 func (r *Rows) Schema() string { return "coterie." + r.View + "/v1" }
 
-// Object is a row as a program sees it, under a schema unless that is "".
-func (r *Rows) Object(i int) Document { return r.object(i, r.Schema()) }
+// Object is a row as a document of its own.
+func (r *Rows) Object(i int) Document { return append(r.head(), r.object(i, "")...) }
 
 // List is the rows as a member of a larger document.
 func (r *Rows) List() []Document {
@@ -215,11 +215,15 @@ func (r *Rows) List() []Document {
 
 // document is the rows with their schema and age, as an agent serves them too.
 func (r *Rows) document() Document {
+	return append(r.head(), Member{"rows", r.List()})
+}
+
+func (r *Rows) head() Document {
 	doc := Document{{"schema", r.Schema()}}
 	if !r.At.IsZero() {
 		doc = append(doc, Member{"as_of", plain(r.At)})
 	}
-	return append(doc, Member{"rows", r.List()})
+	return doc
 }
 
 func (r *Rows) object(i int, schema string) Document {

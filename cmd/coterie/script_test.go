@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/coterie-ha/coterie/coordinator/console"
+	"github.com/coterie-ha/coterie/sql/pgserver"
+	"github.com/coterie-ha/coterie/sql/schema"
+)
+
+// server is the PostgreSQL of all scripts; each has a database of its own.
+type server struct {
+	*pgserver.Server
+	admin     *sqlx.DB
+	databases atomic.Int64
+}
+
+func startServer(t *testing.T) *server {
+	t.Helper()
+	pg, err := pgserver.Start(t.Context(), pgserver.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Cleaned up after the scripts, which run in parallel to one another.
+	t.Cleanup(func() {
+		if err := pg.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := &server{Server: pg}
+	if s.admin, err = schema.Open(t.Context(), schema.Options{DSN: pg.DSN("postgres")}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.admin.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s.requirePassword(t)
+	return s
+}
+
+// requirePassword makes a role, guarded, that must prove itself over TCP.
+func (s *server) requirePassword(t *testing.T) {
+	t.Helper()
+	hba := filepath.Join(s.Dir, "data", "pg_hba.conf")
+	text, err := os.ReadFile(hba)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(hba, append([]byte("host all guarded 127.0.0.1/32 scram-sha-256\n"), text...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.admin.MustExec(`CREATE ROLE guarded LOGIN PASSWORD 'right'; SELECT pg_reload_conf()`)
+}
+
+// setup gives a script a database of its own and a configuration that names it
+// by the environment.
+func (s *server) setup(env *testscript.Env) error {
+	name := fmt.Sprintf("script_%d", s.databases.Add(1))
+	if _, err := s.admin.Exec("CREATE DATABASE " + name); err != nil {
+		return err
+	}
+	db, err := schema.Open(context.Background(), schema.Options{DSN: s.DSN(name)})
+	if err != nil {
+		return err
+	}
+	env.Defer(func() {
+		if err := db.Close(); err != nil {
+			env.T().Log(err)
+		}
+	})
+	env.Values["db"] = db
+	env.Setenv("DB", name)
+	env.Setenv("PGPORT", strconv.Itoa(s.Port))
+	env.Setenv("DSN", s.DSN(name))
+	env.Setenv("COTERIE_DATABASE_DSN", s.DSN(name))
+	return os.WriteFile(filepath.Join(env.WorkDir, "app-a.yaml"), []byte(`cluster: deploy-prod
+node:
+  name: app-a
+appdata:
+  path: /srv/share
+http:
+  listen: 127.0.0.1:1
+`), 0o644)
+}
+
+// words are what scripts can say beyond testscript's own vocabulary.
+func (s *server) words() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"exits":  exits,
+		"calm":   calm,
+		"sql":    sqlWord,
+		"node":   nodeWord,
+		"silent": silent,
+		"agent":  agentWord,
+		"within": within,
+		"sleep":  sleep,
+		"ends":   ends,
+	}
+}
+
+// exits CODE ARGS... runs coterie and wants that exit code.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec("coterie", args[1:]...)
+	got := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("coterie %s: exit code %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// within SECONDS CODE ARGS... is exits, and is not patient.
+func within(ts *testscript.TestScript, neg bool, args []string) {
+	limit, err := strconv.ParseFloat(args[0], 64)
+	ts.Check(err)
+	begun := time.Now()
+	exits(ts, neg, args[1:])
+	if took := time.Since(begun); took.Seconds() > limit {
+		ts.Fatalf("took %v, limit %vs", took, limit)
+	}
+}
+
+// changing is what differs from run to run, and what stands for it.
+var changing = []struct {
+	what *regexp.Regexp
+	by   string
+}{
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
+	{regexp.MustCompile(`\d\d-\d\d \d\d:\d\d:\d\d`), "MM-DD HH:MM:SS"},
+	{regexp.MustCompile(`(?m)^  \d\d:\d\d:\d\d `), "  HH:MM:SS "},
+	{regexp.MustCompile(`\d+\.\d ms`), "N.N ms"},
+	{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "UUID"},
+	{regexp.MustCompile(`(  apply migration \S+\n)+`), "  apply migration FILE ...\n"},
+	{regexp.MustCompile(`\bschema \d+\b`), "schema N"},
+	{regexp.MustCompile(`"expires_in": \d+(\.\d+)?`), `"expires_in": N`},
+	{regexp.MustCompile(`"schema_version": ?\d+`), `"schema_version": N`},
+	{regexp.MustCompile(`\bscript_\d+\b`), "DB"},
+	{regexp.MustCompile(`(/tmp|\.)/coterie-pg-\d+(/\.s\.PGSQL\.\d+)?`), "SOCKET"},
+	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:PORT"},
+}
+
+// calm STREAM... writes the streams to the file calm, with what changes from
+// run to run replaced.
+func calm(ts *testscript.TestScript, _ bool, args []string) {
+	text := ""
+	for _, stream := range args {
+		text += ts.ReadFile(stream)
+	}
+	text = strings.ReplaceAll(text, ts.Getenv("WORK"), "$WORK")
+	for _, c := range changing {
+		text = c.what.ReplaceAllString(text, c.by)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("calm"), []byte(text), 0o644))
+}
+
+func database(ts *testscript.TestScript) *sqlx.DB { return ts.Value("db").(*sqlx.DB) }
+
+// sql STATEMENT runs SQL as a superuser.
+func sqlWord(ts *testscript.TestScript, _ bool, args []string) {
+	_, err := database(ts).Exec(strings.Join(args, " "))
+	ts.Check(err)
+}
+
+// nodeSQL leaves a node as an agent would: seen a while ago, up for three
+// hours, and with a session that lasts as long as the script.
+const nodeSQL = `
+WITH n AS (
+    INSERT INTO coterie.node (name, id, address, host, version, app_version, state, goal, joined_at)
+    VALUES ($1, 'id-' || $1, '10.0.0.' || ascii(right($1, 1)), 'host-' || $1, '1.4.0', '9.0.98', $2::coterie.node_state, $3::coterie.node_goal,
+            coterie.clock() - interval '50h 30m')
+    RETURNING name)
+INSERT INTO coterie.session (node, incarnation, ttl, started_at, renewed_at, expires_at, rtt_ms)
+SELECT name, ascii(right(name, 1)), '6s', coterie.clock() - interval '3h 30s', coterie.clock() - interval '19m 30s', coterie.clock() + interval '1h 30s', 1.5
+FROM n`
+
+// node NAME STATE GOAL makes a node with a session.
+func nodeWord(ts *testscript.TestScript, _ bool, args []string) {
+	_, err := database(ts).Exec(nodeSQL, args[0], args[1], args[2])
+	ts.Check(err)
+}
+
+// silent makes a server that takes connections and never says a word; its port
+// is $SILENT.
+func silent(ts *testscript.TestScript, _ bool, _ []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	ts.Setenv("SILENT", strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+}
+
+// agent SOCKET answers at a socket as an agent that lost its database a while ago.
+func agentWord(ts *testscript.TestScript, _ bool, args []string) {
+	now := time.Now()
+	snapshot := console.Snapshot{
+		Cluster: "deploy-prod", Node: "app-a", Goal: "ready", State: "ready", Joined: true, Schema: 3,
+		Started: now.Add(-time.Hour), Turned: now, TTL: 6 * time.Second, Heartbeat: 1500 * time.Millisecond, Margin: 1500 * time.Millisecond,
+		Beaten: now.Add(-12*time.Minute-30*time.Second), Err: "connection refused", Now: now,
+		Docs: map[string]console.Document{
+			"status": {AsOf: now.Add(-12*time.Minute-30*time.Second), Rows: []byte(`{"name":"deploy-prod","status":"Up","nodes_ready":2,"nodes_total":2,"sentence":"All 2 nodes are ready."}`)},
+			"nodes": {AsOf: now.Add(-12*time.Minute-30*time.Second), Rows: fmt.Appendf(nil, `[{"name":"app-a","goal":"ready","state":"ready","last_seen_at":%q,"leases_held":2},{"name":"app-b","goal":"ready","state":"ready","last_seen_at":%[1]q,"leases_held":0}]`,
+				now.Add(-19*time.Minute-30*time.Second).UTC().Format(time.RFC3339Nano))},
+		},
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	listening, ended := make(chan struct{}), make(chan error, 1)
+	c := console.Console{
+		Socket:    ts.MkAbs(args[0]),
+		Snapshot:  func() console.Snapshot { return snapshot },
+		Listening: func(net.Addr) { close(listening) },
+	}
+	go func() { ended <- c.Run(ctx) }()
+	select {
+	case <-listening:
+	case err := <-ended:
+		ts.Fatalf("agent: %v", err)
+	}
+	ts.Defer(func() {
+		cancel()
+		<-ended
+	})
+}
+
+// sleep TIME lets that much time pass.
+func sleep(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	time.Sleep(d)
+}
+
+// ends FILE waits until something has been written to the file.
+func ends(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		ts.Check(err)
+		if len(text) > 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("nothing was written to %s", args[0])
+		}
+	}
+}
