@@ -17,6 +17,7 @@
 //	Condition  what one probe found: a State, the reason, the facts
 //	Judge      turns single probes into a verdict that does not flutter
 //	Prober     the loop: probes again and again, tells what changed
+//	Scanner    walks the folder; Manifest is what it found, Compare what changed between two
 //
 // # One probe
 //
@@ -63,6 +64,23 @@
 // A report that nobody could take (the database is away) is made again after
 // the next probe. Bad news counts at once, good news when it was seen twice:
 // a share that comes and goes is bad.
+//
+// # One scan
+//
+// A scan lists each folder, asks for the attributes of what is in it, and reads
+// only the files that look different from what an earlier scan knew. Each
+// folder gets two sums over all below it, so that two trees are compared by
+// looking only where they differ.
+//
+//   - A file that changed in the moment in which it was read can change again
+//     and look the same; by git's rule it is read again next time. Moments are
+//     those of the share's clock.
+//   - Names are bytes. Only files and folders are opened, each by its own name
+//     in its open parent, never through a link: who swaps one for another
+//     meanwhile leads the scan nowhere.
+//   - What may not be read is an entry with an error, and Compare calls it
+//     uncertain. A scan before or after which the marker was not there is void.
+//   - A scan that is interrupted keeps what it knows, and is taken up.
 //
 // The package knows no database. What it finds leaves as values; the wiring
 // writes them with coterie.storage_report, and coterie.storage_state has the

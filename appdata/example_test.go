@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/coterie-ha/coterie/appdata"
 )
@@ -35,4 +36,36 @@ func ExampleShare_Probe() {
 	// NOT_MOUNTED (no marker: nothing is mounted here)
 	// OK ()
 	// WRONG_SHARE (belongs to cluster deploy-prod (5f0c7a52))
+}
+
+func ExampleCompare() {
+	folder, err := os.MkdirTemp("", "share")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(folder)
+	write := func(name, content string) {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o644); err != nil {
+			panic(err)
+		}
+	}
+	write("log4j.properties", "level=info")
+	write("installed.version", "8.0.1")
+
+	before, err := appdata.Scanner{Root: folder}.Scan(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	write("log4j.properties", "level=debug")
+	write("new.jar", "PK")
+	after, err := appdata.Scanner{Root: folder, Known: before.Dir}.Scan(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	for c := range appdata.Compare(before, after) {
+		fmt.Println(c.Change, c.Path)
+	}
+	// Output:
+	// modified log4j.properties
+	// created new.jar
 }

@@ -67,8 +67,10 @@ func LayoutOf(name string) (Layout, error) {
 // Class says what the file at a path is. What the layout does not mention is
 // the node's own: nobody has said that it may be shared.
 func (l Layout) Class(name string) Class {
-	if name == dirName || strings.HasPrefix(name, dirName+"/") || l.ignores(name) {
-		return Ignored
+	for part := name; part != "." && part != "/"; part = path.Dir(part) {
+		if l.Skips(part) {
+			return Ignored
+		}
 	}
 	best, class := -1, PerHost
 	for _, item := range l.Items {
@@ -80,12 +82,16 @@ func (l Layout) Class(name string) Class {
 	return class
 }
 
-func (l Layout) ignores(name string) bool {
-	for part := range strings.SplitSeq(name, "/") {
-		for _, pattern := range l.Ignore {
-			if matched, _ := path.Match(pattern, part); matched { // a bad pattern matches nothing; a test looks at ours
-				return true
-			}
+// Skips is for Scanner.Skip: whether a path is to be ignored, with all below
+// it. It looks at the last part only, since a scan asks for the others before.
+func (l Layout) Skips(name string) bool {
+	if name == dirName {
+		return true
+	}
+	last := name[strings.LastIndexByte(name, '/')+1:]
+	for _, pattern := range l.Ignore {
+		if matched, _ := path.Match(pattern, last); matched { // a bad pattern matches nothing; a test looks at ours
+			return true
 		}
 	}
 	return false

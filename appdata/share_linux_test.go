@@ -62,7 +62,7 @@ func inNamespace(t *testing.T) (inside bool) {
 		}
 		return true
 	}
-	again(t, &syscall.SysProcAttr{
+	rerun(t, &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWNS | syscall.CLONE_NEWUSER,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
@@ -76,11 +76,11 @@ func asNobody(t *testing.T) (inside bool) {
 	if os.Getenv("COTERIE_TEST_INSIDE") == t.Name() || os.Getuid() != 0 {
 		return true
 	}
-	again(t, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}})
+	rerun(t, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}})
 	return false
 }
 
-func again(t *testing.T, attr *syscall.SysProcAttr) {
+func rerun(t *testing.T, attr *syscall.SysProcAttr) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), "COTERIE_TEST_INSIDE="+t.Name(), "TMPDIR=/tmp", "GOCOVERDIR=")

@@ -1,0 +1,339 @@
+package appdata
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// chunk is how many names of a directory are one piece of work. Large
+// directories are shared out among the workers, small ones are not.
+const chunk = 256
+
+// node is a directory at work.
+type node struct {
+	parent *node
+	at     int // which of the parent's entries it is
+	handle handle
+	uses   atomic.Int32 // reasons to keep the handle open
+	waits  atomic.Int32 // pieces, then folders below, that are not done
+	dir    *Dir
+	known  *Dir
+	names  []string
+	differ atomic.Bool // something is not as known
+}
+
+// walk is one run of a Scanner.
+type walk struct {
+	Scanner
+	progress *Progress
+	begun    time.Time
+	ops      pace
+	bytes    pace
+	queue    queue
+
+	mu   sync.Mutex
+	live map[*node]bool // guarded by mu: directories that were opened and not given
+
+	giving sync.Mutex
+	found  func(*Dir) error // guarded by giving
+	whole  bool             // guarded by giving: the root was given
+}
+
+func newWalk(s Scanner, found func(*Dir) error) *walk {
+	w := &walk{Scanner: s, progress: s.Progress, begun: time.Now(), found: found, live: map[*node]bool{}}
+	w.queue.news.L = &w.queue.mu
+	w.ops.perSecond, w.bytes.perSecond = int64(s.OpsPerSecond), s.BytesPerSec
+	if w.progress == nil {
+		w.progress = new(Progress)
+	}
+	if w.Workers <= 0 {
+		w.Workers = 8
+	}
+	return w
+}
+
+func (w *walk) run(ctx context.Context) error {
+	root, err := openRoot(w.Root)
+	if err != nil {
+		return err
+	}
+	inside, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	stop := context.AfterFunc(inside, w.queue.end)
+	defer stop()
+	n := &node{dir: &Dir{Path: "."}, handle: root}
+	n.uses.Store(1)
+	w.live[n] = true
+	w.queue.push(work{n: n})
+	var workers sync.WaitGroup
+	for range w.Workers {
+		workers.Go(func() { w.work(inside, fail) })
+	}
+	workers.Wait()
+	for n := range w.live {
+		if n.uses.Load() > 0 {
+			n.handle.close()
+		}
+	}
+	switch {
+	case w.whole:
+		return nil // perhaps just before ctx ended
+	case ctx.Err() != nil:
+		return errors.Join(context.Cause(ctx), w.giveUnfinished())
+	case inside.Err() != nil:
+		return context.Cause(inside)
+	}
+	return nil
+}
+
+func (w *walk) work(ctx context.Context, fail context.CancelCauseFunc) {
+	r := reader{walk: w}
+	for {
+		job, ok := w.queue.pop()
+		if !ok {
+			return
+		}
+		var err error
+		if job.hi == 0 {
+			err = w.open(ctx, job.n, &r)
+		} else {
+			err = w.piece(ctx, job, &r)
+		}
+		if err != nil {
+			fail(err)
+		}
+		w.queue.done()
+	}
+}
+
+// open lists a directory and begins to look at what is in it. The error is
+// never of the directory, which has its own.
+func (w *walk) open(ctx context.Context, n *node, r *reader) error {
+	if n.parent != nil {
+		e := &n.parent.dir.Entries[n.at]
+		h, err := n.parent.handle.sub(e.Name)
+		w.release(n.parent)
+		if err != nil {
+			w.lose(n.parent, e, err)
+			return w.childDone(n.parent)
+		}
+		n.handle = h
+		n.uses.Store(1)
+	}
+	w.mu.Lock()
+	w.live[n] = true
+	w.mu.Unlock()
+	w.progress.Folders.Add(1)
+	names, err := n.handle.names()
+	if err != nil {
+		n.dir.Err = errText(err)
+		w.progress.Errors.Add(1)
+	}
+	slices.Sort(names)
+	n.names = names
+	n.dir.Entries = make([]Entry, len(names))
+	if w.Known != nil {
+		n.known = w.Known(n.dir.Path)
+	}
+	if n.known == nil || n.known.unfinished || n.known.Err != n.dir.Err {
+		n.differ.Store(true)
+	}
+	if len(names) <= chunk {
+		n.waits.Store(1)
+		return w.piece(ctx, work{n: n, hi: len(names)}, r)
+	}
+	var pieces []work
+	for lo := 0; lo < len(names); lo += chunk {
+		pieces = append(pieces, work{n: n, lo: lo, hi: min(lo+chunk, len(names))})
+	}
+	n.waits.Store(int32(len(pieces)))
+	w.queue.push(pieces...)
+	return nil
+}
+
+// piece looks at some names of a directory.
+func (w *walk) piece(ctx context.Context, job work, r *reader) error {
+	n := job.n
+	for i := job.lo; i < job.hi; i++ {
+		if err := w.ops.wait(ctx, 1); err != nil {
+			return err
+		}
+		if err := w.look(ctx, n, i, r); err != nil {
+			return err
+		}
+	}
+	if n.waits.Add(-1) > 0 {
+		return nil
+	}
+	return w.listed(n)
+}
+
+// look fills one entry; it stays without a kind when there is nothing.
+func (w *walk) look(ctx context.Context, n *node, i int, r *reader) error {
+	name := n.names[i]
+	path := join(n.dir.Path, name)
+	if w.Skip != nil && w.Skip(path) {
+		return nil
+	}
+	w.progress.Entries.Add(1)
+	e, err := n.handle.stat(name, w.TrustCache)
+	e.Name = name
+	if err != nil {
+		e.Kind = Unknown
+		w.lose(n, &e, err)
+		n.dir.Entries[i] = e
+		return nil
+	}
+	var known *Entry
+	if n.known != nil {
+		known = n.known.Entry(name)
+	}
+	same := known != nil && known.Err == "" && e.sameStat(known, !w.LooseInodes)
+	switch {
+	case e.Kind == Folder:
+		if !same {
+			n.differ.Store(true)
+		}
+	case same && !known.Racy && (e.Kind != File || known.Digest != Digest{} || !w.reads(&e)):
+		e = *known
+	default:
+		n.differ.Store(true)
+		if err := w.read(ctx, n, &e, r); err != nil {
+			return err
+		}
+	}
+	n.dir.Entries[i] = e
+	return nil
+}
+
+// reads says whether the content of a file is wanted.
+func (w *walk) reads(e *Entry) bool {
+	return !w.NoContent && (w.MaxContent <= 0 || e.Size <= w.MaxContent)
+}
+
+func (w *walk) read(ctx context.Context, n *node, e *Entry, r *reader) error {
+	var err error
+	switch {
+	case e.Kind == Link:
+		e.Target, err = n.handle.readlink(e.Name)
+	case e.Kind == File && w.reads(e):
+		if err = r.digest(ctx, n.handle, e); ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	if err != nil {
+		w.lose(n, e, err)
+	}
+	return nil
+}
+
+// lose notes why an entry is not known, or forgets it because it is gone.
+func (w *walk) lose(n *node, e *Entry, err error) {
+	n.differ.Store(true)
+	if errors.Is(err, fs.ErrNotExist) {
+		e.Kind = 0
+		return
+	}
+	e.Err = errText(err)
+	w.progress.Errors.Add(1)
+}
+
+// listed goes down from a directory whose names have all been looked at.
+func (w *walk) listed(n *node) error {
+	n.names = nil
+	var below []work
+	for i := range n.dir.Entries {
+		if e := &n.dir.Entries[i]; e.Kind == Folder {
+			below = append(below, work{n: &node{parent: n, at: i, dir: &Dir{Path: join(n.dir.Path, e.Name)}}})
+		}
+	}
+	n.uses.Add(int32(len(below)))
+	n.waits.Store(int32(len(below)))
+	slices.Reverse(below) // the last is taken first
+	w.queue.push(below...)
+	w.release(n)
+	if len(below) == 0 {
+		return w.complete(n)
+	}
+	return nil
+}
+
+func (w *walk) childDone(parent *node) error {
+	if parent.waits.Add(-1) > 0 {
+		return nil
+	}
+	return w.complete(parent)
+}
+
+// complete sums a directory of which all is known and gives it; then its
+// parent, if it was the last one there.
+func (w *walk) complete(n *node) error {
+	d := n.dir
+	d.Entries = slices.DeleteFunc(d.Entries, func(e Entry) bool { return e.Kind == 0 })
+	if !n.differ.Load() && sameBelow(d, n.known) {
+		d = n.known
+	} else {
+		d.sum()
+	}
+	w.mu.Lock()
+	delete(w.live, n)
+	w.mu.Unlock()
+	w.giving.Lock()
+	err := w.found(d)
+	w.whole = err == nil && n.parent == nil
+	w.giving.Unlock()
+	if err != nil || n.parent == nil {
+		return err
+	}
+	n.parent.dir.Entries[n.at].Below = &d.Sums
+	return w.childDone(n.parent)
+}
+
+// sameBelow reports whether a directory whose entries look as known also has the same below them.
+func sameBelow(d, known *Dir) bool {
+	if len(d.Entries) != len(known.Entries) {
+		return false
+	}
+	for i := range d.Entries {
+		a, b := d.Entries[i].Below, known.Entries[i].Below
+		if a != b && (a == nil || b == nil || *a != *b) {
+			return false
+		}
+	}
+	return true
+}
+
+// release closes a directory that nobody needs open any more.
+func (w *walk) release(n *node) {
+	if n.uses.Add(-1) == 0 {
+		n.handle.close()
+	}
+}
+
+// giveUnfinished gives what is known of the directories that the walk left.
+func (w *walk) giveUnfinished() error {
+	for n := range w.live {
+		d := n.dir
+		d.unfinished = true
+		d.Entries = slices.DeleteFunc(d.Entries, func(e Entry) bool { return e.Kind == 0 })
+		if err := w.found(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errText says what went wrong without saying where, which the entry does.
+func errText(err error) string {
+	var no syscall.Errno
+	if errors.As(err, &no) {
+		return no.Error()
+	}
+	return err.Error()
+}
