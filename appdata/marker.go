@@ -71,6 +71,10 @@ func readMarker(root *os.Root) (Marker, error) {
 	if err != nil {
 		return Marker{}, err
 	}
+	return parseMarker(data)
+}
+
+func parseMarker(data []byte) (Marker, error) {
 	var m Marker
 	if err := json.Unmarshal(data, &m); err != nil {
 		return Marker{}, &damagedError{err}

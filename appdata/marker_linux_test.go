@@ -180,3 +180,18 @@ func TestHugeMarkerCostsNoMemory(t *testing.T) {
 		t.Errorf("it cost %d bytes", spent)
 	}
 }
+
+func FuzzMarker(f *testing.F) {
+	f.Add([]byte(`{"cluster":"c","id":"x","generation":1,"created":"2026-11-21T00:00:00Z"}`))
+	f.Add([]byte(`{"cluster":"c","id":"x","generation":1,"created":"20260-11-21T00:00:00Z"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := parseMarker(data)
+		if err != nil {
+			return
+		}
+		again, err := parseMarker(m.text())
+		if err != nil || again.ID != m.ID || again.Cluster != m.Cluster || again.Generation != m.Generation {
+			t.Errorf("%+v became %+v, %v", m, again, err)
+		}
+	})
+}

@@ -92,7 +92,7 @@ func unescape(s string) string {
 func publicOptions(options string) string {
 	seen := map[string]bool{"": true}
 	var kept []string
-	for _, option := range strings.Split(options, ",") {
+	for option := range strings.SplitSeq(options, ",") {
 		name, _, valued := strings.Cut(option, "=")
 		if valued && strings.Contains(strings.ToLower(name), "pass") {
 			option = name + "=***"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"slices"
 	"syscall"
 )
 
@@ -39,12 +40,7 @@ func isAny(err error, among ...syscall.Errno) bool {
 	if !errors.As(err, &no) {
 		return false
 	}
-	for _, one := range among {
-		if no == one {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(among, no)
 }
 
 func isEOF(err error) bool { return errors.Is(err, io.EOF) }

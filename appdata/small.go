@@ -53,7 +53,7 @@ func list(root *os.Root, dir string, n int) error {
 		return err
 	}
 	_, err = d.Readdirnames(n)
-	if err == io.EOF {
+	if isEOF(err) {
 		err = nil
 	}
 	return errors.Join(err, d.Close())

@@ -196,6 +196,22 @@ func TestServeEndsWithItsInputThoughARequestHangs(t *testing.T) {
 	}
 }
 
+// BenchmarkProbe is what one look at a healthy share costs, worker and disk included.
+func BenchmarkProbe(b *testing.B) {
+	p := pool("serve")
+	defer p.Close()
+	dir := b.TempDir()
+	if err := appdata.CreateMarker(dir, appdata.Marker{Cluster: "c", ID: "id-1", Generation: 1}); err != nil {
+		b.Fatal(err)
+	}
+	s := appdata.Share{Path: dir, Cluster: "c", ID: "id-1", Node: "app-a"}
+	for b.Loop() {
+		if c, err := p.Probe(b.Context(), s); err != nil || c.State != appdata.OK {
+			b.Fatalf("got %+v, %v", c, err)
+		}
+	}
+}
+
 // frozenFS is a file system whose server takes requests and never answers: to
 // callers it is what a dead NFS server is, down to the kill that does not help.
 type frozenFS struct{ dev *os.File }
