@@ -97,7 +97,7 @@ var testsMayImport = []string{"sql/sqltest", "sql/schema", "sql/pgserver"}
 var onlyIn = map[string][]string{
 	"github.com/spf13/viper":                     {"internal/config"},
 	"github.com/go-viper/mapstructure/v2":        {"internal/config"},
-	"go.yaml.in/yaml/v3":                         {"internal/config", "internal/table", "cmd/coterie"},
+	"go.yaml.in/yaml/v3":                         {"internal/config", "internal/table", "jobs", "cmd/coterie"},
 	"github.com/robfig/cron/v3":                  {"jobs"},
 	"github.com/fsnotify/fsnotify":               {"appdata"},
 	"github.com/spf13/cobra":                     {"cmd/coterie"},

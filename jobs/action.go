@@ -1,0 +1,115 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/coterie-ha/coterie/leases"
+)
+
+// Run is one run of a job, as its action sees it.
+type Run struct {
+	Job     string
+	Due     time.Time
+	Token   leases.Token
+	Attempt int
+	Node    string
+	Output  io.Writer // its end is kept with the run
+}
+
+// ID names the run for whoever starts processes for it.
+func (r Run) ID() string {
+	return fmt.Sprintf("%s@%s#%d.%d", r.Job, r.due(), r.Token, r.Attempt)
+}
+
+func (r Run) due() string { return r.Due.UTC().Format(time.RFC3339Nano) }
+
+// env is what a run tells its process about itself.
+func (r Run) env() []string {
+	return []string{
+		"COTERIE_JOB=" + r.Job,
+		"COTERIE_DUE_AT=" + r.due(),
+		"COTERIE_TOKEN=" + strconv.FormatInt(int64(r.Token), 10),
+		"COTERIE_ATTEMPT=" + strconv.Itoa(r.Attempt),
+		"COTERIE_NODE=" + r.Node,
+	}
+}
+
+// Action is what a run does. Do returns when all that it started has ended, and
+// soon after its context has: by then nobody else may have begun. Nil means
+// success. The exit is nil for actions without one.
+type Action interface {
+	Do(ctx context.Context, r Run) (*Exit, error)
+}
+
+// Exit is how a process ended.
+type Exit struct {
+	Code   int    // -1 when a signal ended it
+	Signal string // name of that signal, else empty
+}
+
+// Func is an action within this process.
+type Func func(ctx context.Context, r Run) error
+
+// Do calls the function.
+func (f Func) Do(ctx context.Context, r Run) (*Exit, error) { return nil, f(ctx, r) }
+
+// Command is a program that is to be run as a process tree of its own.
+type Command struct {
+	ID     string
+	Argv   []string // never a shell
+	Dir    string
+	User   string
+	Env    []string // exactly this
+	Output io.Writer
+}
+
+// Spawn runs a command and returns when no process of its tree is left. When
+// ctx ends it kills the tree.
+type Spawn func(ctx context.Context, c Command) (Exit, error)
+
+// Exec is an action that runs a command. Which one comes from the node's own
+// configuration, never from the database.
+type Exec struct {
+	Argv  []string
+	Dir   string
+	User  string
+	Env   []string // in addition to what each run gets
+	Spawn Spawn
+}
+
+// path is where programs are found unless the configuration says otherwise.
+const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// Do runs the command.
+func (e Exec) Do(ctx context.Context, r Run) (*Exit, error) {
+	exit, err := e.Spawn(ctx, Command{
+		ID: r.ID(), Argv: e.Argv, Dir: e.Dir, User: e.User, Output: r.Output,
+		Env: merge([]string{path, "LANG=C.UTF-8"}, e.Env, r.env()),
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case exit.Signal != "":
+		return nil, fmt.Errorf("%s ended it", exit.Signal)
+	case exit.Code != 0:
+		return &exit, fmt.Errorf("exit code %d", exit.Code)
+	}
+	return &exit, nil
+}
+
+// merge joins environments; a later value of a name replaces an earlier one.
+func merge(envs ...[]string) []string {
+	var out []string
+	for _, pair := range slices.Concat(envs...) {
+		name, _, _ := strings.Cut(pair, "=")
+		out = slices.DeleteFunc(out, func(was string) bool { return strings.HasPrefix(was, name+"=") })
+		out = append(out, pair)
+	}
+	return out
+}

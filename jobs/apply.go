@@ -1,0 +1,138 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// What the database refuses to do to definitions.
+var (
+	// ErrChangedMeanwhile means that somebody else has changed a job since it was read.
+	ErrChangedMeanwhile = errors.New("it was changed meanwhile")
+	// ErrNoJob means that there is no such job.
+	ErrNoJob = errors.New("there is no such job")
+	// ErrDisabled means that the job is disabled.
+	ErrDisabled = errors.New("the job is disabled")
+)
+
+// refusals are the SQLSTATEs of job_apply and run_request.
+var refusals = map[string]error{"CT020": ErrChangedMeanwhile, "CT022": ErrNoJob, "CT023": ErrDisabled}
+
+// refused turns what the database refuses by a code of ours into what callers
+// can ask for.
+func refused(err error) error {
+	var told *pq.Error
+	if errors.As(err, &told) {
+		if known, ok := refusals[string(told.Code)]; ok {
+			return fmt.Errorf("%w: %s", known, told.Message)
+		}
+	}
+	return err
+}
+
+// wish is a definition as job_apply reads it.
+type wish struct {
+	Name       string     `json:"name"`
+	Schedule   string     `json:"schedule,omitempty"`
+	TimeZone   string     `json:"time_zone,omitempty"`
+	Action     string     `json:"action,omitempty"`
+	TimeoutMS  int64      `json:"timeout_ms,omitempty"`
+	Overlap    Overlap    `json:"overlap,omitempty"`
+	Misfire    Misfire    `json:"misfire,omitempty"`
+	Enabled    bool       `json:"enabled"`
+	EveryMS    int64      `json:"every_ms,omitempty"`
+	Since      *time.Time `json:"since,omitempty"`
+	FirstDueAt *time.Time `json:"first_due_at,omitempty"`
+	Generation int64      `json:"generation"` // of what is to be changed
+}
+
+type wishes struct {
+	Set    []wish `json:"set"`
+	Remove []wish `json:"remove"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// wishes says the changes to the database, whose time is now.
+func (c Changes) wishes(now time.Time, reason string) (wishes, error) {
+	doc := wishes{Set: []wish{}, Remove: []wish{}, Reason: oneLine(reason, reasonSize)}
+	now = now.UTC().Truncate(time.Microsecond)
+	for _, one := range c {
+		var was int64
+		if one.Old != nil {
+			was = one.Old.Generation
+		}
+		if one.New == nil {
+			doc.Remove = append(doc.Remove, wish{Name: one.Old.Name, Generation: was})
+			continue
+		}
+		d := one.New.withDefaults()
+		if err := d.Validate(); err != nil {
+			return wishes{}, fmt.Errorf("job %s: %w", d.Name, err)
+		}
+		s, err := Parse(d.Schedule, d.TimeZone)
+		if err != nil {
+			return wishes{}, fmt.Errorf("job %s: %w", d.Name, err)
+		}
+		first := s.Next(now.Add(-time.Microsecond))
+		doc.Set = append(doc.Set, wish{
+			Name: d.Name, Schedule: s.String(), TimeZone: d.TimeZone, Action: d.Action, TimeoutMS: d.Timeout.Milliseconds(),
+			Overlap: d.Overlap, Misfire: d.Misfire, Enabled: !d.Disabled, EveryMS: s.Every().Milliseconds(),
+			Since: &now, FirstDueAt: &first, Generation: was,
+		})
+	}
+	return doc, nil
+}
+
+// Current reads the definitions, in the order of names.
+func Current(ctx context.Context, db *sqlx.DB) ([]Definition, error) {
+	found, err := readDefinitions(ctx, db)
+	if err != nil {
+		return nil, fmt.Errorf("read the jobs: %w", err)
+	}
+	list := make([]Definition, 0, len(found))
+	for _, j := range found {
+		list = append(list, j.Definition)
+	}
+	slices.SortFunc(list, func(a, b Definition) int { return strings.Compare(a.Name, b.Name) })
+	return list, nil
+}
+
+// Apply makes the changes, all or none, and returns the number of the change.
+// Making them twice is harmless.
+func Apply(ctx context.Context, db *sqlx.DB, c Changes, reason string) (generation int64, err error) {
+	now, err := ask[time.Time](ctx, db, `SELECT coterie.clock()`)
+	if err != nil {
+		return 0, fmt.Errorf("apply jobs: %w", err)
+	}
+	doc, err := c.wishes(now, reason)
+	if err != nil {
+		return 0, fmt.Errorf("apply jobs: %w", err)
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return 0, fmt.Errorf("apply jobs: %w", err)
+	}
+	generation, err = ask[int64](ctx, db, `SELECT coterie.job_apply($1::jsonb)`, string(text))
+	if err != nil {
+		return 0, fmt.Errorf("apply jobs: %w", refused(err))
+	}
+	return generation, nil
+}
+
+// Request asks for a run of a job as soon as a node can, and returns the due_at
+// that the run will have.
+func Request(ctx context.Context, db *sqlx.DB, job, by, reason string) (due time.Time, err error) {
+	due, err = ask[time.Time](ctx, db, `SELECT coterie.run_request($1, $2, $3)`, job, oneLine(by, 200), oneLine(reason, reasonSize))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("request a run of %s: %w", job, refused(err))
+	}
+	return due, nil
+}

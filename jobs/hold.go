@@ -1,0 +1,323 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/lib/pq"
+
+	"github.com/coterie-ha/coterie/leases"
+)
+
+const (
+	// wakeAtLeast bounds each wait for a slot: the estimate of the database's time
+	// may have been set right meanwhile.
+	wakeAtLeast = time.Minute
+	// farewell is how long a holder that must go may take to tell how its run ended.
+	farewell = time.Second
+	// Between tries of a call that failed.
+	firstPause, longestPause = 50 * time.Millisecond, time.Second
+)
+
+var errTimeout = errors.New("it took longer than its timeout")
+
+// held is one job's lease in the hands of this node. One goroutine minds it; a
+// second one lives as long as a run does.
+type held struct {
+	*Runner
+	name    string
+	grant   leases.Grant
+	changed chan struct{} // the definition is another
+
+	def    job
+	state  State
+	wake   *time.Timer
+	run    *opened // the run that is open, or may be
+	acting bool    // an action is at work, and its ending will come by done
+	ended  ending  // of run, once it is no longer acting
+	done   chan ending
+}
+
+func (r *Runner) newHeld(g leases.Grant) (*held, error) {
+	name, ok := strings.CutPrefix(g.Lease, leasePrefix)
+	if !ok || !names.MatchString(name) {
+		return nil, fmt.Errorf("%q is no job's lease", g.Lease)
+	}
+	return &held{Runner: r, name: name, grant: g, changed: make(chan struct{}, 1), done: make(chan ending, 1)}, nil
+}
+
+// loop feeds the state until the lease is lost or handed back.
+func (h *held) loop(ctx context.Context) {
+	h.wake = time.NewTimer(wakeAtLeast)
+	defer h.wake.Stop()
+	defer h.abandon(ctx)
+	if err := h.resume(ctx); err != nil {
+		return // the lease is lost
+	}
+	yield := h.grant.Yield
+	var event Event = Changed{h.Now()}
+	for {
+		leave, err := h.carryOut(ctx, h.state.Step(event))
+		if leave || err != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.wake.C:
+			event = Woke{h.Now()}
+		case <-h.changed:
+			h.adopt()
+			event = Changed{h.Now()}
+		case <-yield:
+			yield = nil
+			event = Yielded{h.Now()}
+		case h.ended = <-h.done:
+			h.acting = false
+			if err := h.end(ctx); err != nil {
+				return
+			}
+			event = Ended{h.Now()}
+		}
+	}
+}
+
+// carryOut makes the moves. Its only errors are those of a lease that is lost.
+func (h *held) carryOut(ctx context.Context, moves []Move) (leave bool, err error) {
+	for len(moves) > 0 && err == nil {
+		move := moves[0]
+		moves = moves[1:]
+		switch m := move.(type) {
+		case Account:
+			err = h.insist(ctx, func() error { return h.callAccount(ctx, h.name, h.grant.Token, m) })
+		case Begin: // the last move of its list
+			var e Event
+			if e, err = h.begin(ctx, m); err == nil {
+				moves = h.state.Step(e)
+			}
+		case Reread:
+			if err = h.reread(ctx); err == nil {
+				moves = h.state.Step(Changed{h.Now()})
+			}
+		case Wait:
+			h.arm(m.Until)
+		case Leave:
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+func (h *held) arm(until time.Time) {
+	wait := wakeAtLeast
+	if !until.IsZero() {
+		wait = min(wait, until.Sub(h.Now()))
+	}
+	h.wake.Reset(wait)
+}
+
+// resume finds out where the former holder stopped, and what the job is.
+func (h *held) resume(ctx context.Context) error {
+	var at resumed
+	err := h.insist(ctx, func() (err error) {
+		at, err = h.callResume(ctx, h.name, h.grant.Token)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	h.state = State{Job: h.name, Accounted: at.Accounted.Time, Vacancy: Vacancy{
+		From: at.From.String, Freed: at.Freed.Time, By: at.By.String, To: h.Node, Taken: at.Acquired.Time,
+	}}
+	if _, ok := h.Runner.job(h.name); !ok {
+		// The lease may come before word of its job.
+		begun := time.Now()
+		if err := h.insist(ctx, func() error { return h.refresh(ctx, begun) }); err != nil {
+			return err
+		}
+	}
+	h.adopt()
+	return nil
+}
+
+// adopt takes over the definition as it was last read.
+func (h *held) adopt() {
+	j, ok := h.Runner.job(h.name)
+	_, able := h.Actions[j.Action]
+	h.def = j
+	h.state.Resting = !ok || j.Disabled || j.bad != nil || !able
+	if ok && j.bad == nil {
+		h.state.Schedule, h.state.Misfire, h.state.Since, h.state.Asked = j.schedule, j.Misfire, j.Since, j.asked
+	}
+}
+
+// reread reads the definition again, after the database said that it is another.
+func (h *held) reread(ctx context.Context) error {
+	begun, known := time.Now(), h.def.Generation
+	if err := h.insist(ctx, func() error { return h.refresh(ctx, begun) }); err != nil {
+		return err
+	}
+	h.adopt()
+	if h.def.Generation == known && !h.state.Resting {
+		return pause(ctx, longestPause) // what is read lags behind what is written
+	}
+	return nil
+}
+
+// begin asks the database for a run and starts its action, to act when it is due.
+func (h *held) begin(ctx context.Context, b Begin) (Event, error) {
+	o := &opened{job: h.name, due: b.Due, token: h.grant.Token, nonce: newNonce()}
+	h.run = o // until the database says no, it may have begun
+	h.ended = ending{outcome: Cancelled, reason: "the lease was lost before the action started"}
+	var answer Answer
+	err := h.insist(ctx, func() (err error) {
+		answer, err = h.callBegin(ctx, *o, h.def.Generation, b)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if answer != AnswerBegun {
+		h.run = nil
+		return Refused{Now: h.Now(), Due: b.Due, Answer: answer}, nil
+	}
+	h.acting = true
+	action, timeout := h.Actions[h.def.Action], h.def.Timeout
+	go func() { h.done <- h.act(ctx, *o, action, timeout) }()
+	return Began{Now: h.Now(), Due: b.Due}, nil
+}
+
+// act waits until the run is due and performs its action.
+func (h *held) act(ctx context.Context, o opened, action Action, timeout time.Duration) ending {
+	if err := pause(ctx, o.due.Sub(h.Now())); err != nil {
+		return ending{outcome: Cancelled, reason: "stopped before it started: " + whyStopped(err)}
+	}
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)
+		defer cancel()
+	}
+	var output tail
+	exit, err := do(ctx, action, Run{Job: o.job, Due: o.due, Token: o.token, Attempt: 1, Node: h.Node, Output: &output})
+	e := ending{outcome: Succeeded, exit: exit, tail: output.String()}
+	if err == nil {
+		return e
+	}
+	switch cause := context.Cause(ctx); {
+	case cause == nil:
+		e.outcome, e.reason = Failed, err.Error()
+	case errors.Is(cause, errTimeout):
+		e.outcome, e.reason = TimedOut, fmt.Sprintf("stopped after its timeout of %v: %v", timeout, err)
+	case errors.Is(cause, leases.ErrLost):
+		e.outcome, e.exit, e.reason = Lost, nil, "stopped: "+whyStopped(cause)
+	default:
+		e.outcome, e.reason = Cancelled, "stopped: "+whyStopped(cause)
+	}
+	return e
+}
+
+// do keeps a panic of an action within its run: otherwise it would take one
+// node after the other down, as the job moves on.
+func do(ctx context.Context, action Action, r Run) (exit *Exit, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(r.Output, "%s\n", debug.Stack())
+			exit, err = nil, fmt.Errorf("the action panicked: %v", p)
+		}
+	}()
+	return action.Do(ctx, r)
+}
+
+func whyStopped(cause error) string {
+	switch {
+	case errors.Is(cause, leases.ErrLost):
+		return "the node lost the lease"
+	case errors.Is(cause, leases.ErrMoved):
+		return "the node gave the lease up"
+	}
+	return cause.Error()
+}
+
+// end tells the database how the run ended, until it has understood.
+func (h *held) end(ctx context.Context) error {
+	if err := h.insist(ctx, func() error { return h.tellEnd(ctx) }); err != nil {
+		return err
+	}
+	h.run = nil
+	return nil
+}
+
+func (h *held) tellEnd(ctx context.Context) error {
+	stands, err := h.callEnd(ctx, *h.run, h.ended)
+	if unstorable(err) {
+		h.ended.tail, h.ended.reason = "", "what it said cannot be stored in this database: "+err.Error()
+	}
+	if err != nil {
+		return err
+	}
+	log := h.log().With("job", h.name, "due", stamp(h.run.due), "token", h.grant.Token)
+	switch {
+	case stands != h.ended.outcome:
+		log.Warn("run was closed by another holder", "outcome", stands, "ended", h.ended.outcome)
+	case stands != Succeeded:
+		log.Warn("run did not succeed", "outcome", stands, "reason", h.ended.reason)
+	}
+	return nil
+}
+
+// unstorable tells whether the database refused a text for what is in it.
+func unstorable(err error) bool {
+	var said *pq.Error
+	return errors.As(err, &said) && (said.Code.Class() == "22" || said.Code == "23514")
+}
+
+// abandon stops what is at work and waits for it. Then it tries once to tell how
+// the run ended: the fence lets that through while no other holder has closed
+// the run, and otherwise the next holder says what is known.
+func (h *held) abandon(ctx context.Context) {
+	if h.acting {
+		h.ended = <-h.done
+		h.acting = false
+	}
+	if h.run == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	if err := h.tellEnd(ctx); err != nil {
+		h.log().Warn("how a run ended stays untold", "job", h.name, "due", stamp(h.run.due), "token", h.grant.Token, "outcome", h.ended.outcome, "err", err)
+	}
+}
+
+// insist repeats a call, which must be repeatable, until it is answered or the
+// lease is lost.
+func (h *held) insist(ctx context.Context, call func() error) error {
+	for wait := firstPause; ; wait = min(2*wait, longestPause) {
+		err := call()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() == nil && wait == firstPause {
+			h.complain(err)
+		}
+		if stopped := pause(ctx, wait); stopped != nil {
+			return errors.Join(stopped, err)
+		}
+	}
+}
+
+// pause waits, or returns the cause for which ctx ended.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}

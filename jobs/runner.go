@@ -1,0 +1,168 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/coterie-ha/coterie/leases"
+)
+
+// Runner runs the jobs whose leases this node holds. Set the exported fields,
+// give Takes to the session, Hold as its holder of leases named job/NAME, and
+// call Refresh whenever the ledger moved.
+type Runner struct {
+	DB      *sqlx.DB         // a pool of its own, so that runs wait for nothing else
+	Now     func() time.Time // the database's time
+	Actions map[string]Action
+	Node    string
+	Log     *slog.Logger
+
+	reading sync.Mutex // held while definitions are read, so that many who want them read once
+
+	mu         sync.Mutex // guards the fields below
+	complained time.Time  // when it was last said that the database does not answer
+	read       time.Time  // when the last reading began, on this process's monotonic clock
+	generation int64
+	jobs       map[string]job
+	changed    map[string]chan struct{} // of held jobs: to be told that their definition is another
+}
+
+// job is a definition as the database has it, ready for use.
+type job struct {
+	Definition
+	schedule Schedule
+	asked    time.Time // due_at of the run that was asked for and waits
+	bad      error     // why it cannot be used
+}
+
+// Takes lists the classes of leases that this node can act for.
+func (r *Runner) Takes() []string {
+	var classes []string
+	for name := range r.Actions {
+		classes = append(classes, Class(name))
+	}
+	slices.Sort(classes)
+	return classes
+}
+
+// Refresh reads the definitions and requests if they changed, and tells the
+// loops of held jobs.
+func (r *Runner) Refresh(ctx context.Context) error { return r.refresh(ctx, time.Now()) }
+
+// refresh is done when a reading has ended that began after an instant.
+func (r *Runner) refresh(ctx context.Context, after time.Time) error {
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	r.mu.Lock()
+	known, empty, done := r.generation, r.jobs == nil, r.read.After(after)
+	r.mu.Unlock()
+	if done {
+		return nil
+	}
+	begun := time.Now()
+	generation, err := ask[int64](ctx, r.DB, `SELECT coterie.job_generation()`)
+	if err != nil {
+		return fmt.Errorf("read the jobs: %w", err)
+	}
+	var found map[string]job
+	if generation != known || empty {
+		// Read after the number: what is newer than it is read once more, never missed.
+		if found, err = readDefinitions(ctx, r.DB); err != nil {
+			return fmt.Errorf("read the jobs: %w", err)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.read, r.generation = begun, generation
+	if found != nil {
+		r.install(found)
+	}
+	return nil
+}
+
+// install replaces the definitions and wakes the loops that are concerned.
+func (r *Runner) install(found map[string]job) {
+	old := r.jobs
+	r.jobs = found
+	for name, changed := range r.changed {
+		was, is := old[name], found[name]
+		if was.Generation != is.Generation || !was.asked.Equal(is.asked) {
+			select {
+			case changed <- struct{}{}:
+			default: // told already
+			}
+		}
+	}
+	for name, j := range found {
+		if j.bad != nil && old[name].Generation != j.Generation {
+			r.log().Warn("job cannot be run", "job", name, "err", j.bad)
+		}
+	}
+}
+
+func (r *Runner) job(name string) (job, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	j, ok := r.jobs[name]
+	return j, ok
+}
+
+// watch lets a held job be told of changes until unwatch.
+func (r *Runner) watch(name string, changed chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.changed == nil {
+		r.changed = make(map[string]chan struct{})
+	}
+	r.changed[name] = changed
+}
+
+func (r *Runner) unwatch(name string, changed chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.changed[name] == changed {
+		delete(r.changed, name)
+	}
+}
+
+func (r *Runner) log() *slog.Logger {
+	if r.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return r.Log
+}
+
+// complain says that a call is being repeated: now and then, since all jobs meet
+// the same trouble at once.
+func (r *Runner) complain(err error) {
+	r.mu.Lock()
+	again := time.Since(r.complained) < complainEvery
+	if !again {
+		r.complained = time.Now()
+	}
+	r.mu.Unlock()
+	if !again {
+		r.log().Warn("a call to the database is being repeated", "err", err)
+	}
+}
+
+const complainEvery = 10 * time.Second
+
+// Hold runs a job while its lease is held. It returns when ctx ends, after the
+// run it had open has been stopped, or between runs when it is asked to yield.
+func (r *Runner) Hold(ctx context.Context, g leases.Grant) {
+	h, err := r.newHeld(g)
+	if err != nil {
+		r.log().Error("cannot act for a lease", "lease", g.Lease, "token", g.Token, "err", err)
+		return
+	}
+	r.watch(h.name, h.changed)
+	defer r.unwatch(h.name, h.changed)
+	h.loop(ctx)
+}

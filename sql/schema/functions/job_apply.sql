@@ -1,0 +1,51 @@
+CREATE OR REPLACE FUNCTION coterie.job_apply(p_change jsonb) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
+DECLARE
+    number bigint;
+    said jsonb;
+    old coterie.job;
+    new coterie.job;
+BEGIN
+    -- One application at a time; nodes see all of it or nothing.
+    UPDATE coterie.job_change SET generation = generation + 1 RETURNING generation INTO number;
+
+    FOR said IN SELECT value FROM jsonb_array_elements(coalesce(p_change->'set', '[]')) LOOP
+        SELECT j.* INTO old FROM coterie.job j WHERE j.name = said->>'name';
+        new := coterie.job_from(said, old, number);
+        CONTINUE WHEN old.name IS NOT NULL AND old.generation = new.generation; -- as wanted already
+        PERFORM coterie.job_unmoved(said, old);
+
+        INSERT INTO coterie.job SELECT new.*
+        ON CONFLICT (name) DO UPDATE
+        SET schedule = new.schedule, time_zone = new.time_zone, action = new.action, timeout = new.timeout,
+            overlap = new.overlap, misfire = new.misfire, enabled = new.enabled, every = new.every, since = new.since,
+            first_due_at = new.first_due_at, generation = new.generation, changed_by = new.changed_by, changed_at = new.changed_at;
+        -- A disabled job's lease has no class, so that no node takes it and its holder hands it back.
+        INSERT INTO coterie.lease AS l (name, class)
+        VALUES ('job/' || new.name, CASE WHEN new.enabled THEN 'action/' || new.action END)
+        ON CONFLICT (name) DO UPDATE SET class = excluded.class WHERE l.class IS DISTINCT FROM excluded.class;
+        INSERT INTO coterie.event (kind, subject, reason, detail)
+        VALUES (CASE WHEN old.name IS NULL THEN 'job.created' ELSE 'job.changed' END, 'job/' || new.name, p_change->>'reason',
+                jsonb_strip_nulls(jsonb_build_object('old', to_jsonb(old), 'new', to_jsonb(new))));
+    END LOOP;
+
+    FOR said IN SELECT value FROM jsonb_array_elements(coalesce(p_change->'remove', '[]')) LOOP
+        SELECT j.* INTO old FROM coterie.job j WHERE j.name = said->>'name';
+        CONTINUE WHEN NOT FOUND;
+        PERFORM coterie.job_unmoved(said, old);
+        DELETE FROM coterie.job j WHERE j.name = old.name;
+        UPDATE coterie.lease l SET class = NULL WHERE l.name = 'job/' || old.name;
+        INSERT INTO coterie.event (kind, subject, reason, detail)
+        VALUES ('job.removed', 'job/' || old.name, p_change->>'reason', jsonb_build_object('old', to_jsonb(old)));
+    END LOOP;
+
+    -- A lease that is still held when its job is removed goes with a later application.
+    DELETE FROM coterie.lease l
+    WHERE l.name LIKE 'job/%' AND l.node IS NULL
+      AND NOT EXISTS (SELECT FROM coterie.job j WHERE 'job/' || j.name = l.name);
+    RETURN number;
+END $$;
+COMMENT ON FUNCTION coterie.job_apply(jsonb) IS
+    'Applies definitions as one change: {"set": [{"name", "schedule", "time_zone", "action", "timeout_ms", "overlap", "misfire", "enabled", "every_ms", "since", "first_due_at", "generation"}], "remove": [{"name", "generation"}], "reason"}. generation is that of the row which the caller saw, 0 for none; raises CT020 when it is another by now. What is as wanted already is passed over. Returns the number of the change.';
+REVOKE ALL ON FUNCTION coterie.job_apply(jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.job_apply(jsonb) TO coterie_operator;

@@ -1,0 +1,27 @@
+CREATE OR REPLACE FUNCTION coterie.run_end(
+    p_job text, p_due_at timestamptz, p_token bigint, p_nonce bigint,
+    p_outcome coterie.run_outcome, p_exit_code integer, p_log_tail text, p_reason text)
+RETURNS coterie.run_outcome
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
+DECLARE
+    stands coterie.run_outcome;
+BEGIN
+    -- Fenced by token and nonce: whoever began the run may end it, until a later holder has closed it.
+    UPDATE coterie.run r
+    SET outcome = p_outcome, finished_at = greatest(r.started_at, coterie.clock()), exit_code = p_exit_code,
+        log_tail = nullif(p_log_tail, ''), reason = coalesce(nullif(p_reason, ''), r.reason)
+    WHERE r.job = p_job AND r.due_at = p_due_at AND r.token = p_token AND r.nonce = p_nonce AND r.outcome = 'running'
+    RETURNING r.outcome INTO stands;
+    IF FOUND THEN
+        PERFORM nextval('coterie.run_seq');
+        RETURN stands;
+    END IF;
+    -- It had ended: by this call, whose answer was lost, or otherwise.
+    SELECT r.outcome INTO stands FROM coterie.run r
+    WHERE r.job = p_job AND r.due_at = p_due_at AND r.token = p_token AND r.nonce = p_nonce;
+    RETURN stands;
+END $$;
+COMMENT ON FUNCTION coterie.run_end(text, timestamptz, bigint, bigint, coterie.run_outcome, integer, text, text) IS
+    'Ends a run on behalf of whoever began it. Answers the outcome that stands: another than the one given when the run had been closed before, null when there is no such run.';
+REVOKE ALL ON FUNCTION coterie.run_end(text, timestamptz, bigint, bigint, coterie.run_outcome, integer, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.run_end(text, timestamptz, bigint, bigint, coterie.run_outcome, integer, text, text) TO coterie_agent;

@@ -1,0 +1,18 @@
+CREATE OR REPLACE FUNCTION coterie.run_resume(p_job text, p_token bigint)
+RETURNS TABLE (accounted_at timestamptz, from_node text, freed_at timestamptz, freed_by text, acquired_at timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
+DECLARE
+    open coterie.run;
+BEGIN
+    SELECT r.* INTO open FROM coterie.run r WHERE r.job = p_job AND r.outcome = 'running' AND r.token < p_token;
+    IF FOUND THEN
+        PERFORM coterie.run_close_lost(open, coterie.run_fence(p_job, p_token));
+    END IF;
+    RETURN QUERY
+    SELECT nullif(coterie.run_accounted(p_job), '-infinity'), l.from_node, l.freed_at, l.freed_by, l.acquired_at
+    FROM coterie.lease l WHERE l.name = 'job/' || p_job AND l.token = p_token;
+END $$;
+COMMENT ON FUNCTION coterie.run_resume(text, bigint) IS
+    'What a new holder of a job''s lease starts from: the last slot that is accounted for, and who held the lease before. Closes the run that a former holder left open. No row when the token is not the lease''s.';
+REVOKE ALL ON FUNCTION coterie.run_resume(text, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.run_resume(text, bigint) TO coterie_agent;
