@@ -38,7 +38,7 @@ func withNodes(t *testing.T) (db *sqltest.DB, a, b *sqltest.Pool) {
 	a, b = db.Login("app_a", "coterie_agent"), db.Login("app_b", "coterie_agent")
 	for node, p := range map[string]*sqltest.Pool{"app-a": a, "app-b": b} {
 		db.MustExec(`INSERT INTO coterie.node (name, id) VALUES ($1, $1)`, node)
-		p.MustExec(`SELECT coterie.session_begin($1, 1, '{}', NULL, NULL)`, node)
+		p.MustExec(`SELECT coterie.session_begin($1, 1, '{}', NULL, NULL, 0)`, node)
 	}
 	return db, a, b
 }

@@ -28,7 +28,7 @@ func newLab(t testing.TB, nodes ...string) *lab {
 	l.exec(`UPDATE coterie.setting SET session_ttl = '10min', heartbeat = '1s', margin = '1s'`)
 	for i, node := range nodes {
 		l.nodes[node] = l.db.Login("node_"+node, schema.Agent)
-		if _, err := l.nodes[node].Exec(`SELECT coterie.session_begin($1, $2, '{action/ok}', NULL, NULL)`, node, i+1); err != nil {
+		if _, err := l.nodes[node].Exec(`SELECT coterie.session_begin($1, $2, '{action/ok}', NULL, NULL, 0)`, node, i+1); err != nil {
 			t.Fatal(err)
 		}
 	}
