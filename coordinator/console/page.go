@@ -125,7 +125,7 @@ func (s Snapshot) page(version string) page {
 		Facts:    s.facts(),
 		Lists:    Lists(),
 		Foot: fmt.Sprintf("Told by node %s, coterie %s, at %s.",
-			clip(s.Node, 80), clip(version, 80), s.now().UTC().Format("2006-01-02 15:04:05 UTC")),
+			clip(s.Node, 80), clip(orElse(version, "of no version"), 80), s.now().UTC().Format("2006-01-02 15:04:05 UTC")),
 	}
 	word := clip(string(status.Status), 40)
 	if len(p.Alerts) > 0 {
@@ -232,7 +232,7 @@ func classOf(word string) string {
 	case "Down", "dead", "evicted", "out", "failed", "timed_out", "missed", "lost", "error", "critical", "bad",
 		"STALE", "HUNG", "READ_ONLY", "FULL", "NOT_MOUNTED", "WRONG_SHARE", "OLD_GENERATION":
 		return "bad"
-	case "left", "paused":
+	case "left", "note":
 		return "dim"
 	}
 	return ""

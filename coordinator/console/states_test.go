@@ -32,8 +32,8 @@ func showing(s Snapshot) *Console { return &Console{Snapshot: func() Snapshot { 
 // lapsed is what a long absence of the database leaves of a snapshot.
 func lapsed(s *Snapshot) {
 	s.Err = "dial tcp 10.0.0.5:5432: connection refused"
-	s.Beaten, s.Trusted = time.Now().Add(-42*time.Second), time.Now().Add(-38*time.Second)
-	s.Segments[0] = Segment{"session", false, "not trusted for 38 s"}
+	s.Beaten, s.Trusted = time.Now().Add(-42*time.Minute), time.Now().Add(-42*time.Minute+s.TTL-s.Margin)
+	s.Segments[0] = Segment{"session", false, "not trusted for 41 min"}
 	s.Segments[1] = Segment{"database", false, s.Err}
 }
 

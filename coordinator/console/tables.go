@@ -77,7 +77,12 @@ func (s Snapshot) findingTable(most int) table {
 		t.Heads = heads("Code", "About", "Since", "What, and the remedy")
 	}
 	now := s.now()
-	return fill(t, rows[findingRow](s.Docs["findings"]), most, func(f findingRow) []cell {
+	grave := []text{"error", "warning", "note"}
+	list := rows[findingRow](s.Docs["findings"])
+	slices.SortStableFunc(list, func(a, b findingRow) int {
+		return cmp.Compare(slices.Index(grave, a.Severity), slices.Index(grave, b.Severity))
+	})
+	return fill(t, list, most, func(f findingRow) []cell {
 		what := wrap(f.Text)
 		what.Remedy = clip(string(f.Remedy), 160)
 		return []cell{
