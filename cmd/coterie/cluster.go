@@ -63,7 +63,7 @@ func (c *cli) options(cfg *config.Config) schema.Options {
 	return o
 }
 
-const clusterSQL = `SELECT name FROM coterie.status`
+const clusterSQL = `SELECT name FROM coterie.clusters`
 
 // fits refuses a database of another program or another cluster.
 func (k *cluster) fits(ctx context.Context) error {

@@ -95,7 +95,7 @@ func (c *cli) initialised(cfg *config.Config, id string, r schema.Result, text s
 // known is a cluster that a database holds.
 type known struct{ Name, ID string }
 
-const knownSQL = `SELECT name, id FROM coterie.status`
+const knownSQL = `SELECT name, id FROM coterie.clusters`
 
 // clusterIn is the cluster that a database holds, zero for none.
 func clusterIn(ctx context.Context, db *sqlx.DB) (known, error) {

@@ -55,6 +55,7 @@ func nodeFields() []table.Field {
 		table.Column("GOAL", "goal"),
 		table.Column("STATE", "state"),
 		table.Span("SEEN", "last_seen_at"),
+		table.Number("JOBS", "jobs_running"),
 		table.Number("LEASES", "leases_held").AsWide(),
 		table.Column("STORAGE", "storage_state").AsProse(),
 		table.Column("ADDRESS", "address").AsWide(),
@@ -106,6 +107,9 @@ func (c *cli) nodeText(r table.Row) string {
 
 func nodeState(r table.Row) string {
 	var parts []string
+	if n := r.Int("jobs_running"); n > 0 {
+		parts = append(parts, plural(n, "job")+" running")
+	}
 	if n := r.Int("leases_held"); n > 0 {
 		parts = append(parts, plural(n, "lease"))
 	}

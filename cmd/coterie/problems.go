@@ -16,6 +16,7 @@ import (
 	"github.com/coterie-ha/coterie/internal/config"
 	"github.com/coterie-ha/coterie/internal/problem"
 	"github.com/coterie-ha/coterie/internal/table"
+	"github.com/coterie-ha/coterie/jobs"
 	"github.com/coterie-ha/coterie/sql/schema"
 )
 
@@ -28,18 +29,33 @@ func asProblem(err error) *problem.Problem {
 	if e, ok := errors.AsType[*table.ColumnError](err); ok {
 		return asProblem(columnProblem(e))
 	}
-	for _, known := range []func(error) *problem.Problem{configProblem, schemaProblem, connectProblem, serverProblem, brokenProblem} {
+	for _, known := range []func(error) *problem.Problem{
+		configProblem, schemaProblem, connectProblem, serverProblem, refusalProblem, fileProblem, brokenProblem,
+	} {
 		if p := known(err); p != nil {
 			return p
 		}
 	}
+	return problem.New("COT-299", nil, "%v", err)
+}
+
+// refusalProblem are the sentinels of packages that refuse.
+func refusalProblem(err error) *problem.Problem {
 	if e, ok := errors.AsType[*coordinator.WrongClusterError](err); ok {
 		return problem.New("COT-209", nil, "%v", e)
 	}
+	if errors.Is(err, jobs.ErrChangedMeanwhile) {
+		return problem.New("COT-506", nil, "%v", err)
+	}
+	return nil
+}
+
+// fileProblem comes before brokenProblem: an errno alone looks like one of the network's.
+func fileProblem(err error) *problem.Problem {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return problem.New("COT-214", e.Err, "%s", e.Path)
 	}
-	return problem.New("COT-299", nil, "%v", err)
+	return nil
 }
 
 func configProblem(err error) *problem.Problem {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"testing"
 
 	"github.com/lib/pq"
@@ -16,6 +17,7 @@ import (
 	"github.com/coterie-ha/coterie/internal/config"
 	"github.com/coterie-ha/coterie/internal/problem"
 	"github.com/coterie-ha/coterie/internal/table"
+	"github.com/coterie-ha/coterie/jobs"
 	"github.com/coterie-ha/coterie/sql/schema"
 )
 
@@ -49,6 +51,7 @@ func TestEveryErrorBecomesAProblem(t *testing.T) {
 		{&schema.PrivilegeError{User: "u", Run: []string{"CREATE ROLE x"}}, "COT-203", 5},
 		{&schema.FileError{File: "f", Err: errors.New("x")}, "COT-207", 1},
 		{&coordinator.WrongClusterError{Said: "other"}, "COT-209", 2},
+		{jobs.ErrChangedMeanwhile, "COT-506", 5},
 		{said("42501"), "COT-203", 5},
 		{said("CT010"), "COT-209", 2},
 		{said("25006"), "COT-208", 6},
@@ -60,7 +63,7 @@ func TestEveryErrorBecomesAProblem(t *testing.T) {
 		{driver.ErrBadConn, "COT-201", 6},
 		{io.ErrUnexpectedEOF, "COT-201", 6},
 		{&net.OpError{Op: "read", Err: errors.New("reset")}, "COT-201", 6},
-		{&os.PathError{Op: "open", Path: "jobs.yaml", Err: os.ErrNotExist}, "COT-214", 2},
+		{&os.PathError{Op: "open", Path: "jobs.yaml", Err: syscall.ENOENT}, "COT-214", 2},
 		{errors.New("something else"), "COT-299", 1},
 	} {
 		p := asProblem(fmt.Errorf("do: %w", c.err))

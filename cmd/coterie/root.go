@@ -101,8 +101,8 @@ func (c *cli) addVerbs(root *cobra.Command) {
 		id    string
 		verbs []*cobra.Command
 	}{
-		{groupLook, []*cobra.Command{c.statusCommand(), c.nodesCommand(), c.leasesCommand(), c.takeoversCommand(), c.eventsCommand()}},
-		{groupAct, []*cobra.Command{c.drainCommand(), c.resumeCommand()}},
+		{groupLook, []*cobra.Command{c.statusCommand(), c.nodesCommand(), c.jobsCommand(), c.leasesCommand(), c.takeoversCommand(), c.eventsCommand()}},
+		{groupAct, []*cobra.Command{c.drainCommand(), c.resumeCommand(), c.runCommand()}},
 		{groupSetUp, []*cobra.Command{c.initCommand(), c.schemaCommand(), c.settingsCommand(), c.configCommand()}},
 		{groupHelp, []*cobra.Command{c.doctorCommand(), c.manCommand(), c.versionCommand(), c.releaseCommand()}},
 	} {

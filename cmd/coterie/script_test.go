@@ -150,6 +150,8 @@ var changing = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
 	{regexp.MustCompile(`\d\d-\d\d \d\d:\d\d:\d\d`), "MM-DD HH:MM:SS"},
 	{regexp.MustCompile(`(?m)^  \d\d:\d\d:\d\d `), "  HH:MM:SS "},
+	{regexp.MustCompile(`\bin [\d.]+[smhd]( \d+[smhd])?`), "in N"},
+	{regexp.MustCompile(`changed  (now|[\d.]+s ago)`), "changed  now"},
 	{regexp.MustCompile(`\d+\.\d ms`), "N.N ms"},
 	{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "UUID"},
 	{regexp.MustCompile(`(  apply migration \S+\n)+`), "  apply migration FILE ...\n"},
@@ -220,7 +222,7 @@ func agentWord(ts *testscript.TestScript, _ bool, args []string) {
 		Docs: map[string]console.Document{
 			"status": {AsOf: now.Add(-12*time.Minute-30*time.Second), Rows: []byte(`{"name":"deploy-prod","status":"Up","nodes_ready":2,"nodes_total":2,"sentence":"All 2 nodes are ready."}`)},
 			"nodes": {AsOf: now.Add(-12*time.Minute-30*time.Second), Rows: fmt.Appendf(nil, `[{"name":"app-a","goal":"ready","state":"ready","last_seen_at":%q,"leases_held":2},{"name":"app-b","goal":"ready","state":"ready","last_seen_at":%[1]q,"leases_held":0}]`,
-				now.Add(-19*time.Minute-30*time.Second).UTC().Format(time.RFC3339Nano))},
+				now.Add(-33*time.Minute).UTC().Format(time.RFC3339Nano))},
 		},
 	}
 	ctx, cancel := context.WithCancel(context.Background())

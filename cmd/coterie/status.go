@@ -48,8 +48,17 @@ func (c *cli) runStatus(cmd *cobra.Command, _ []string) error {
 // all is what one screen shows.
 type all struct {
 	status, nodes, findings *table.Rows
+	jobs                    jobSums
 	rtt                     time.Duration
 }
+
+// jobSums are the jobs in four numbers.
+type jobSums struct{ Total, Running, Overdue, Failing int64 }
+
+const jobSumsSQL = `
+SELECT count(*) AS total, count(running_since) AS running,
+       count(*) FILTER (WHERE overdue AND running_since IS NULL) AS overdue, count(*) FILTER (WHERE failures_in_row > 0) AS failing
+FROM coterie.jobs`
 
 func (c *cli) readAll(ctx context.Context, cmd *cobra.Command) (all, error) {
 	k, err := c.open(ctx, cmd)
@@ -69,6 +78,9 @@ func (c *cli) readAll(ctx context.Context, cmd *cobra.Command) (all, error) {
 		if *list.into, err = k.rows(ctx, list.view, list.rest); err != nil {
 			return all{}, err
 		}
+	}
+	if err := k.db.GetContext(ctx, &a.jobs, jobSumsSQL); err != nil {
+		return all{}, fmt.Errorf("count the jobs: %w", err)
 	}
 	if a.status.Len() == 0 {
 		return all{}, problem.New("COT-220", nil, "the cluster has just been removed from the database")
@@ -99,6 +111,12 @@ func (c *cli) showAll(a all) error {
 // document is the columns of the view status, and the lists that go with it.
 func (a all) document() table.Document {
 	return append(a.status.Object(0),
+		table.Member{Name: "jobs", Value: table.Document{
+			{Name: "total", Value: a.jobs.Total},
+			{Name: "running", Value: a.jobs.Running},
+			{Name: "overdue", Value: a.jobs.Overdue},
+			{Name: "failing", Value: a.jobs.Failing},
+		}},
 		table.Member{Name: "nodes", Value: a.nodes.List()},
 		table.Member{Name: "findings", Value: a.findings.List()})
 }
@@ -117,7 +135,14 @@ func (c *cli) statusText(a all) error {
 	if err := c.nodeTable(a.nodes); err != nil {
 		return err
 	}
-	return c.print(c.findingsText(a.findings))
+	return c.print(a.jobs.text() + c.findingsText(a.findings))
+}
+
+func (j jobSums) text() string {
+	if j.Total == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\n%s: %d running, %d overdue, %d failing\n", plural(j.Total, "job"), j.Running, j.Overdue, j.Failing)
 }
 
 // nodeTable is the nodes as a part of a screen.

@@ -180,7 +180,7 @@ func (f Field) AsWide() Field {
 func (r *Rows) Write(w io.Writer, format Format, sheet Sheet) error {
 	switch format {
 	case JSON:
-		return writeJSON(w, r.document(), "  ")
+		return writeJSON(w, r.Document(), "  ")
 	case JSONL:
 		for i := range r.Values {
 			if err := writeJSON(w, r.object(i, r.Schema()), ""); err != nil {
@@ -189,7 +189,7 @@ func (r *Rows) Write(w io.Writer, format Format, sheet Sheet) error {
 		}
 		return nil
 	case YAML:
-		return writeYAML(w, r.document())
+		return writeYAML(w, r.Document())
 	case CSV:
 		return r.writeCSV(w)
 	case Wide:
@@ -213,8 +213,8 @@ func (r *Rows) List() []Document {
 	return list
 }
 
-// document is the rows with their schema and age, as an agent serves them too.
-func (r *Rows) document() Document {
+// Document is the rows with their schema and age, as an agent serves them too.
+func (r *Rows) Document() Document {
 	return append(r.head(), Member{"rows", r.List()})
 }
 

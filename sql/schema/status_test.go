@@ -89,6 +89,16 @@ func TestFindingsAreDerivedFromFacts(t *testing.T) {
 		db.MustExec(`INSERT INTO coterie.storage (node, state, reason, marker_ok, readable, writable, fs_type, source, options)
 			VALUES ($1, $2::coterie.storage_state, CASE $2::text WHEN 'OK' THEN '' ELSE 'EROFS' END, true, true, true, 'nfs4', '', '')`, node, state)
 	}
+	db.MustExec(`UPDATE coterie.session SET takes = '{action/purge}' WHERE node = 'a'`)
+	for job, action := range map[string]string{"failing": "purge", "late": "purge", "orphan": "report"} {
+		db.MustExec(`INSERT INTO coterie.job (name, schedule, action, generation, since, first_due_at, every)
+			VALUES ($1, '@every 1h', $2, 1, coterie.clock() - interval '5h', coterie.clock() + CASE $1 WHEN 'late' THEN interval '-1h' ELSE interval '1h' END, '1h')`, job, action)
+	}
+	for hour := 1; hour <= 3; hour++ {
+		db.MustExec(`INSERT INTO coterie.run (due_at, token, nonce, started_at, finished_at, outcome, exit_code, job, node, reason)
+			SELECT d, 1, 1, d, d + interval '1min', 'failed', 3, 'failing', 'a', 'exit code 3'
+			FROM (SELECT coterie.clock() - make_interval(hours => $1) + interval '10min' AS d) AS due`, hour)
+	}
 	var got []string
 	if err := db.Select(&got, `SELECT concat_ws(' ', code, severity, subject || ':', text) FROM coterie.findings ORDER BY code`); err != nil {
 		t.Fatal(err)
@@ -96,6 +106,9 @@ func TestFindingsAreDerivedFromFacts(t *testing.T) {
 	want := []string{
 		"COT-215 warning a: a heartbeat of a takes 240 ms",
 		"COT-303 error b: b: the share is read-only: EROFS",
+		"COT-511 error late: late is overdue: no node holds it at the moment",
+		"COT-512 warning failing: failing failed 3 times in a row: no node holds it at the moment",
+		"COT-513 error orphan: orphan: no living node takes it, because none that is ready has the action report",
 		"COT-611 error c: c is dead: its session has ended and it has not begun a new one",
 		"COT-612 warning d: d is late: its session has expired and nobody has ended it",
 		"COT-613 warning coterie: nodes run different versions of coterie: 1.3.9 (b), 1.4.0 (a)",

@@ -11,6 +11,9 @@ WITH node AS (
     UNION ALL
     SELECT 'the application', app_version, min(started_at), string_agg(name, ' ' ORDER BY name)
     FROM alive WHERE app_version <> '' GROUP BY app_version
+), job AS (
+    SELECT j.name, j.action, j.enabled, j.next_due_at, j.last_due_at, j.overdue, j.running_since, j.failures_in_row, j.message, j.changed_at
+    FROM coterie.jobs j
 )
 SELECT 'COT-611' AS code, 'error' AS severity, name AS subject, coalesce(last_seen_at, joined_at) AS since,
        format('%s is dead: its session has ended and it has not begun a new one', name) AS text,
@@ -49,7 +52,22 @@ JOIN (VALUES ('NOT_MOUNTED', 'COT-301', 'the share is not mounted', 'mount it'),
              ('STALE', 'COT-306', 'the share is stale', 'mount it again'),
              ('OLD_GENERATION', 'COT-307', 'the share is of an old generation', 'find out whether it was restored from a backup'),
              ('DEGRADED', 'COT-308', 'the share is slow or flawed', 'coterie doctor --explain COT-308')
-     ) AS k (state, code, text, remedy) ON k.state = g.state::text;
+     ) AS k (state, code, text, remedy) ON k.state = g.state::text
+UNION ALL
+SELECT 'COT-511', 'error', j.name, j.next_due_at,
+       format('%s is overdue%s', j.name, coalesce(': ' || nullif(j.message, ''), '')), format('coterie jobs %s', j.name)
+FROM job j WHERE j.overdue AND j.running_since IS NULL
+UNION ALL
+SELECT 'COT-512', 'warning', j.name, j.last_due_at,
+       format('%s failed %s times in a row: %s', j.name, j.failures_in_row, j.message), format('coterie jobs %s', j.name)
+FROM job j WHERE j.failures_in_row >= 3
+UNION ALL
+SELECT 'COT-513', 'error', j.name, j.changed_at,
+       format('%s: no living node takes it, because none that is ready has the action %s', j.name, j.action),
+       format('define the action %s in the configuration of a node, or resume a node that has it', j.action)
+FROM job j
+WHERE j.enabled AND EXISTS (SELECT FROM alive)
+  AND NOT EXISTS (SELECT FROM coterie.session s WHERE 'action/' || j.action = ANY (s.takes) AND s.expires_at > coterie.clock());
 COMMENT ON VIEW coterie.findings IS 'A row per open problem, derived from the facts of the moment: what is mended disappears.';
 COMMENT ON COLUMN coterie.findings.code IS 'Code that coterie doctor --explain knows.';
 COMMENT ON COLUMN coterie.findings.severity IS 'error (something promised is not kept), warning (somebody should look) or note.';

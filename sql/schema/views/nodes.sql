@@ -17,6 +17,7 @@ SELECT n.name,
            WHERE e.subject = n.name AND e.kind = 'session.ended' ORDER BY e.id DESC LIMIT 1)) AS last_seen_at,
        s.expires_at - coterie.clock() AS expires_in,
        (SELECT count(*) FROM coterie.lease l WHERE l.node = s.node AND l.incarnation = s.incarnation) AS leases_held,
+       (SELECT count(*) FROM coterie.run r WHERE r.outcome = 'running' AND r.node = s.node) AS jobs_running,
        CASE WHEN s.node IS NOT NULL THEN g.state::text END AS storage_state,
        s.rtt_ms AS db_rtt_ms,
        n.message,
@@ -45,6 +46,7 @@ COMMENT ON COLUMN coterie.nodes.started_at IS 'When its session began; null when
 COMMENT ON COLUMN coterie.nodes.last_seen_at IS 'Its last heartbeat, also of a session that has ended; null if it never had one.';
 COMMENT ON COLUMN coterie.nodes.expires_in IS 'Time until its session may be ended; negative when overdue.';
 COMMENT ON COLUMN coterie.nodes.leases_held IS 'Number of leases that it holds.';
+COMMENT ON COLUMN coterie.nodes.jobs_running IS 'Number of runs that are open on it.';
 COMMENT ON COLUMN coterie.nodes.storage_state IS 'What it sees of the share, in one word as in coterie.storages; null when it has no session or has not looked yet.';
 COMMENT ON COLUMN coterie.nodes.db_rtt_ms IS 'How long its last heartbeat but one took, in milliseconds.';
 COMMENT ON COLUMN coterie.nodes.message IS 'What it wants people to know.';

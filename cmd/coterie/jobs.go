@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coterie-ha/coterie/internal/table"
+)
+
+func (c *cli) jobsCommand() *cobra.Command {
+	var runs int
+	cmd := &cobra.Command{
+		Use:   "jobs [JOB]",
+		Short: "Jobs: schedule, runner, last run, next run",
+		Example: `  coterie jobs
+  coterie jobs audit-purge             with its last runs
+  coterie jobs apply -f jobs.yaml -n   what a file would change`,
+		Args:              perhapsOne("JOB"),
+		ValidArgsFunction: c.completeNames("jobs"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := c.context(cmd)
+			defer cancel()
+			k, err := c.open(ctx, cmd)
+			if err != nil {
+				return err
+			}
+			defer k.db.Close()
+			if len(args) > 0 {
+				return c.showJob(ctx, k, args[0], runs)
+			}
+			rows, err := k.rows(ctx, "jobs", "ORDER BY v.name")
+			if err != nil {
+				return err
+			}
+			return c.show(rows, jobFields()...)
+		},
+	}
+	cmd.Flags().IntVar(&runs, "runs", 10, "with a JOB: the last `NUMBER` of its runs")
+	cmd.AddCommand(c.jobsApply())
+	return cmd
+}
+
+func jobFields() []table.Field {
+	return []table.Field{
+		table.Column("JOB", "name"),
+		table.Prose("SCHEDULE", "schedule"),
+		table.Column("RUNNER", "runner").AsWide(),
+		{Title: "LAST", Show: jobLast},
+		table.Number("TOOK", "last_took").AsWide(),
+		{Title: "NEXT", Show: jobNext},
+		{Title: "STATE", Show: jobState},
+		table.Column("ACTION", "action").AsWide(),
+		table.Prose("MESSAGE", "message").AsWide(),
+	}
+}
+
+func jobLast(r table.Row) string {
+	switch outcome := r.Text("last_outcome"); outcome {
+	case "":
+		return ""
+	case "running":
+		return "running"
+	case "succeeded":
+		return "ok " + r.Text("last_due_at")
+	default:
+		return strings.ReplaceAll(outcome, "_", " ") + " " + r.Text("last_due_at")
+	}
+}
+
+func jobNext(r table.Row) string {
+	next := r.Time("next_due_at")
+	if next.IsZero() || next.After(r.At()) {
+		return r.Text("next_due_at")
+	}
+	return "due"
+}
+
+// jobState is a job in one word, the worst that can be said of it.
+func jobState(r table.Row) string {
+	switch {
+	case !r.Bool("enabled"):
+		return "off"
+	case r.Text("running_since") != "":
+		return "running"
+	case r.Bool("overdue"):
+		return "overdue"
+	case r.Text("requested_by") != "":
+		return "asked for"
+	case r.Int("failures_in_row") > 0:
+		return "failing"
+	}
+	return "waiting"
+}
+
+// showJob shows one job with its last runs.
+func (c *cli) showJob(ctx context.Context, k *cluster, name string, runs int) error {
+	job, err := k.rows(ctx, "jobs", "WHERE v.name = $1", name)
+	if err != nil {
+		return err
+	}
+	if job.Len() == 0 {
+		return k.none(ctx, "COT-510", "jobs", "job", name, "apply")
+	}
+	last, err := k.rows(ctx, "runs", "WHERE v.job = $1 ORDER BY v.due_at DESC LIMIT $2", name, runs)
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.flags.machine() && len(c.flags.columns) == 0:
+		return append(job.Document(), table.Member{Name: "runs", Value: last.List()}).Write(c.out, c.flags.format())
+	case !c.plain():
+		return c.show(job, jobFields()...)
+	}
+	if err := c.print(jobText(job.Row(0))); err != nil || last.Len() == 0 {
+		return err
+	}
+	if err := c.print("\n"); err != nil {
+		return err
+	}
+	if err := last.Write(c.out, table.Table, table.Sheet{Fields: runFields(), Indent: 2, Width: c.width()}); err != nil {
+		return err
+	}
+	return c.print(tailText(last))
+}
+
+func jobText(r table.Row) string {
+	var lines facts
+	head := fmt.Sprintf("%s    %s    action %s", r.Text("name"), r.Text("schedule"), r.Text("action"))
+	if !strings.HasPrefix(r.Text("schedule"), "@every") {
+		head = fmt.Sprintf("%s    %s %s    action %s", r.Text("name"), r.Text("schedule"), r.Text("time_zone"), r.Text("action"))
+	}
+	lines.add("", "%s", head)
+	state := jobState(r)
+	if message := r.Text("message"); message != "" {
+		state += ": " + message
+	}
+	lines.add("state", "%s", state)
+	if next := r.Time("next_due_at"); !next.IsZero() {
+		lines.add("next", "%s (%s UTC)", jobNext(r), next.UTC().Format("2006-01-02 15:04:05"))
+	}
+	if runner := r.Text("runner"); runner != "" {
+		lines.add("runner", "%s", runner)
+	}
+	timeout := "none"
+	if d, ok := r.Duration("timeout"); ok {
+		timeout = table.Duration(d)
+	}
+	lines.add("rules", "misfire %s, overlap %s, timeout %s", r.Text("misfire"), r.Text("overlap"), timeout)
+	lines.add("changed", "%s by %s", r.Text("changed_at"), r.Text("changed_by"))
+	return lines.String()
+}
+
+func runFields() []table.Field {
+	return []table.Field{
+		{Title: "DUE (UTC)", Show: func(r table.Row) string { return r.Time("due_at").UTC().Format("01-02 15:04:05") }},
+		table.Column("NODE", "node"),
+		table.Number("TOKEN", "token").AsWide(),
+		{Title: "OUTCOME", Show: runOutcome},
+		table.Number("TOOK", "took"),
+		table.Prose("REASON", "reason"),
+	}
+}
+
+// runOutcome is how a run ended, with its exit code when that says more.
+func runOutcome(r table.Row) string {
+	outcome := strings.ReplaceAll(r.Text("outcome"), "_", " ")
+	if code := r.Int("exit_code"); code != 0 {
+		return fmt.Sprintf("%s (%d)", outcome, code)
+	}
+	return outcome
+}
+
+// tailText is what the latest run said last, when it did not go well.
+func tailText(runs *table.Rows) string {
+	r := runs.Row(0)
+	tail := strings.TrimRight(r.Text("log_tail"), "\n")
+	if tail == "" || r.Text("outcome") == "succeeded" || r.Text("outcome") == "running" {
+		return ""
+	}
+	const most = 10
+	lines := strings.Split(tail, "\n")
+	lines = lines[max(0, len(lines)-most):]
+	for i, line := range lines {
+		lines[i] = "  | " + table.Safe(line)
+	}
+	return "\nIts last output:\n" + strings.Join(lines, "\n") + "\n"
+}
