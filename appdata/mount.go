@@ -7,6 +7,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Mount is the file system that a path lies on, as the kernel names it.
@@ -66,7 +67,21 @@ func parseMountLine(line string) (Mount, error) {
 	if len(tail) > 2 {
 		options += "," + tail[2]
 	}
-	return Mount{id: id, Point: unescape(head[4]), FSType: unescape(tail[0]), Source: unescape(tail[1]), Options: publicOptions(unescape(options))}, nil
+	// Rows and pages repeat all but the point, and want text.
+	return Mount{
+		id: id, Point: unescape(head[4]), FSType: valid(unescape(tail[0])), Source: valid(unescape(tail[1])),
+		Options: valid(publicOptions(unescape(options))),
+	}, nil
+}
+
+// valid makes text of bytes: one line, valid UTF-8, nothing that moves a terminal.
+func valid(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r // RuneError already for what is not UTF-8
+	}, s)
 }
 
 // unescape undoes the kernel's octal writing of blank, tab, newline and backslash.

@@ -11,11 +11,12 @@ const mountinfo = `22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,errors
 42 40 0:37 / /media/share rw - cifs //nas2/deploy rw,vers=3.1.1,username=svc,password=hunter2,passwd=x
 43 22 0:38 / /media/share-old rw - tmpfs none rw
 44 22 0:39 / /mnt rw unbindable - autofs systemd-1
+45 22 0:40 / /bytes\377 rw - nfs4 nas\377 rw,x=\376
 `
 
 func TestMountinfoIsReadAsTheKernelWritesIt(t *testing.T) {
 	mounts, err := parseMountinfo(strings.NewReader(mountinfo))
-	if err != nil || len(mounts) != 6 {
+	if err != nil || len(mounts) != 7 {
 		t.Fatalf("got %d mounts, %v", len(mounts), err)
 	}
 	want := Mount{id: 40, Point: "/media/share", FSType: "nfs4", Source: "nas1:/export/deploy", Options: "rw,nosuid,relatime,vers=4.2,hard,proto=tcp"}
@@ -24,6 +25,9 @@ func TestMountinfoIsReadAsTheKernelWritesIt(t *testing.T) {
 	}
 	if m := mounts[2]; m.Point != "/media/a b\tc\nd\\e" || m.Source != "ana@host:/x y" || m.Options != "ro,rw,user_id=0" {
 		t.Errorf("escapes: got %+v", m)
+	}
+	if m := mounts[6]; m.Point != "/bytes\xff" || m.Source != "nas\uFFFD" || m.Options != "rw,x=\uFFFD" {
+		t.Errorf("bytes: got %+v", m)
 	}
 	if strings.Contains(mounts[3].Options, "hunter2") || !strings.Contains(mounts[3].Options, "password=***,passwd=***") {
 		t.Errorf("options say %q", mounts[3].Options)

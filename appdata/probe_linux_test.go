@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,6 +52,14 @@ func TestAbsenceIsNotMounted(t *testing.T) {
 	}
 	if left := names(t, empty); len(left) > 0 {
 		t.Errorf("%q was written into the empty mount point", left)
+	}
+}
+
+func TestReasonIsTextWhateverThePath(t *testing.T) {
+	path := t.TempDir() + "/bad\xff\xfe\n"
+	c := probe(t, Share{Path: path, Cluster: "c", Node: "app-a"})
+	if c.State != NotMounted || !utf8.ValidString(c.Reason) || strings.Contains(c.Reason, "\n") {
+		t.Errorf("got %s %q", c.State, c.Reason)
 	}
 }
 

@@ -56,7 +56,7 @@ func (c Condition) Usable() bool {
 
 // worsen adds a problem. The worst one gives the state and begins the reason.
 func (c *Condition) worsen(s State, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	text := valid(fmt.Sprintf(format, args...)) // paths are bytes, a reason is text
 	switch {
 	case c.Reason == "":
 		c.State, c.Reason = s, text
