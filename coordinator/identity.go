@@ -13,8 +13,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/coterie-ha/coterie/internal/atomicfile"
+	"github.com/coterie-ha/coterie/leases"
 )
 
 // ErrRunning means that another agent of this installation is at work.
@@ -30,6 +33,7 @@ const (
 	keyFile    = "node.key"
 	formerFile = "session.json"
 	lockFile   = "lock"
+	markFile   = "token"
 )
 
 // OpenIdentity reads the identity kept in dir, or makes a new one there.
@@ -110,6 +114,31 @@ func (i Identity) Former(node string) int64 {
 		return 0 // nothing is proved: the former life, if any, is waited for
 	}
 	return l.Incarnation
+}
+
+// Note remembers the highest token that this installation knows of. A database
+// that knows less than some node had its history cut.
+func (i Identity) Note(mark leases.Token) error {
+	if mark <= i.Mark() {
+		return nil
+	}
+	if err := atomicfile.Write(filepath.Join(i.Dir, markFile), []byte(strconv.FormatInt(int64(mark), 10)+"\n"), 0o600); err != nil {
+		return fmt.Errorf("remember token %d: %w", mark, err)
+	}
+	return nil
+}
+
+// Mark is the token that was last noted, or 0.
+func (i Identity) Mark() leases.Token {
+	text, err := os.ReadFile(filepath.Join(i.Dir, markFile))
+	if err != nil {
+		return 0
+	}
+	mark, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil {
+		return 0 // a torn file is impossible, a meddled one proves nothing
+	}
+	return leases.Token(mark)
 }
 
 // boot names this boot of this host, or is empty where there is no such name.

@@ -54,7 +54,7 @@ func (s *Session) callBegin(ctx context.Context, f former) (begun, error) {
 }
 
 const tickSQL = `
-SELECT now, beats, ttl_ms, heartbeat_ms, margin_ms, head, peers, listing
+SELECT now, beats, ttl_ms, heartbeat_ms, margin_ms, head, activity, peers, listing
 FROM coterie.tick($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
 
 func (s *Session) callTick(ctx context.Context, r Request) (Answer, error) {
@@ -65,6 +65,7 @@ func (s *Session) callTick(ctx context.Context, r Request) (Answer, error) {
 		Heartbeat float64 `db:"heartbeat_ms"`
 		Margin    float64 `db:"margin_ms"`
 		Head      int64
+		Activity  int64
 		Peers     []byte
 		Listing   []byte
 	}
@@ -90,7 +91,7 @@ func (s *Session) callTick(ctx context.Context, r Request) (Answer, error) {
 		return Answer{}, fmt.Errorf("heartbeat of %s: %w", s.Node, err)
 	}
 	a := Answer{
-		Alive: row.Beats.Valid, Now: row.Now, Beats: row.Beats.Int64, Head: row.Head,
+		Alive: row.Beats.Valid, Now: row.Now, Beats: row.Beats.Int64, Head: row.Head, Activity: row.Activity,
 		Terms: Terms{ms(row.TTL), ms(row.Heartbeat), ms(row.Margin)},
 	}
 	if a.Peers, err = peers(row.Peers); err != nil {

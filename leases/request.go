@@ -26,13 +26,14 @@ type Release struct {
 
 // Answer is what the database said to a heartbeat.
 type Answer struct {
-	Alive   bool      // this life is still there, and renewed
-	Now     time.Time // the database's clock
-	Beats   int64
-	Terms   Terms
-	Head    int64 // highest id of the ledger
-	Peers   []Peer
-	Listing *Listing // nil when the ledger has not moved
+	Alive    bool      // this life is still there, and renewed
+	Now      time.Time // the database's clock
+	Beats    int64
+	Terms    Terms
+	Head     int64 // highest id of the ledger
+	Activity int64 // moves with every run, for whoever keeps copies of lists
+	Peers    []Peer
+	Listing  *Listing // nil when the ledger has not moved
 }
 
 // Peer is another node's session.

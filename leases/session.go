@@ -127,7 +127,8 @@ func (s *Session) prepare() { s.in, s.done = make(chan Event, 64), make(chan str
 // or the session is lost. It returns after every holder has returned: with
 // ErrLost when the database ended the session (begin another one), ErrTaken
 // when another process lives under this name, or the context's cause after the
-// session was ended and its leases were freed.
+// session was ended and its leases were freed. Any other error means that it may
+// still be there, and lives until its time is over.
 func (s *Session) Run(ctx context.Context) error {
 	s.once.Do(s.prepare)
 	defer close(s.done)
@@ -144,7 +145,10 @@ func (s *Session) Run(ctx context.Context) error {
 	if errors.Is(err, ErrLost) {
 		return err
 	}
-	return errors.Join(err, s.leave(ctx))
+	if err := s.leave(ctx); err != nil {
+		return err
+	}
+	return err
 }
 
 // newIncarnation is a number that no life had before.

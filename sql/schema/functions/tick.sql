@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION coterie.tick(
     p_release_names text[], p_release_tokens bigint[], p_release_causes text[],
     p_claim_names text[], p_claim_tokens bigint[])
 RETURNS TABLE (now timestamptz, beats bigint, ttl_ms double precision, heartbeat_ms double precision, margin_ms double precision,
-               head bigint, peers json, listing json)
+               head bigint, activity bigint, peers json, listing json)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -28,7 +28,7 @@ BEGIN
     WHERE s.node = p_node AND s.incarnation = p_incarnation AND s.login = session_user
     RETURNING * INTO me;
     IF NOT FOUND THEN
-        RETURN QUERY SELECT coterie.clock(), NULL::bigint, 0::float8, 0::float8, 0::float8, 0::bigint, NULL::json, NULL::json;
+        RETURN QUERY SELECT coterie.clock(), NULL::bigint, 0::float8, 0::float8, 0::float8, 0::bigint, 0::bigint, NULL::json, NULL::json;
         RETURN;
     END IF;
 
@@ -95,7 +95,7 @@ BEGIN
     RETURN QUERY SELECT coterie.clock(), me.beats,
         extract(epoch FROM terms.session_ttl)::float8 * 1000, extract(epoch FROM terms.heartbeat)::float8 * 1000,
         extract(epoch FROM terms.margin)::float8 * 1000,
-        moved, coterie.peers_of(p_node),
+        moved, (SELECT last_value FROM coterie.run_seq), coterie.peers_of(p_node),
         CASE WHEN moved <> p_seen THEN coterie.leases_for(p_node, p_incarnation) END;
 END $$;
 COMMENT ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, bigint, double precision, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) IS

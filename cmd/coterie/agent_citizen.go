@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/coterie-ha/coterie/appdata"
+	"github.com/coterie-ha/coterie/coordinator"
+)
+
+// citizen chooses the node's state whenever a fact changes, reports it, and
+// lets the session take leases accordingly. When stop ends it leaves: nothing
+// more is taken, what is idle is handed over at once, what runs has until
+// drain.deadline, and errLeft ends everything else. life ends first only when
+// something failed.
+func (a *agent) citizen(stop, life context.Context) error {
+	stopping := stop.Done()
+	var deadline <-chan time.Time
+	reported := known{state: coordinator.Joining}
+	var incarnation int64
+	for {
+		k := a.knows()
+		held := a.held()
+		next := k.state.Next(coordinator.Facts{
+			Stopping: stopping == nil, Goal: k.wanted.Goal, Proved: k.share.Usable(), Held: held,
+		})
+		message := a.message(k)
+		view := a.session.Load().View()
+		if next != reported.state || message != reported.message || view.Incarnation != incarnation {
+			a.become(next, message)
+			if view.Incarnation != 0 && a.report(life, view.Incarnation, next, message) {
+				reported, incarnation = known{state: next, message: message}, view.Incarnation
+			}
+		}
+		if next == coordinator.Left {
+			return errLeft
+		}
+		if next != k.state {
+			continue // one edge at a time
+		}
+		select {
+		case <-life.Done():
+			return context.Cause(life)
+		case <-stopping:
+			stopping = nil
+			a.log.Info("told to stop: handing over", "leases", held, "deadline", a.cfg.Drain.Deadline)
+			timer := time.NewTimer(a.cfg.Drain.Deadline)
+			defer timer.Stop()
+			deadline = timer.C
+		case <-deadline:
+			a.log.Warn("the deadline has passed: stopping what runs", "leases", held)
+			return errLeft
+		case <-a.facts:
+		}
+	}
+}
+
+// become takes on a state in this process: load balancers see it at once, and
+// the session takes leases or stops taking them.
+func (a *agent) become(s coordinator.State, message string) {
+	var was coordinator.State
+	a.know(func(k *known) { was, k.state, k.message = k.state, s, message })
+	if was != s {
+		a.log.Info("state changed", "from", was, "to", s, "message", message)
+	}
+	if s := a.session.Load(); s.View().Incarnation != 0 {
+		s.Change(a.takes(), nil)
+	}
+}
+
+// report writes the state; a report that fails is made again with the next fact,
+// at the latest after the next heartbeat.
+func (a *agent) report(ctx context.Context, incarnation int64, s coordinator.State, message string) bool {
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Database.StatementTimeout)
+	defer cancel()
+	if err := a.node.Report(ctx, incarnation, s, message); err != nil {
+		a.log.Debug("state not reported", "state", s, "err", err)
+		return false
+	}
+	return true
+}
+
+// message tells people what keeps this node from working as it should.
+func (a *agent) message(k known) string {
+	switch {
+	case !k.looked:
+		return "looking at the share"
+	case !k.share.Usable():
+		return "share " + string(k.share.State) + ": " + k.share.Reason
+	}
+	return ""
+}
+
+// takes lists the classes of leases that this node takes now.
+func (a *agent) takes() []string {
+	k := a.knows()
+	if !k.state.Takes() || !a.cfg.Node.Candidate {
+		return nil
+	}
+	return a.runner.Takes()
+}
+
+func (a *agent) held() int { return len(a.session.Load().View().Held) }
+
+// sawShare takes in what a probe found.
+func (a *agent) sawShare(ctx context.Context, c appdata.Condition) error {
+	a.know(func(k *known) { k.share, k.looked = c, true })
+	poke(a.facts)
+	if c.State != appdata.OK {
+		a.log.Warn("share", "state", c.State, "reason", c.Reason)
+	}
+	return a.reportShare(ctx, c)
+}

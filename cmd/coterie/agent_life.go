@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/coterie-ha/coterie/coordinator/supervisor"
+	"github.com/coterie-ha/coterie/leases"
+)
+
+// live begins one session after another until ctx ends. The first may replace
+// the former life of this installation, if its process is surely gone; a later
+// one follows a session that the database ended.
+func (a *agent) live(ctx context.Context) error {
+	former, mark := a.identity.Former(a.cfg.Node.Name), a.identity.Mark()
+	for {
+		s := &leases.Session{
+			DB: a.beats, Node: a.cfg.Node.Name, Takes: a.takes(), Former: former, Mark: mark,
+			Hold: a.hold, Began: a.began, Ticked: a.ticked,
+		}
+		a.session.Store(s)
+		poke(a.facts)
+		err := s.Run(ctx)
+		mark = max(mark, s.View().Mark)
+		switch {
+		case ctx.Err() != nil:
+			return errors.Join(context.Cause(ctx), a.farewell(ctx, err))
+		case errors.Is(err, leases.ErrTaken):
+			return err
+		case errors.Is(err, leases.ErrLost):
+			a.supervisor.Extend(0, 0) // whatever still runs has no authority
+			a.log.Warn("the session was ended; beginning another", "incarnation", s.View().Incarnation)
+			former = 0
+		default:
+			a.log.Warn("no session yet", "err", err)
+			a.know(func(k *known) { k.failure, k.turned = err.Error(), time.Now() })
+		}
+		if err := pause(ctx, time.Second/2); err != nil {
+			return err
+		}
+	}
+}
+
+// farewell tells the supervisor that there is no last will to be said, if the
+// session was ended in order.
+func (a *agent) farewell(ctx context.Context, err error) error {
+	if !errors.Is(err, context.Cause(ctx)) {
+		return nil // it may live on: the will is needed
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return a.supervisor.Farewell(ctx)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+// began is called when a session is there, before anything is held: from now on
+// the supervisor knows what to say if this process dies.
+func (a *agent) began(incarnation int64, _ time.Time) {
+	if err := a.identity.Remember(a.cfg.Node.Name, incarnation); err != nil {
+		a.log.Warn("a restart will wait for the end of this session", "err", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	err := a.supervisor.Session(ctx, supervisor.Session{
+		Node: a.cfg.Node.Name, Incarnation: incarnation, Will: a.will(incarnation),
+	})
+	if err != nil {
+		a.log.Warn("without a last will", "err", err)
+	}
+	a.log.Info("session began", "session", incarnation)
+	poke(a.facts)
+}
+
+// ticked is called after each heartbeat: the supervisor's deadline moves with trust.
+func (a *agent) ticked(t leases.Tick) {
+	a.metrics.Ticked(t.Took, t.Err)
+	if t.Err == nil && t.Alive {
+		a.supervisor.Extend(supervisor.BootTime()+t.Trust, t.Margin/2)
+	}
+	moved := false
+	a.know(func(k *known) {
+		k.turned, k.failure = time.Now(), ""
+		switch {
+		case t.Err != nil:
+			k.failure = t.Err.Error()
+		case t.Alive:
+			moved = t.Head != k.head || t.Activity != k.runs
+			k.head, k.runs = t.Head, t.Activity
+		}
+	})
+	if moved {
+		poke(a.moved)
+	}
+	poke(a.facts)
+}
+
+// hold acts for a lease: all leases that this agent takes are of jobs.
+func (a *agent) hold(ctx context.Context, g leases.Grant) {
+	a.metrics.Acquired("job")
+	a.runner.Hold(ctx, g)
+	reason := "returned"
+	if cause := context.Cause(ctx); cause != nil {
+		reason = map[bool]string{true: "lost", false: "moved"}[errors.Is(cause, leases.ErrLost)]
+	}
+	a.metrics.Lost("job", reason)
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/coterie-ha/coterie/appdata"
+	"github.com/coterie-ha/coterie/coordinator/console"
+)
+
+// lookSQL reads every list that the console shows, in one statement. It is asked
+// only when the ledger or the runs moved.
+const lookSQL = `
+SELECT (SELECT to_json(v) FROM coterie.status v) AS status,
+       (SELECT json_agg(v) FROM (SELECT * FROM coterie.nodes ORDER BY name) v) AS nodes,
+       (SELECT json_agg(v) FROM (SELECT * FROM coterie.jobs ORDER BY name LIMIT 1000) v) AS jobs,
+       (SELECT json_agg(v) FROM (SELECT * FROM coterie.leases ORDER BY name LIMIT 1000) v) AS leases,
+       (SELECT json_agg(v) FROM (SELECT * FROM coterie.runs WHERE due_at > coterie.clock() - interval '1 day' ORDER BY due_at DESC LIMIT 100) v) AS runs,
+       (SELECT json_agg(v) FROM (SELECT * FROM coterie.events ORDER BY id DESC LIMIT 100) v) AS events,
+       (SELECT json_agg(v) FROM (SELECT * FROM coterie.takeovers ORDER BY claimed_at DESC LIMIT 50) v) AS takeovers,
+       (SELECT json_agg(v) FROM coterie.findings v) AS findings,
+       (SELECT json_agg(v) FROM (SELECT * FROM coterie.storages ORDER BY node) v) AS storages`
+
+// follow reads again what moved: the node's goal, the jobs' definitions, and the
+// lists that the console shows. What takes long is read less often.
+func (a *agent) follow(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-a.moved:
+		}
+		begun := time.Now()
+		if err := a.catchUp(ctx); err != nil && ctx.Err() == nil {
+			a.log.Debug("not caught up", "err", err)
+			poke(a.moved)
+		}
+		if err := pause(ctx, max(100*time.Millisecond, 9*time.Since(begun))); err != nil {
+			return err
+		}
+	}
+}
+
+func (a *agent) catchUp(ctx context.Context) error {
+	if err := a.identity.Note(a.session.Load().View().Mark); err != nil {
+		a.log.Warn("a restore of the database might go unnoticed", "err", err)
+	}
+	if err := a.runner.Refresh(ctx); err != nil {
+		return err
+	}
+	wanted, err := a.node.Wanted(ctx)
+	if err != nil {
+		return err
+	}
+	a.know(func(k *known) { k.wanted = wanted })
+	poke(a.facts)
+	docs, err := look(ctx, a.work)
+	if err != nil {
+		return err
+	}
+	a.know(func(k *known) { k.docs = docs })
+	return nil
+}
+
+func look(ctx context.Context, db *sqlx.DB) (map[string]console.Document, error) {
+	row := db.QueryRowxContext(ctx, lookSQL)
+	lists := map[string]any{}
+	if err := row.MapScan(lists); err != nil {
+		return nil, fmt.Errorf("read the lists: %w", err)
+	}
+	asOf := time.Now()
+	docs := make(map[string]console.Document, len(lists))
+	for name, list := range lists {
+		doc, _ := list.([]byte)
+		if doc == nil {
+			doc = []byte("[]")
+		}
+		docs[name] = console.Document{Rows: json.RawMessage(doc), AsOf: asOf}
+	}
+	return docs, nil
+}
+
+// reportSQL is said when what the node sees of the share changed, and now and
+// then when it did not.
+const reportSQL = `SELECT coterie.storage_report($1, $2, $3::coterie.storage_state, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+
+func (a *agent) reportShare(ctx context.Context, c appdata.Condition) error {
+	incarnation := a.session.Load().View().Incarnation
+	conn, err := a.work.Connx(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	var told bool
+	err = conn.GetContext(ctx, &told, reportSQL, a.cfg.Node.Name, incarnation, string(c.State), c.Reason,
+		c.MarkerOK, c.Readable, c.Writable, c.Mount.Type, c.Mount.Source, c.Mount.Options,
+		float64(c.Latency)/float64(time.Millisecond), c.FreeBytes, c.Generation)
+	if err != nil {
+		return fmt.Errorf("report the share: %w", err)
+	}
+	if !told {
+		return fmt.Errorf("report the share: no session yet")
+	}
+	return nil
+}
+
+// console shows what is known; no request costs a statement.
+func (a *agent) console() *console.Console {
+	return &console.Console{
+		Listen: a.cfg.HTTP.Listen, Socket: a.cfg.HTTP.Socket, CheckPath: a.cfg.HTTP.CheckPath,
+		Version: buildVersion(), Snapshot: a.snapshot, Metrics: a.metrics, Log: a.log,
+	}
+}
+
+func (a *agent) snapshot() console.Snapshot {
+	k, s := a.knows(), a.session.Load()
+	view := s.View()
+	stats := a.work.Stats()
+	snap := console.Snapshot{
+		Cluster: a.cfg.Cluster, Node: a.cfg.Node.Name,
+		Goal: string(k.wanted.Goal), GoalBy: k.wanted.By, GoalReason: k.wanted.Reason,
+		State: string(k.state), Message: k.message,
+		Joined: k.joined, Schema: a.schema.Number, Started: a.started, Turned: k.turned,
+		TTL: view.Terms.TTL, Heartbeat: view.Terms.Heartbeat, Margin: view.Terms.Margin,
+		Trusted: view.Trusted, Beaten: view.Beaten, RTT: view.RTT, Err: k.failure, Now: s.Clock.Now(),
+		Share: console.Share{State: string(k.share.State), Proved: k.share.Usable() && k.share.MarkerOK, FreeBytes: k.share.FreeBytes},
+		Pool:  console.Pool{InUse: stats.InUse, Idle: stats.Idle, Waited: stats.WaitDuration},
+		Docs:  maps.Clone(k.docs),
+	}
+	for _, l := range view.Held {
+		snap.Held = append(snap.Held, console.Lease{Name: l.Name, Token: int64(l.Token)})
+	}
+	snap.Segments = segments(k, snap)
+	return snap
+}
+
+// segments are what must work on this node for its server to work.
+func segments(k known, s console.Snapshot) []console.Segment {
+	trusted := time.Now().Before(s.Trusted)
+	session := console.Segment{Name: "session", OK: trusted, Text: "trusted"}
+	if !trusted {
+		session.Text = "not trusted: nothing is run here"
+	}
+	database := console.Segment{Name: "database", OK: k.failure == "", Text: "answers in " + s.RTT.Round(10*time.Microsecond).String()}
+	if !database.OK {
+		database.Text = k.failure
+	}
+	share := console.Segment{Name: "share", OK: k.share.Usable(), Text: string(k.share.State)}
+	switch {
+	case !k.looked:
+		share.Text = "not looked at yet"
+	case k.share.Reason != "":
+		share.Text += ": " + k.share.Reason
+	}
+	return []console.Segment{session, database, share}
+}

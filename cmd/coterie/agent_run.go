@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/coterie-ha/coterie/appdata"
+	"github.com/coterie-ha/coterie/appdata/worker"
+	"github.com/coterie-ha/coterie/coordinator"
+	"github.com/coterie-ha/coterie/coordinator/console"
+	"github.com/coterie-ha/coterie/coordinator/supervisor"
+	"github.com/coterie-ha/coterie/internal/config"
+	"github.com/coterie-ha/coterie/jobs"
+	"github.com/coterie-ha/coterie/leases"
+	"github.com/coterie-ha/coterie/sql/schema"
+)
+
+// agent is one process of the sidecar: its parts, wired. Each part knows only
+// its own business; what passes between them passes here.
+//
+//	life      begins sessions, one after another; holds leases through runner
+//	follow    reads again what moved in the database: goal, definitions, lists
+//	citizen   chooses the node's state from facts, reports it
+//	prober    looks at the share through a worker
+//	listener  turns notifications into hints
+//	console   shows what is known
+//	line      the supervisor: keeps the deadline, starts programs
+type agent struct {
+	cfg        *config.Config
+	log        *slog.Logger
+	supervisor *supervisor.Client
+
+	identity coordinator.Identity
+	node     coordinator.Node
+	cluster  string // id of the cluster
+	schema   schema.Version
+	beats    *sqlx.DB // heartbeats have a pool of their own
+	work     *sqlx.DB
+	runner   *jobs.Runner
+	share    *worker.Pool
+	metrics  *console.Metrics
+	started  time.Time
+
+	session atomic.Pointer[leases.Session]
+	moved   chan struct{} // the ledger or the runs moved, or might have
+	facts   chan struct{} // something that the state depends on changed
+
+	mu    sync.Mutex // guards known
+	known known
+}
+
+// known is what this agent knows in memory.
+type known struct {
+	state   coordinator.State
+	message string
+	wanted  coordinator.Wanted
+	joined  bool
+	share   appdata.Condition
+	looked  bool // share is known
+	turned  time.Time
+	failure string // why the last heartbeat failed
+	head    int64
+	runs    int64
+	docs    map[string]console.Document
+}
+
+func (a *agent) know(f func(*known)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f(&a.known)
+}
+
+func (a *agent) knows() known {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.known
+}
+
+// poke puts a hint into a channel that holds one.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// run joins the cluster and works until ctx ends; then it leaves.
+func (a *agent) run(ctx context.Context) error {
+	a.started = time.Now()
+	a.moved, a.facts = make(chan struct{}, 1), make(chan struct{}, 1)
+	a.metrics = console.NewMetrics(a.cfg.Cluster, buildVersion())
+	if err := a.open(ctx); err != nil {
+		return err
+	}
+	defer a.beats.Close()
+	defer a.work.Close()
+	if err := a.join(ctx); err != nil {
+		return err
+	}
+	a.share = &worker.Pool{Argv: []string{"/proc/self/exe", verbWorker}}
+	defer a.share.Close()
+
+	// Told to stop, the node first leaves; all loops go on meanwhile, and the
+	// supervisor's line is the last to end, since runs are stopped through it.
+	loops, life := errgroup.WithContext(context.WithoutCancel(ctx))
+	line, hangUp := context.WithCancelCause(context.WithoutCancel(ctx))
+	loops.Go(func() error { return a.supervisor.Run(line) })
+	loops.Go(func() error {
+		err := a.live(life)
+		hangUp(err)
+		return err
+	})
+	loops.Go(func() error { return a.console().Run(life) })
+	loops.Go(func() error { return a.listen(life) })
+	loops.Go(func() error { return a.prober().Run(life, a.sawShare) })
+	loops.Go(func() error { return a.follow(life) })
+	loops.Go(func() error { return a.citizen(ctx, life) })
+	err := loops.Wait()
+	if errors.Is(err, errLeft) {
+		a.log.Info("left the cluster")
+		return nil
+	}
+	return err
+}
+
+// errLeft ends the loops of a node that has left.
+var errLeft = errors.New("the node has left")
+
+// open connects, and makes sure that the database is one that this program knows.
+func (a *agent) open(ctx context.Context) error {
+	var err error
+	if a.beats, err = schema.Open(ctx, a.options("heartbeat", 2)); err != nil {
+		return err
+	}
+	if a.work, err = schema.Open(ctx, a.options("agent", a.cfg.Database.PoolSize)); err != nil {
+		return errors.Join(err, a.beats.Close())
+	}
+	if a.cfg.Database.AutoMigrate {
+		if _, err := schema.Migrate(ctx, a.work); err != nil {
+			return err
+		}
+		if _, err := coordinator.Init(ctx, a.work, a.cfg.Cluster); err != nil {
+			return err
+		}
+	}
+	a.schema, err = schema.Check(ctx, a.work)
+	return err
+}
+
+func (a *agent) options(purpose string, conns int) schema.Options {
+	return schema.Options{
+		DSN: a.cfg.Database.DSN, PasswordFile: a.cfg.Database.PasswordFile,
+		Application: "coterie " + purpose + " " + a.cfg.Node.Name,
+		Budget:      a.cfg.Database.StatementTimeout, Connect: a.cfg.Database.ConnectTimeout, MaxConns: conns,
+	}
+}
+
+// join presents this node to the cluster.
+func (a *agent) join(ctx context.Context) error {
+	identity, err := coordinator.OpenIdentity(a.cfg.Node.StateDir)
+	if err != nil {
+		return err
+	}
+	a.identity = identity
+	app, err := appVersion(a.cfg.App)
+	if err != nil {
+		return err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("ask for the name of this host: %w", err)
+	}
+	a.node = coordinator.Node{
+		DB: a.work, Cluster: a.cfg.Cluster, Name: a.cfg.Node.Name, ID: identity.ID(),
+		Address: a.address(ctx), Host: host, Version: buildVersion(), AppVersion: app,
+		Tags: a.cfg.Node.Tags, Candidate: a.cfg.Node.Candidate,
+	}
+	for _, action := range a.cfg.Actions {
+		a.node.Actions = append(a.node.Actions, action.Name)
+	}
+	welcome, err := a.node.Join(ctx)
+	if err != nil {
+		return err
+	}
+	a.cluster = welcome.ClusterID
+	a.know(func(k *known) { k.joined, k.state, k.wanted.Goal = true, coordinator.Joining, welcome.Goal })
+	a.log.Info("joined", "cluster", a.cfg.Cluster, "id", identity.ID(), "version", buildVersion())
+	a.runner = a.newRunner()
+	a.session.Store(&leases.Session{}) // none yet
+	return nil
+}
+
+// appVersion is what the configuration says, or the first line of its file.
+func appVersion(cfg config.App) (string, error) {
+	if cfg.VersionFile == "" {
+		return cfg.Version, nil
+	}
+	text, err := os.ReadFile(cfg.VersionFile)
+	if err != nil {
+		return "", fmt.Errorf("read app.version_file: %w", err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimSpace(line), nil
+}
+
+// address is the configured one, or that of the route to the database.
+func (a *agent) address(ctx context.Context) string {
+	if a.cfg.Node.Address != "" {
+		return a.cfg.Node.Address
+	}
+	var client *string
+	if err := a.work.GetContext(ctx, &client, `SELECT host(inet_client_addr())`); err != nil || client == nil {
+		return "" // a Unix socket: there is no route
+	}
+	if ip := net.ParseIP(*client); ip == nil || ip.IsLoopback() {
+		return ""
+	}
+	return *client
+}
+
+// prober looks at the share through expendable workers.
+func (a *agent) prober() appdata.Prober {
+	return appdata.Prober{
+		Share: func() appdata.Share {
+			return appdata.Share{Path: a.cfg.AppData.Path, Cluster: a.cfg.Cluster, ID: a.cluster, Node: a.cfg.Node.Name, FSTypes: a.cfg.AppData.ExpectMount}
+		},
+		Probe: a.share.Probe,
+		Every: a.cfg.AppData.CheckEvery,
+	}
+}
+
+// listen turns notifications into hints. A hint that is lost costs a heartbeat.
+func (a *agent) listen(ctx context.Context) error {
+	hints := make(chan struct{}, 1)
+	o := a.options("listener", 0)
+	o.Budget = 0
+	listener := schema.Listener{Options: o, Channel: "coterie"}
+	loops, ctx := errgroup.WithContext(ctx)
+	loops.Go(func() error { return listener.Run(ctx, hints) })
+	loops.Go(func() error {
+		for {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-hints:
+				a.session.Load().Wake()
+			}
+		}
+	})
+	return loops.Wait()
+}
