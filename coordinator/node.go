@@ -53,7 +53,7 @@ func (n *Node) Join(ctx context.Context) (Welcome, error) {
 	var w []Welcome
 	err := n.call(ctx, func(c *sqlx.Conn) error {
 		return c.SelectContext(ctx, &w, joinSQL, n.Cluster, n.Name, n.ID, n.Address, n.Host, n.Version, n.AppVersion,
-			pq.StringArray(n.Tags), n.Candidate, pq.StringArray(n.Actions))
+			textArray(n.Tags), n.Candidate, textArray(n.Actions))
 	})
 	if refused := new(pq.Error); errors.As(err, &refused) && refused.Code == "CT010" {
 		return Welcome{}, fmt.Errorf("join %s: %w", n.Name, &WrongClusterError{refused.Message})
@@ -66,6 +66,9 @@ func (n *Node) Join(ctx context.Context) (Welcome, error) {
 	}
 	return Welcome{}, fmt.Errorf("join %s: %w", n.Name, n.refusal(ctx))
 }
+
+// textArray is never NULL.
+func textArray(a []string) pq.StringArray { return append(pq.StringArray{}, a...) }
 
 const refusalSQL = `SELECT EXISTS (SELECT FROM coterie.nodes WHERE id = $1 AND name <> $2)`
 

@@ -44,7 +44,7 @@ type former struct {
 func (s *Session) callBegin(ctx context.Context, f former) (begun, error) {
 	var b begun
 	err := s.call(ctx, func(c *sqlx.Conn) error {
-		return c.GetContext(ctx, &b, beginSQL, s.Node, s.incarnation, pq.StringArray(s.takes.Takes),
+		return c.GetContext(ctx, &b, beginSQL, s.Node, s.incarnation, textArray(s.takes.Takes),
 			sql.NullInt64{Int64: f.incarnation, Valid: f.incarnation != 0}, f.beats, int64(s.Mark))
 	})
 	if err != nil {
@@ -81,7 +81,7 @@ func (s *Session) callTick(ctx context.Context, r Request) (Answer, error) {
 		claimed.add(l.Name, int64(l.Token), "")
 	}
 	err := s.call(ctx, func(c *sqlx.Conn) error {
-		return c.GetContext(ctx, &row, tickSQL, s.Node, s.incarnation, pq.StringArray(r.Takes),
+		return c.GetContext(ctx, &row, tickSQL, s.Node, s.incarnation, textArray(r.Takes),
 			float64(s.rtt)/float64(time.Millisecond), r.Seen, int64(r.Mark), float64(r.Stepped)/float64(time.Millisecond),
 			dead.names, dead.numbers, dead.beats,
 			released.names, released.numbers, released.texts,
@@ -105,6 +105,9 @@ func (s *Session) callTick(ctx context.Context, r Request) (Answer, error) {
 	}
 	return a, nil
 }
+
+// textArray is never NULL.
+func textArray(a []string) pq.StringArray { return append(pq.StringArray{}, a...) }
 
 // columns are rows turned into array parameters.
 type columns struct {

@@ -116,3 +116,9 @@ func logger(cfg config.Log, to interface{ Write([]byte) (int, error) }) *slog.Lo
 	}
 	return slog.New(slog.NewTextHandler(to, o))
 }
+
+// buildVersion is the version of this program.
+func buildVersion() string {
+	version, _ := build()
+	return version
+}

@@ -16,7 +16,7 @@ import (
 func (a *agent) citizen(stop, life context.Context) error {
 	stopping := stop.Done()
 	var deadline <-chan time.Time
-	reported := known{state: coordinator.Joining}
+	reported := memory{state: coordinator.Joining}
 	var incarnation int64
 	for {
 		k := a.knows()
@@ -29,7 +29,7 @@ func (a *agent) citizen(stop, life context.Context) error {
 		if next != reported.state || message != reported.message || view.Incarnation != incarnation {
 			a.become(next, message)
 			if view.Incarnation != 0 && a.report(life, view.Incarnation, next, message) {
-				reported, incarnation = known{state: next, message: message}, view.Incarnation
+				reported, incarnation = memory{state: next, message: message}, view.Incarnation
 			}
 		}
 		if next == coordinator.Left {
@@ -59,7 +59,7 @@ func (a *agent) citizen(stop, life context.Context) error {
 // the session takes leases or stops taking them.
 func (a *agent) become(s coordinator.State, message string) {
 	var was coordinator.State
-	a.know(func(k *known) { was, k.state, k.message = k.state, s, message })
+	a.know(func(k *memory) { was, k.state, k.message = k.state, s, message })
 	if was != s {
 		a.log.Info("state changed", "from", was, "to", s, "message", message)
 	}
@@ -81,7 +81,7 @@ func (a *agent) report(ctx context.Context, incarnation int64, s coordinator.Sta
 }
 
 // message tells people what keeps this node from working as it should.
-func (a *agent) message(k known) string {
+func (a *agent) message(k memory) string {
 	switch {
 	case !k.looked:
 		return "looking at the share"
@@ -104,7 +104,7 @@ func (a *agent) held() int { return len(a.session.Load().View().Held) }
 
 // sawShare takes in what a probe found.
 func (a *agent) sawShare(ctx context.Context, c appdata.Condition) error {
-	a.know(func(k *known) { k.share, k.looked = c, true })
+	a.know(func(k *memory) { k.share, k.looked = c, true })
 	poke(a.facts)
 	if c.State != appdata.OK {
 		a.log.Warn("share", "state", c.State, "reason", c.Reason)

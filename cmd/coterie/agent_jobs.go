@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,9 +29,19 @@ func (a *agent) newRunner() *jobs.Runner {
 
 func (a *agent) action(c config.Action) jobs.Action {
 	if c.HTTP != nil {
-		return jobs.HTTP{Method: c.HTTP.Method, URL: c.HTTP.URL, Headers: c.HTTP.Headers, Body: c.HTTP.Body, Expect: c.HTTP.Expect}
+		return jobs.HTTP{Method: c.HTTP.Method, URL: c.HTTP.URL, Header: header(c.HTTP.Headers), Body: c.HTTP.Body, Expect: c.HTTP.Expect}
 	}
 	return jobs.Exec{Argv: c.Command, Dir: c.Dir, User: c.User, Env: c.Env, Spawn: a.spawn}
+}
+
+// header splits "Name: value" lines, which the configuration has checked.
+func header(lines []string) http.Header {
+	h := http.Header{}
+	for _, line := range lines {
+		name, value, _ := strings.Cut(line, ":")
+		h.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	return h
 }
 
 // stopGrace is how long a program has between TERM and KILL when its run must end.

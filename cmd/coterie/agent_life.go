@@ -34,7 +34,7 @@ func (a *agent) live(ctx context.Context) error {
 			former = 0
 		default:
 			a.log.Warn("no session yet", "err", err)
-			a.know(func(k *known) { k.failure, k.turned = err.Error(), time.Now() })
+			a.know(func(k *memory) { k.failure, k.turned = err.Error(), time.Now() })
 		}
 		if err := pause(ctx, time.Second/2); err != nil {
 			return err
@@ -89,7 +89,7 @@ func (a *agent) ticked(t leases.Tick) {
 		a.supervisor.Extend(supervisor.BootTime()+t.Trust, t.Margin/2)
 	}
 	moved := false
-	a.know(func(k *known) {
+	a.know(func(k *memory) {
 		k.turned, k.failure = time.Now(), ""
 		switch {
 		case t.Err != nil:

@@ -57,13 +57,13 @@ func (a *agent) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.know(func(k *known) { k.wanted = wanted })
+	a.know(func(k *memory) { k.wanted = wanted })
 	poke(a.facts)
 	docs, err := look(ctx, a.work)
 	if err != nil {
 		return err
 	}
-	a.know(func(k *known) { k.docs = docs })
+	a.know(func(k *memory) { k.docs = docs })
 	return nil
 }
 
@@ -98,7 +98,7 @@ func (a *agent) reportShare(ctx context.Context, c appdata.Condition) error {
 	defer conn.Close()
 	var told bool
 	err = conn.GetContext(ctx, &told, reportSQL, a.cfg.Node.Name, incarnation, string(c.State), c.Reason,
-		c.MarkerOK, c.Readable, c.Writable, c.Mount.Type, c.Mount.Source, c.Mount.Options,
+		c.MarkerOK, c.Readable, c.Writable, c.Mount.FSType, c.Mount.Source, c.Mount.Options,
 		float64(c.Latency)/float64(time.Millisecond), c.FreeBytes, c.Generation)
 	if err != nil {
 		return fmt.Errorf("report the share: %w", err)
@@ -140,7 +140,7 @@ func (a *agent) snapshot() console.Snapshot {
 }
 
 // segments are what must work on this node for its server to work.
-func segments(k known, s console.Snapshot) []console.Segment {
+func segments(k memory, s console.Snapshot) []console.Segment {
 	trusted := time.Now().Before(s.Trusted)
 	session := console.Segment{Name: "session", OK: trusted, Text: "trusted"}
 	if !trusted {

@@ -57,11 +57,11 @@ type agent struct {
 	facts   chan struct{} // something that the state depends on changed
 
 	mu    sync.Mutex // guards known
-	known known
+	known memory
 }
 
-// known is what this agent knows in memory.
-type known struct {
+// memory is what this agent knows in memory.
+type memory struct {
 	state   coordinator.State
 	message string
 	wanted  coordinator.Wanted
@@ -75,13 +75,13 @@ type known struct {
 	docs    map[string]console.Document
 }
 
-func (a *agent) know(f func(*known)) {
+func (a *agent) know(f func(*memory)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	f(&a.known)
 }
 
-func (a *agent) knows() known {
+func (a *agent) knows() memory {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.known
@@ -194,7 +194,7 @@ func (a *agent) join(ctx context.Context) error {
 		return err
 	}
 	a.cluster = welcome.ClusterID
-	a.know(func(k *known) { k.joined, k.state, k.wanted.Goal = true, coordinator.Joining, welcome.Goal })
+	a.know(func(k *memory) { k.joined, k.state, k.wanted.Goal = true, coordinator.Joining, welcome.Goal })
 	a.log.Info("joined", "cluster", a.cfg.Cluster, "id", identity.ID(), "version", buildVersion())
 	a.runner = a.newRunner()
 	a.session.Store(&leases.Session{}) // none yet

@@ -10,10 +10,12 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/coterie-ha/coterie/coordinator/supervisor"
 	"github.com/coterie-ha/coterie/internal/problem"
 )
 
 func main() {
+	supervisor.Stage() // this very process may be the step between a fork and a job's program
 	// The first signal ends the waiting; a second one ends the program.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
