@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -89,6 +91,8 @@ func (c *cli) supervisedCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			// Told again, the supervisor decides; this process keeps handing over.
+			signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM)
 			a := &agent{cfg: cfg, supervisor: line, log: logger(cfg.Log, c.err).With("node", cfg.Node.Name)}
 			return a.run(cmd.Context())
 		},
