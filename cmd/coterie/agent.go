@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -108,8 +109,13 @@ func (c *cli) workerCommand() *cobra.Command {
 	}
 }
 
+// quietLogger tells only what went wrong: its reader wants a command's output.
+func quietLogger(to io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: slog.LevelError}))
+}
+
 // logger writes what the agent has to say: text for people, JSON for collectors.
-func logger(cfg config.Log, to interface{ Write([]byte) (int, error) }) *slog.Logger {
+func logger(cfg config.Log, to io.Writer) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
 		level = slog.LevelInfo

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -47,24 +48,30 @@ func header(lines []string) http.Header {
 // stopGrace is how long a program has between TERM and KILL when its run must end.
 const stopGrace = time.Second / 2
 
-// spawn runs a program below the supervisor. When ctx ends the whole tree is
-// asked to stop, and killed after a grace; spawn returns when nothing of it is left.
+// spawn runs a job's program below the supervisor.
 func (a *agent) spawn(ctx context.Context, c jobs.Command) (jobs.Exit, error) {
-	// Stopping what runs must outlive the authority to run it.
-	beyond := context.WithoutCancel(ctx)
-	p, err := a.supervisor.Start(ctx, supervisor.Command{
+	return runTree(ctx, a.supervisor, supervisor.Command{
 		ID: c.ID, Argv: c.Argv, Dir: c.Dir, User: c.User, Env: c.Env, Output: c.Output,
-	})
+	}, func(err error) { a.log.Error("run", "run", c.ID, "err", err) })
+}
+
+// runTree runs a program as a tree of its own. When ctx ends the tree is asked
+// to stop, and killed after a grace; runTree returns when nothing of it is left.
+func runTree(ctx context.Context, line *supervisor.Client, c supervisor.Command, trouble func(error)) (jobs.Exit, error) {
+	p, err := line.Start(ctx, c)
 	if err != nil {
 		return jobs.Exit{}, err
 	}
 	ended := make(chan struct{})
+	var stopping sync.WaitGroup
+	stopping.Go(func() { stopWith(ctx, p, ended, trouble) })
+	defer stopping.Wait()
 	defer close(ended)
-	go a.stopWith(ctx, p, ended)
 	for {
-		exit, err := p.Wait(beyond)
-		if stuck := new(supervisor.StuckError); errors.As(err, &stuck) {
-			a.log.Error("a run cannot be killed; it is not over", "run", c.ID, "err", err)
+		// Stopping what runs must outlive the authority to run it.
+		exit, err := p.Wait(context.WithoutCancel(ctx))
+		if _, stuck := errors.AsType[*supervisor.StuckError](err); stuck {
+			trouble(err) // it lives on: its run is not over
 			continue
 		}
 		if err != nil {
@@ -75,14 +82,14 @@ func (a *agent) spawn(ctx context.Context, c jobs.Command) (jobs.Exit, error) {
 }
 
 // stopWith ends a program when ctx ends, unless it has ended before.
-func (a *agent) stopWith(ctx context.Context, p *supervisor.Process, ended <-chan struct{}) {
+func stopWith(ctx context.Context, p *supervisor.Process, ended <-chan struct{}, trouble func(error)) {
 	select {
 	case <-ended:
 		return
 	case <-ctx.Done():
 	}
 	if err := p.Signal(syscall.SIGTERM); err != nil {
-		a.log.Warn("cannot ask a run to stop", "err", err)
+		trouble(err)
 	}
 	timer := time.NewTimer(stopGrace)
 	defer timer.Stop()
@@ -90,7 +97,7 @@ func (a *agent) stopWith(ctx context.Context, p *supervisor.Process, ended <-cha
 	case <-ended:
 	case <-timer.C:
 		if err := p.Signal(syscall.SIGKILL); err != nil {
-			a.log.Warn("cannot kill a run", "err", err)
+			trouble(err)
 		}
 	}
 }
