@@ -17,6 +17,7 @@ import (
 	"github.com/coterie-ha/coterie/internal/problem"
 	"github.com/coterie-ha/coterie/internal/table"
 	"github.com/coterie-ha/coterie/jobs"
+	"github.com/coterie-ha/coterie/leases"
 	"github.com/coterie-ha/coterie/sql/schema"
 )
 
@@ -30,7 +31,7 @@ func asProblem(err error) *problem.Problem {
 		return asProblem(columnProblem(e))
 	}
 	for _, known := range []func(error) *problem.Problem{
-		configProblem, schemaProblem, connectProblem, serverProblem, refusalProblem, fileProblem, brokenProblem,
+		configProblem, schemaProblem, connectProblem, identityProblem, serverProblem, refusalProblem, fileProblem, brokenProblem,
 	} {
 		if p := known(err); p != nil {
 			return p
@@ -41,9 +42,6 @@ func asProblem(err error) *problem.Problem {
 
 // refusalProblem are the sentinels of packages that refuse.
 func refusalProblem(err error) *problem.Problem {
-	if e, ok := errors.AsType[*coordinator.WrongClusterError](err); ok {
-		return problem.New("COT-209", nil, "%v", e)
-	}
 	if errors.Is(err, jobs.ErrChangedMeanwhile) {
 		return problem.New("COT-506", nil, "%v", err)
 	}
@@ -68,6 +66,22 @@ func configProblem(err error) *problem.Problem {
 		code = "COT-211"
 	}
 	return problem.New(code, nil, "%s", e.Error())
+}
+
+// identityProblem is about who this node is.
+func identityProblem(err error) *problem.Problem {
+	e, wrong := errors.AsType[*coordinator.WrongClusterError](err)
+	switch {
+	case wrong:
+		return problem.New("COT-209", nil, "%v", e)
+	case errors.Is(err, coordinator.ErrNameTaken), errors.Is(err, leases.ErrTaken):
+		return problem.New("COT-601", nil, "%v", err)
+	case errors.Is(err, coordinator.ErrCopied):
+		return problem.New("COT-604", nil, "%v", err)
+	case errors.Is(err, coordinator.ErrRunning):
+		return problem.New("COT-603", nil, "%v", err)
+	}
+	return nil
 }
 
 func connectProblem(err error) *problem.Problem {

@@ -218,10 +218,10 @@ func agentWord(ts *testscript.TestScript, _ bool, args []string) {
 	snapshot := console.Snapshot{
 		Cluster: "deploy-prod", Node: "app-a", Goal: "ready", State: "ready", Joined: true, Schema: 3,
 		Started: now.Add(-time.Hour), Turned: now, TTL: 6 * time.Second, Heartbeat: 1500 * time.Millisecond, Margin: 1500 * time.Millisecond,
-		Beaten: now.Add(-12*time.Minute-30*time.Second), Err: "connection refused", Now: now,
+		Beaten: now.Add(-12*time.Minute - 30*time.Second), Err: "connection refused", Now: now,
 		Docs: map[string]console.Document{
-			"status": {AsOf: now.Add(-12*time.Minute-30*time.Second), Rows: []byte(`{"name":"deploy-prod","status":"Up","nodes_ready":2,"nodes_total":2,"sentence":"All 2 nodes are ready."}`)},
-			"nodes": {AsOf: now.Add(-12*time.Minute-30*time.Second), Rows: fmt.Appendf(nil, `[{"name":"app-a","goal":"ready","state":"ready","last_seen_at":%q,"leases_held":2},{"name":"app-b","goal":"ready","state":"ready","last_seen_at":%[1]q,"leases_held":0}]`,
+			"status": {AsOf: now.Add(-12*time.Minute - 30*time.Second), Rows: []byte(`{"name":"deploy-prod","status":"Up","nodes_ready":2,"nodes_total":2,"sentence":"All 2 nodes are ready."}`)},
+			"nodes": {AsOf: now.Add(-12*time.Minute - 30*time.Second), Rows: fmt.Appendf(nil, `[{"name":"app-a","goal":"ready","state":"ready","last_seen_at":%q,"leases_held":2},{"name":"app-b","goal":"ready","state":"ready","last_seen_at":%[1]q,"leases_held":0}]`,
 				now.Add(-33*time.Minute).UTC().Format(time.RFC3339Nano))},
 		},
 	}

@@ -25,12 +25,12 @@ the tables.`},
 Leases and jobs do not mind: only the database's clock decides between nodes,
 and inside a process only durations count. But the times in logs mislead whoever
 compares them.`},
-		{"COT-205", ExitRefused, "schema is missing or too old",
+		{"COT-205", ExitUsage, "schema is missing or too old",
 			"coterie schema upgrade",
 			`The database has no schema coterie, or one from before what this program needs.
 An agent changes the schema by itself only where database.auto_migrate is true.
 The upgrade is one transaction: if anything in it fails, nothing has changed.`},
-		{"COT-206", ExitRefused, "schema is newer than this program",
+		{"COT-206", ExitUsage, "schema is newer than this program",
 			"install the version of coterie that the other nodes have",
 			`The schema was upgraded by a newer version. This program does not know what has
 changed and does not touch it.`},

@@ -3,7 +3,7 @@ package problem
 // nodes are the problems of membership and identity.
 func nodes() []Entry {
 	return []Entry{
-		{"COT-601", ExitRefused, "node name is in use",
+		{"COT-601", ExitUsage, "node name is in use",
 			"give this node a name of its own (node.name)",
 			`Another agent lives under this name, perhaps because a machine was cloned with
 its configuration. Two machines under one name would each take the other's work
@@ -16,6 +16,13 @@ its old identity is refused, so that it cannot disturb the others.`},
 			"systemctl status coterie",
 			`An agent with this configuration is already running on this machine. The second
 one did not start.`},
+		{"COT-604", ExitUsage, "installation is a copy",
+			"remove the state directory of the copy (node.state_dir) and start it again: it gets an identity of its own",
+			`The identity in this node's state directory belongs to a node of another name.
+That is what a copied installation or a cloned machine looks like. Each node has
+an identity of its own, made when it first joins; two agents with one identity
+would end each other's sessions. The cluster was not touched, and the ledger has
+the refusal (coterie events).`},
 		{"COT-610", ExitNone, "no such node",
 			"coterie nodes",
 			`There is no node of this name. A name is the short host name unless node.name
