@@ -21,8 +21,8 @@ import (
 
 // Hidden verbs: what the agent's own processes are called with.
 const (
-	verbSupervised = "supervised-agent"
-	verbWorker     = "appdata-worker"
+	verbSupervised = "agent-main"
+	verbWorker     = "worker"
 )
 
 // agentCommand is what systemd starts: the supervisor, and below it the agent.
@@ -79,7 +79,8 @@ func (c *cli) supervise(ctx context.Context, cfg *config.Config) error {
 func (c *cli) supervisedCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: verbSupervised, Hidden: true, Args: nothing,
-		Short: "The agent below its supervisor",
+		Short:   "The agent below its supervisor",
+		Example: "  coterie agent          starts it",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			line, err := supervisor.FromEnv()
 			if errors.Is(err, supervisor.ErrNotSupervised) {
@@ -104,8 +105,9 @@ func (c *cli) supervisedCommand() *cobra.Command {
 func (c *cli) workerCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: verbWorker, Hidden: true, Args: nothing,
-		Short: "The process that touches the share",
-		RunE:  func(*cobra.Command, []string) error { return worker.Serve(c.in, c.out) },
+		Short:   "The process that touches the share",
+		Example: "  coterie agent          starts it",
+		RunE:    func(*cobra.Command, []string) error { return worker.Serve(c.in, c.out) },
 	}
 }
 

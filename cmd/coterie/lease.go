@@ -22,7 +22,7 @@ import (
 )
 
 // verbSupervisedLease is what lease run calls itself with below its supervisor.
-const verbSupervisedLease = "supervised-lease"
+const verbSupervisedLease = "lease-main"
 
 func (c *cli) leaseCommand() *cobra.Command {
 	return c.family("lease", "Hold a lease while a command runs", `  coterie lease run nightly -- /usr/local/bin/nightly.sh`,
@@ -57,7 +57,7 @@ When the lease is lost (the database was away, this machine was frozen), the
 command and all that it started are stopped before another can begin, and the
 exit code is 1 with COT-102. Otherwise the exit code is the command's own.`,
 		Example: `  coterie lease run nightly -- /usr/local/bin/nightly.sh
-  coterie lease run nightly --wait 0s -- ./backup     give up at once if it is held (exit 5)`,
+  coterie lease run nightly --wait 0s -- ./backup     exit 5 if it is held`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if at := cmd.ArgsLenAtDash(); at != 1 || len(args) < 2 {
 				return usageProblem("lease run wants NAME -- COMMAND").hint("", "See: coterie lease run --help")
@@ -112,8 +112,9 @@ func (c *cli) supervisedLeaseCommand() *cobra.Command {
 	var wait leaseWait
 	cmd := &cobra.Command{
 		Use: verbSupervisedLease, Hidden: true,
-		Short: "lease run below its supervisor",
-		Args:  cobra.MinimumNArgs(2),
+		Short:   "The command that holds a lease, below its supervisor",
+		Example: "  coterie lease run      starts it",
+		Args:    cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			line, err := supervisor.FromEnv()
 			if err != nil {
@@ -132,7 +133,7 @@ func (c *cli) supervisedLeaseCommand() *cobra.Command {
 			return h.run(cmd.Context())
 		},
 	}
-	cmd.Flags().Var(&wait, "wait", "")
+	cmd.Flags().Var(&wait, "wait", "give up after this `TIME` if another holds it")
 	return cmd
 }
 

@@ -23,15 +23,18 @@ func (c *cli) releaseCommand() *cobra.Command {
 		Use:   "release --session NODE/INCARNATION | --former",
 		Short: "End the session of an agent that is surely dead",
 		Example: `  coterie release --session app-a/4711
-  coterie release --former          what systemd says when all of an agent is dead`,
+  coterie release --former          when all of an agent is dead`,
 		Hidden: true,
 		Args:   nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			node, incarnation, err := whose(session)
+			if err != nil && !former {
+				return err
+			}
 			cfg, err := c.load(cmd)
 			if err != nil {
 				return err
 			}
-			node, incarnation, err := whose(session)
 			if former {
 				lock, lerr := coordinator.Lock(cfg.Node.StateDir)
 				if lerr != nil {
@@ -42,9 +45,9 @@ func (c *cli) releaseCommand() *cobra.Command {
 					c.say("No session of %s began on this boot.", cfg.Node.Name)
 					return nil
 				}
-			}
-			if err != nil {
-				return err
+				if err != nil {
+					return err
+				}
 			}
 			ctx, cancel := c.context(cmd)
 			defer cancel()
