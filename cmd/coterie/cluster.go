@@ -87,11 +87,7 @@ func (k *cluster) fits(ctx context.Context) error {
 
 // rows reads a view, or those rows of it that a condition on v names.
 func (k *cluster) rows(ctx context.Context, view, condition string, args ...any) (*table.Rows, error) {
-	from, err := k.db.QueryContext(ctx, table.Query(view, condition), args...)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", view, err)
-	}
-	return table.Scan(view, from)
+	return table.Read(ctx, k.db, view, condition, args...)
 }
 
 // command calls one function that changes something. It is one statement on a

@@ -13,15 +13,16 @@ import (
 func (c *cli) doctorCommand() *cobra.Command {
 	var code string
 	cmd := &cobra.Command{
-		Use:   "doctor --explain CODE",
-		Short: "Explain a problem by its code",
-		Example: `  coterie doctor --explain COT-201
+		Use:   "doctor",
+		Short: "Check what can be checked from here, or explain a code",
+		Example: `  coterie doctor
+  coterie doctor --explain COT-201
   coterie doctor --explain all      list all codes`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch code {
 			case "":
-				return usageProblem("coterie doctor needs --explain CODE").hint("", "See: coterie doctor --help")
+				return c.examine(cmd)
 			case "all":
 				return c.explainCodes()
 			}

@@ -120,5 +120,9 @@ func (c *cli) print(text string) error {
 
 // folded is a text as lines of the terminal's width, all but the first indented.
 func (c *cli) folded(text string, indent int) string {
-	return strings.Join(fold(table.Safe(text), max(c.width()-indent, 20)), "\n"+strings.Repeat(" ", indent))
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		lines = append(lines, fold(table.Safe(line), max(c.width()-indent, 20))...)
+	}
+	return strings.Join(lines, "\n"+strings.Repeat(" ", indent))
 }

@@ -102,7 +102,7 @@ func connectProblem(err error) *problem.Problem {
 		schema.ErrReadOnly:    "COT-208",
 	}
 	p := problem.New(codes[e.Kind], nil, "database %q at %s as %q: %v", e.Database, e.Server, e.User, e.Kind)
-	if said := firstLine(e.Err); said != "" && e.Kind != schema.ErrSlow {
+	if said := firstLine(e.Err); said != "" && !errors.Is(e, schema.ErrSlow) {
 		p.Why = said
 	}
 	if p.Exit == problem.ExitUnreachable {
@@ -113,11 +113,11 @@ func connectProblem(err error) *problem.Problem {
 
 func schemaProblem(err error) *problem.Problem {
 	if e, ok := errors.AsType[*schema.VersionError](err); ok {
-		if e.Kind == schema.ErrNewer {
+		if errors.Is(e, schema.ErrNewer) {
 			return problem.New("COT-206", nil, "the database's schema is %d, and this program knows up to %d", e.Database, e.Program)
 		}
 		p := problem.New("COT-205", nil, "%v", e)
-		if e.Kind == schema.ErrAbsent {
+		if errors.Is(e, schema.ErrAbsent) {
 			p.Remedy = "coterie init"
 		}
 		return p

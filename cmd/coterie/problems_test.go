@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 
 	"github.com/coterie-ha/coterie/coordinator"
 	"github.com/coterie-ha/coterie/internal/config"
@@ -25,7 +26,7 @@ func TestEveryErrorBecomesAProblem(t *testing.T) {
 	connect := func(kind error) error {
 		return &schema.ConnectError{Kind: kind, Server: "db1:5432", Database: "d", User: "u", Err: errors.New("pq: why")}
 	}
-	said := func(code string) error { return &pq.Error{Code: pq.ErrorCode(code), Message: "no"} }
+	said := func(code string) error { return &pq.Error{Code: pqerror.Code(code), Message: "no"} }
 	for _, c := range []struct {
 		err  error
 		code string

@@ -132,9 +132,8 @@ func (c *cli) change(ctx context.Context, k *cluster, key string, wanted time.Du
 	if err != nil {
 		return false, err
 	}
-	defer tx.Rollback()
 	err = tx.GetContext(ctx, &changed, changeSQL, key, seconds, caller(), reason)
-	return changed, err
+	return changed, errors.Join(err, tx.Rollback())
 }
 
 func settingProblem(key string, wanted time.Duration, err error) error {

@@ -125,10 +125,7 @@ func (c *cli) statusText(a all) error {
 	s := a.status.Row(0)
 	head := fmt.Sprintf("Cluster %s    %s, %d ready    schema %d    database %.1f ms\n", s.Text("name"),
 		plural(s.Int("nodes_total"), "node"), s.Int("nodes_ready"), s.Int("schema_version"), float64(a.rtt.Microseconds())/1000)
-	sign := map[string]string{"Up": signWell, "Down": signBad}[s.Text("status")]
-	if sign == "" {
-		sign = signLook
-	}
+	sign := statusSign(s)
 	if err := c.print(head + c.sign(sign) + " " + c.folded(s.Text("sentence"), len(sign)+1) + "\n"); err != nil {
 		return err
 	}
@@ -143,6 +140,16 @@ func (j jobSums) text() string {
 		return ""
 	}
 	return fmt.Sprintf("\n%s: %d running, %d overdue, %d failing\n", plural(j.Total, "job"), j.Running, j.Overdue, j.Failing)
+}
+
+func statusSign(r table.Row) string {
+	switch r.Text("status") {
+	case "Up":
+		return signWell
+	case "Down":
+		return signBad
+	}
+	return signLook
 }
 
 // nodeTable is the nodes as a part of a screen.

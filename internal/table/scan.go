@@ -1,6 +1,7 @@
 package table
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -15,17 +16,22 @@ import (
 // readAt is the column that tells when the rows were read. It is taken out.
 const readAt = "read_at"
 
-// Query is the statement that reads a view, or those rows of it that a
-// condition on v names. The star is meant: whatever the view has is shown.
-func Query(view, condition string) string {
-	return "SELECT coterie.clock() AS " + readAt + ", v.* FROM coterie." + view + " v " + condition
+// Querier is a pool, a connection or a transaction.
+type Querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// Scan reads the answer to a Query, and closes it.
-func Scan(view string, from *sql.Rows) (*Rows, error) {
+// Read reads a view, or those rows of it that a condition on v names. The star
+// is meant: whatever the view has is shown.
+func Read(ctx context.Context, db Querier, view, condition string, args ...any) (*Rows, error) {
+	from, err := db.QueryContext(ctx, "SELECT coterie.clock() AS "+readAt+", v.* FROM coterie."+view+" v "+condition, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", view, err)
+	}
+	defer from.Close()
 	r, err := scan(view, from)
-	if closing := from.Close(); err == nil {
-		err = closing
+	if err == nil {
+		err = from.Err()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", view, err)
@@ -57,9 +63,6 @@ func scan(view string, from *sql.Rows) (*Rows, error) {
 			}
 		}
 		r.Values = append(r.Values, raw)
-	}
-	if err := from.Err(); err != nil {
-		return nil, err
 	}
 	return r.cutReadAt(), nil
 }
