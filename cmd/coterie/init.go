@@ -19,9 +19,11 @@ import (
 func (c *cli) initCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init",
-		Short: "Prepare the configured database for the configured cluster",
+		Short: "Prepare database and share for the configured cluster",
 		Long: `Prepare the configured database for the configured cluster: roles, schema, and
-the cluster's row. Needed once, from any node. Saying it again does no harm.`,
+the cluster's row; and mark the shared folder as the cluster's own, which is how
+every node knows it from an empty mount point. Needed once, from any node.
+Saying it again does no harm.`,
 		Example: `  coterie -c app-a.yaml init -n     what would be done
   coterie -c app-a.yaml init -y`,
 		Args: nothing,
@@ -57,6 +59,13 @@ func (c *cli) initialise(ctx context.Context, cfg *config.Config, db *sqlx.DB) e
 	if there.Name == "" {
 		steps = append(steps, "make the cluster "+cfg.Cluster)
 	}
+	mark, err := shareStep(cfg, there.ID)
+	if err != nil {
+		return err
+	}
+	if mark != "" {
+		steps = append(steps, mark)
+	}
 	if len(steps) == 0 {
 		return c.initialised(cfg, there.ID, schema.Result{To: state.Version}, fmt.Sprintf("Cluster %s is there already; nothing to do.", cfg.Cluster))
 	}
@@ -73,6 +82,9 @@ func (c *cli) initialise(ctx context.Context, cfg *config.Config, db *sqlx.DB) e
 	}
 	id, err := coordinator.Init(ctx, db, cfg.Cluster)
 	if err != nil {
+		return err
+	}
+	if err := markShare(cfg, id); err != nil {
 		return err
 	}
 	return c.initialised(cfg, id, done, fmt.Sprintf("Cluster %s is initialised in database %s, schema %d.", cfg.Cluster, where, done.To))

@@ -90,11 +90,15 @@ func (s *server) setup(env *testscript.Env) error {
 	env.Setenv("PGPORT", strconv.Itoa(s.Port))
 	env.Setenv("DSN", s.DSN(name))
 	env.Setenv("COTERIE_DATABASE_DSN", s.DSN(name))
+	share := filepath.Join(env.WorkDir, "share")
+	if err := os.Mkdir(share, 0o755); err != nil {
+		return err
+	}
 	return os.WriteFile(filepath.Join(env.WorkDir, "app-a.yaml"), []byte(`cluster: deploy-prod
 node:
   name: app-a
 appdata:
-  path: /srv/share
+  path: `+share+`
 http:
   listen: 127.0.0.1:1
 `), 0o644)

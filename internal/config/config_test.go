@@ -103,7 +103,7 @@ func TestTheExampleOfTheManualLoads(t *testing.T) {
 			StatementTimeout: 5 * time.Second,
 			PoolSize:         4,
 		},
-		AppData: AppData{Path: "/media/share/appdata", Layout: "ucd", CheckEvery: 15 * time.Second},
+		AppData: AppData{Path: "/media/share/appdata", Layout: "ucd", CheckEvery: 5 * time.Second},
 		HTTP:    HTTP{Listen: "127.0.0.1:7480", Socket: "/run/coterie/agent.sock"},
 		Actions: []Action{
 			{Name: "audit-purge", Command: []string{"/opt/ucd/bin/purge", "--days", "90"}, Dir: "/var/lib/coterie"},

@@ -85,7 +85,7 @@ func storageKeys() []Key {
 		{Name: "appdata.layout", kind: text, Default: "generic", check: checkOneOf("generic", "ucd"),
 			field:   func(c *Config) any { return c.AppData.Layout },
 			Meaning: "What the folder is expected to hold: generic (anything) or ucd (UrbanCode Deploy)."},
-		{Name: "appdata.check_every", kind: duration, Default: "15s", check: checkAtLeastSecond,
+		{Name: "appdata.check_every", kind: duration, Default: "5s", check: checkAtLeastSecond,
 			field:   func(c *Config) any { return c.AppData.CheckEvery },
 			Meaning: "How often the folder is probed."},
 		{Name: "appdata.expect_mount", kind: list, check: checkWords,

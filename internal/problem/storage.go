@@ -39,6 +39,13 @@ was probably restored or switched to a replica that lags behind.`},
 			"coterie appdata check",
 			`The share works, but slower than it should or without something that it should
 have. The reason stands in the message.`},
+		{"COT-309", ExitUsage, "share cannot be marked",
+			"mount the share, or make the folder, then say coterie init again",
+			`init marks the shared folder with the cluster's name and identity, so that
+every node can tell it from an empty mount point and from another cluster's
+folder. The folder named in appdata.path is not there or cannot be written. It
+is never made up: a folder below a mount point that is not mounted would be the
+wrong one.`},
 		{"COT-310", ExitDegraded, "file differs",
 			"coterie appdata diff NODE",
 			`A file that should be the same on all nodes is not. Somebody has changed it on
