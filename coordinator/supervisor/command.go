@@ -64,7 +64,7 @@ type Usage struct {
 // speaks for it when it dies. The will's argv is visible to everybody on the
 // host, so it must hold no secret.
 type Session struct {
-	Node        string   `json:"node"`
-	Incarnation int64    `json:"incarnation"`
-	Will        []string `json:"will,omitempty"` // nothing to say when empty
+	Node        string
+	Incarnation int64
+	Will        []string // nothing is said when empty
 }

@@ -92,7 +92,7 @@ func TestAFrozenAgentsRunsDie(t *testing.T) {
 		deadline := BootTime() + 300*time.Millisecond
 		h.sh("a", stubborn)
 		h.file("child")
-		h.kill(h.agent, syscall.SIGSTOP)
+		h.freeze(h.agent)
 		done := h.ask(order{Do: "wait", ID: "a"})
 		h.eventually("the tree is dead", func() bool { return len(h.alive()) == 0 })
 		t.Logf("dead %v after deadline and grace", BootTime()-deadline-50*time.Millisecond)
@@ -125,7 +125,7 @@ func TestALogThatHangsHoldsNothingUp(t *testing.T) {
 	h.extend(300*time.Millisecond, 0)
 	h.sh("a", stubborn)
 	h.file("child")
-	h.kill(h.agent, syscall.SIGSTOP)
+	h.freeze(h.agent)
 	h.eventually("the tree is dead", func() bool { return len(h.alive()) == 0 })
 	h.kill(h.agent, syscall.SIGKILL)
 	h.exitCode()

@@ -3,8 +3,8 @@
 package supervisor
 
 import (
-	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,6 +14,16 @@ import (
 // will appends a line to a file; the line tells what was alive.
 func (h *house) will() []string {
 	return []string{"/bin/sh", "-c", `echo spoken >> $0/will; echo last words`, h.dir}
+}
+
+// willOver only speaks when those processes are dead. A zombie is: it holds nothing any more.
+func (h *house) willOver(pids ...int) []string {
+	script := `for p; do l=; { read -r l < /proc/$p/stat; } 2>/dev/null; case "$l" in ""|*") Z "*) ;; *) exit 1;; esac; done; echo spoken >> $0/will`
+	argv := []string{"/bin/sh", "-c", script, h.dir}
+	for _, pid := range pids {
+		argv = append(argv, strconv.Itoa(pid))
+	}
+	return argv
 }
 
 func (h *house) spoken() int {
@@ -31,9 +41,7 @@ func TestAKilledAgentsTreesDieBeforeItsLastWill(t *testing.T) {
 		h.sh("a", stubborn)
 		h.sh("b", `setsid sh -c 'trap "" TERM; echo $$ > $HERE/escaped; while :; do sleep 1; done' & sleep 1000`)
 		child, escaped := h.number("child"), h.number("escaped")
-		// Only a will that is spoken after both are dead says so.
-		h.do(order{Do: "session", Argv: []string{"/bin/sh", "-c",
-			fmt.Sprintf(`kill -0 %d 2>/dev/null || kill -0 %d 2>/dev/null || echo spoken >> %s/will`, child, escaped, h.dir)}})
+		h.do(order{Do: "session", Argv: h.willOver(child, escaped)})
 		h.kill(h.agent, syscall.SIGKILL)
 		if code := h.exitCode(); code != 128+9 {
 			t.Errorf("exit code %d, want %d", code, 128+9)
@@ -114,11 +122,13 @@ func TestALastWillThatHangsIsKilled(t *testing.T) {
 func TestWhatTheAgentStartedItselfIsDeadBeforeTheWill(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, "nocgroup")
-	r := h.do(order{Do: "spawn", Argv: []string{"/bin/sh", "-c", `trap "" TERM HUP; setsid sleep 1000 & sleep 1000`}})
+	// Many, so that a will that does not wait for them is spoken too early.
+	r := h.do(order{Do: "spawn", Argv: []string{"/bin/sh", "-c", `trap "" TERM HUP; n=0; while [ $n -lt 80 ]; do setsid sleep 1000 & n=$((n+1)); done; echo > $0/up; sleep 1000`, h.dir}})
 	if r.Err != "" {
 		t.Fatal(r.Err)
 	}
-	h.do(order{Do: "session", Argv: []string{"/bin/sh", "-c", fmt.Sprintf(`kill -0 %d 2>/dev/null || echo spoken >> %s/will`, r.PID, h.dir)}})
+	h.file("up")
+	h.do(order{Do: "session", Argv: h.willOver(h.alive()...)})
 	h.kill(h.agent, syscall.SIGKILL)
 	h.exitCode()
 	if n := h.spoken(); n != 1 {
@@ -157,7 +167,7 @@ func TestTheNextStartSweepsAfterBothWereKilled(t *testing.T) {
 		h.long()
 		program := h.sh("a", stubborn)
 		child := h.number("child")
-		h.kill(h.agent, syscall.SIGSTOP) // it must not clean up
+		h.freeze(h.agent) // it must not clean up
 		h.sup.Process.Kill()
 		h.exitCode()
 		h.kill(h.agent, syscall.SIGKILL)
@@ -180,7 +190,7 @@ func TestAFrozenSupervisorIsReplacedByTheAgentsOwnHand(t *testing.T) {
 	h.long()
 	h.sh("a", stubborn)
 	h.file("child")
-	h.sup.Process.Signal(syscall.SIGSTOP)
+	h.freeze(h.sup.Process.Pid)
 	h.long() // a healthy supervisor would answer
 	r := h.get(h.end, "the client's end")
 	if !strings.Contains(r.Err, ErrSilent.Error()) {

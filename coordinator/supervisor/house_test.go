@@ -122,7 +122,7 @@ func (h *house) open(flags string) {
 	if h.stderr != nil {
 		h.sup.Stderr, h.sup.Stdout = h.stderr, h.stderr
 	}
-	h.sup.WaitDelay = time.Second
+	h.sup.WaitDelay = 100 * time.Millisecond // the agent may hold the pipe
 	if err := h.sup.Start(); err != nil {
 		h.t.Fatal(err)
 	}
@@ -269,6 +269,25 @@ func (h *house) kill(pid int, sig syscall.Signal) {
 	if err := syscall.Kill(pid, sig); err != nil {
 		h.t.Fatalf("kill %d: %v", pid, err)
 	}
+}
+
+// freeze stops a process, and waits until all its threads stand still.
+func (h *house) freeze(pid int) {
+	h.t.Helper()
+	h.kill(pid, syscall.SIGSTOP)
+	h.eventually("it stands still", func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		if err != nil || len(threads) == 0 {
+			h.t.Fatalf("threads of %d: %v", pid, err)
+		}
+		for _, path := range threads {
+			text, err := os.ReadFile(path)
+			if err == nil && !bytes.Contains(text, []byte(") T ")) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 func (h *house) exitCode() int {

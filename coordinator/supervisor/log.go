@@ -27,7 +27,9 @@ type unhurried struct {
 func (u unhurried) Handle(ctx context.Context, r slog.Record) error {
 	r = r.Clone()
 	select {
-	case u.queue <- func() { u.Handler.Handle(context.WithoutCancel(ctx), r) }: // whose errors would go to the log
+	case u.queue <- func() {
+		_ = u.Handler.Handle(context.WithoutCancel(ctx), r) // its errors would go to the log
+	}:
 	default:
 	}
 	return nil

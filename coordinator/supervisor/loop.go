@@ -39,7 +39,7 @@ func (s *supervisor) over() bool {
 	if s.agentEnd == 0 || !s.silent {
 		return false
 	}
-	return len(s.trees) == 0 && s.alone || BootTime() > s.agentEnd+giveUpAfter
+	return len(s.trees) == 0 && s.alone || BootTime() > s.agentEnd+s.GiveUpAfter
 }
 
 // arm sets the alarm to the next instant at which something must be done.
@@ -54,9 +54,9 @@ func (s *supervisor) arm() {
 		earlier(t.next)
 	}
 	if s.agentEnd != 0 {
-		earlier(s.agentEnd + giveUpAfter + time.Millisecond)
-		earlier(s.restNext)
+		earlier(s.agentEnd + s.GiveUpAfter + time.Millisecond)
 	}
+	earlier(s.again)
 	if next == s.armed {
 		return
 	}
@@ -81,10 +81,15 @@ func (s *supervisor) ring() {
 		}
 		s.endAll(CauseDeadline, s.grace)
 	}
+	var due []*tree
 	for _, t := range s.trees {
 		if t.next != 0 && now >= t.next {
-			s.press(t)
+			due = append(due, t)
 		}
+	}
+	s.press(due)
+	if now >= s.again {
+		s.again = 0
 	}
 	s.settle()
 }
@@ -107,7 +112,7 @@ func (s *supervisor) hear(in incoming) {
 		s.reply(message{Op: opExtended, Deadline: m.Deadline})
 	case opSession:
 		if m.Session != nil {
-			s.session, s.farewell = *m.Session, false
+			s.session, s.farewell = Session{m.Session.Node, m.Session.Incarnation, fromRaw(m.Session.Will)}, false
 		}
 		s.reply(message{Op: opNoted, N: m.N})
 	case opFarewell:
@@ -157,9 +162,15 @@ func (s *supervisor) urge(sig os.Signal) {
 	}
 }
 
-// reap buries all children that have died: the agent, leaders of trees, stages,
-// and orphans of whoever.
+// reap waits for all children that have died, and sees what follows from it.
 func (s *supervisor) reap() {
+	s.collect()
+	s.settle()
+}
+
+// collect waits for all children that have died: the agent, leaders of trees,
+// stages, and the orphans of whoever, which it counts.
+func (s *supervisor) collect() (orphans int) {
 	for {
 		var status syscall.WaitStatus
 		var usage syscall.Rusage
@@ -180,9 +191,11 @@ func (s *supervisor) reap() {
 		case s.stages[pid] != nil: // it died unused
 			s.removeCgroup(s.stages[pid].cgroup)
 			delete(s.stages, pid)
+		default:
+			orphans++
 		}
 	}
-	s.settle()
+	return orphans
 }
 
 func (s *supervisor) agentDied(status syscall.WaitStatus) {

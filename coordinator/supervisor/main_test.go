@@ -66,6 +66,7 @@ func playSupervisor() int {
 		NoCgroup:        bytes.Contains([]byte(flags), []byte("nocgroup")),
 		NoNewPrivileges: bytes.Contains([]byte(flags), []byte("noprivs")),
 		WillTimeout:     500 * time.Millisecond,
+		GiveUpAfter:     time.Second,
 		Impatience:      2 * time.Second,
 	})
 	if err != nil {
@@ -87,6 +88,8 @@ type order struct {
 	Replace string        `json:",omitempty"`
 	Limits  Limits        `json:",omitzero"`
 	Quiet   bool          `json:",omitempty"` // no output wanted
+	Slow    bool          `json:",omitempty"` // the writer is slow to begin
+	Abreast int           `json:",omitempty"`
 	For     time.Duration `json:",omitempty"`
 	Grace   time.Duration `json:",omitempty"`
 	Signal  syscall.Signal
@@ -229,6 +232,9 @@ func (a *actor) start(o order, r *report) {
 	if o.Quiet {
 		cmd.Output, cmd.Progress = nil, nil
 	}
+	if o.Slow {
+		cmd.Output = &slowWriter{to: &run.out}
+	}
 	if o.Program != "" {
 		f, err := os.Open(o.Program)
 		if err == nil {
@@ -269,11 +275,22 @@ func (a *actor) wait(o order, r *report) {
 	}
 }
 
-// many runs a program o.Times times, eight at a time.
+// A slowWriter thinks before it writes for the first time.
+type slowWriter struct {
+	to   *bytes.Buffer
+	once sync.Once
+}
+
+func (s *slowWriter) Write(p []byte) (int, error) {
+	s.once.Do(func() { time.Sleep(150 * time.Millisecond) })
+	return s.to.Write(p)
+}
+
+// many runs a program o.Times times, o.Abreast at a time.
 func (a *actor) many(o order, r *report) {
 	var wg sync.WaitGroup
 	next := make(chan int)
-	for range 8 {
+	for range o.Abreast {
 		wg.Go(func() {
 			for i := range next {
 				var out bytes.Buffer

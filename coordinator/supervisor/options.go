@@ -12,6 +12,7 @@ type Options struct {
 	Log   *slog.Logger
 
 	WillTimeout time.Duration // for the last will; 5 s when zero
+	GiveUpAfter time.Duration // the wait for runs that cannot be killed, when the agent is dead; 15 s when zero
 	Impatience  time.Duration // a second SIGTERM or SIGINT within this kills the agent; 10 s when zero
 
 	NoCgroup        bool // do without cgroups even where they are available

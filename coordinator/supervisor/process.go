@@ -6,17 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/user"
-	"strconv"
+	"strings"
 	"syscall"
-	"time"
+	"unicode/utf8"
 )
-
-// drainFor bounds the wait for output after the last process of a run: only a
-// descriptor that it gave to somebody else can hold the pipe open.
-const drainFor = time.Second
 
 // A Process is a run that was started.
 type Process struct {
@@ -65,8 +58,8 @@ func (c *Client) Start(ctx context.Context, cmd Command) (*Process, error) {
 
 // prepare makes the pipes of a command and its message.
 func (p *Process) prepare(cmd Command) (*start, []int, error) {
-	if cmd.ID == "" || len(cmd.Argv) == 0 {
-		return nil, nil, errors.New("a command needs an ID and a program")
+	if cmd.ID == "" || !utf8.ValidString(cmd.ID) || strings.ContainsRune(cmd.ID, 0) || len(cmd.Argv) == 0 {
+		return nil, nil, errors.New("a command needs a printable ID and a program")
 	}
 	who, err := lookUpUser(cmd.User)
 	if err != nil {
@@ -211,117 +204,4 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	p.c.queue = append(p.c.queue, outgoing{m: message{Op: opSignal, ID: p.ID, Signal: sig}})
 	p.c.rouse()
 	return nil
-}
-
-// lookUpUser is the client's work because it may ask a directory server; the
-// supervisor waits for nobody.
-func lookUpUser(name string) (*credential, error) {
-	if name == "" {
-		return nil, nil
-	}
-	u, err := user.Lookup(name)
-	if err != nil {
-		byID, errID := user.LookupId(name)
-		if errID != nil {
-			return nil, err
-		}
-		u = byID
-	}
-	if u.Uid == strconv.Itoa(os.Geteuid()) {
-		return nil, nil
-	}
-	names, err := u.GroupIds()
-	if err != nil {
-		return nil, fmt.Errorf("groups of %s: %w", name, err)
-	}
-	who := &credential{}
-	for _, number := range append([]string{u.Uid, u.Gid}, names...) {
-		n, err := strconv.Atoi(number)
-		if err != nil {
-			return nil, fmt.Errorf("user %s: %w", name, err)
-		}
-		who.Groups = append(who.Groups, n)
-	}
-	who.UID, who.GID, who.Groups = who.Groups[0], who.Groups[1], who.Groups[2:]
-	return who, nil
-}
-
-// duplicate gives the descriptor to the sender, who closes it.
-func duplicate(f *os.File) (int, error) {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	fd, dupErr := -1, error(nil)
-	if err := raw.Control(func(from uintptr) { fd, dupErr = dupCloseOnExec(from) }); err != nil {
-		return -1, err
-	}
-	return fd, dupErr
-}
-
-// copies carry a run's output to its writers.
-type copies struct {
-	list []*oneCopy
-}
-
-type oneCopy struct {
-	from *os.File
-	to   io.Writer
-	done chan struct{}
-}
-
-// open makes a pipe and returns the end for the run, in blocking mode: most
-// programs do not expect EAGAIN from their stdout.
-func (cs *copies) open(to io.Writer) (int, error) {
-	r, w, err := pipe()
-	if err != nil {
-		return -1, err
-	}
-	cs.list = append(cs.list, &oneCopy{from: r, to: to, done: make(chan struct{})})
-	return w, nil
-}
-
-func (cs *copies) start(c *Client) {
-	for _, one := range cs.list {
-		c.pumps.Go(one.run)
-	}
-}
-
-// run copies in bounded pieces. A writer that fails does not stop the run:
-// what follows is read and thrown away, so that the program does not block.
-func (o *oneCopy) run() {
-	defer close(o.done)
-	piece := make([]byte, 32<<10)
-	for to := o.to; ; {
-		n, err := o.from.Read(piece)
-		if n > 0 {
-			if _, bad := to.Write(piece[:n]); bad != nil {
-				to = io.Discard
-			}
-		}
-		if err != nil {
-			return // the end of the pipe, or closed by us
-		}
-	}
-}
-
-// drain waits until all output is copied, but not for long.
-func (cs *copies) drain(hurry <-chan struct{}) {
-	limit := time.NewTimer(drainFor)
-	defer limit.Stop()
-	for _, one := range cs.list {
-		select {
-		case <-one.done:
-		case <-hurry:
-			return
-		case <-limit.C:
-			return
-		}
-	}
-}
-
-func (cs *copies) close() {
-	for _, one := range cs.list {
-		one.from.Close()
-	}
 }

@@ -74,10 +74,13 @@ func become(s *start, fds []int) (doing string, err error) {
 	argv, env := fromRaw(s.Argv), fromRaw(s.Env)
 	path := argv[0]
 	if s.Output {
-		if err := errors.Join(unix.Dup2(fds[0], 1), unix.Dup2(fds[0], 2)); err != nil {
+		if err := unix.Dup2(fds[0], 1); err != nil {
 			return "set output", err
 		}
 		fds = fds[1:]
+	}
+	if err := unix.Dup2(1, 2); err != nil {
+		return "set output", err
 	}
 	if s.Progress {
 		env = append(env, fmt.Sprintf("%s=%d", envProgress, fds[0]))
@@ -101,8 +104,13 @@ func become(s *start, fds []int) (doing string, err error) {
 			return "find " + argv[0], err
 		}
 	}
-	if err := inheritOnly(fds); err != nil {
-		return "close descriptors", err
+	for _, fd := range fds { // everything else is closed by the exec
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
+			return "keep descriptors", err
+		}
+	}
+	if s.Limits.MemoryBytes > 0 {
+		rehearse(argv, env)
 	}
 	if err := setLimits(s.Limits); err != nil {
 		return "set limits", err
@@ -143,19 +151,13 @@ func setUser(c *credential) error {
 	return syscall.Setuid(c.UID)
 }
 
-// inheritOnly lets the program have stdin, stdout, stderr and keep, and closes
-// at exec whatever else came down, even from the shell that started the
-// supervisor: a lock file held open by a job would outlive the agent's hold.
-func inheritOnly(keep []int) error {
-	if err := closeOnExecFrom(3); err != nil {
-		return err
+// rehearse makes room for the exec to come. This process is above any sensible
+// limit of address space, so from the limit on its heap cannot grow: the
+// garbage of an exec that fails is what the real one will be made of.
+func rehearse(argv, env []string) {
+	if err := syscall.Exec("", argv, env); err != nil {
+		runtime.GC()
 	}
-	for _, fd := range keep {
-		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func setLimits(l Limits) error {

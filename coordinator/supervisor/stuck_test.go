@@ -18,7 +18,7 @@ import (
 // hungShare mounts a file system whose server reads requests and never
 // answers, as a hard mount of a dead server does. Who touches it below its
 // root waits in state D, and SIGKILL does not help.
-func hungShare(t *testing.T) (dir string, free func()) {
+func hungShare(t *testing.T) (dir string, asked <-chan struct{}, free func()) {
 	t.Helper()
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -58,19 +58,23 @@ func hungShare(t *testing.T) (dir string, free func()) {
 	if _, err := unix.Write(fd, answer); err != nil {
 		t.Fatal(err)
 	}
+	first := make(chan struct{})
 	go func() {
-		for { // take the requests, so that they count as sent
+		for n := 0; ; n++ { // take the requests, so that they count as sent
 			if _, err := unix.Read(fd, request); err != nil {
 				return
 			}
+			if n == 0 {
+				close(first)
+			}
 		}
 	}()
-	return dir, free
+	return dir, first, free
 }
 
 func TestARunOnAHungShareIsNeverCalledDeadAndHoldsNobodyUp(t *testing.T) {
 	both(t, func(t *testing.T, flags string) {
-		share, free := hungShare(t)
+		share, _, free := hungShare(t)
 		h := newHouse(t, flags)
 		h.long()
 		h.sh("victim", `echo > $HERE/up; cat `+share+`/file`)
@@ -104,4 +108,31 @@ func TestARunOnAHungShareIsNeverCalledDeadAndHoldsNobodyUp(t *testing.T) {
 			t.Errorf("after the share is back: %+v", r)
 		}
 	})
+}
+
+func TestNoLastWillIsSpokenOverARunThatCannotDie(t *testing.T) {
+	t.Parallel()
+	share, asked, free := hungShare(t)
+	h := newHouse(t, "nocgroup")
+	h.long()
+	h.sh("victim", `echo > $HERE/up; cat `+share+`/file`)
+	h.file("up")
+	select {
+	case <-asked:
+	case <-time.After(longest):
+		t.Fatal("the share was not asked")
+	}
+	h.do(order{Do: "session", Argv: h.will()})
+	h.kill(h.agent, syscall.SIGKILL)
+	if code := h.exitCode(); code != 128+9 {
+		t.Errorf("exit code %d", code)
+	}
+	if n := h.spoken(); n != 0 {
+		t.Errorf("spoken %d times", n)
+	}
+	if !strings.Contains(h.log.String(), "last will is not spoken") {
+		t.Errorf("the log does not say so:\n%s", h.log)
+	}
+	free()
+	h.eventually("it dies when the share is back", func() bool { return len(h.alive()) == 0 })
 }

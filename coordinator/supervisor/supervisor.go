@@ -21,10 +21,6 @@ import (
 // still written; it is in the socket already.
 const deafAfter = 20 * time.Millisecond
 
-// giveUpAfter bounds how long a supervisor without an agent waits for trees
-// that cannot be killed.
-const giveUpAfter = 15 * time.Second
-
 type supervisor struct {
 	Options
 	log  *slog.Logger
@@ -47,10 +43,10 @@ type supervisor struct {
 	session  Session
 	farewell bool
 
-	speaker  int // pid of the last will while it runs
-	spoken   syscall.WaitStatus
-	alone    bool          // nothing that the dead agent started itself is left
-	restNext time.Duration // when to look for it again
+	speaker int // pid of the last will while it runs
+	spoken  syscall.WaitStatus
+	alone   bool          // nothing that the dead agent started itself is left
+	again   time.Duration // when to look again for what is left; 0 is when somebody dies
 
 	trees   map[string]*tree
 	leaders map[int]*tree // by pid, until reaped
@@ -119,7 +115,7 @@ func Run(ctx context.Context, o Options) (exit int, err error) {
 	s.loop(ctx, urges)
 	s.speak()
 	s.alone = false
-	s.settleRest(nil) // what the will left
+	s.settle() // what the will left
 	return exitCode(s.status), nil
 }
 
@@ -136,6 +132,9 @@ func prepare(o Options) (*supervisor, error) {
 	if o.Impatience == 0 {
 		o.Impatience = 10 * time.Second
 	}
+	if o.GiveUpAfter == 0 {
+		o.GiveUpAfter = 15 * time.Second
+	}
 	mark, err := ownMark()
 	if err != nil {
 		return nil, err
@@ -146,6 +145,8 @@ func prepare(o Options) (*supervisor, error) {
 		heard: make(chan incoming), replies: make(chan message, 4096),
 		staged: make(chan stageEvent), children: make(chan os.Signal, 1), quit: make(chan struct{}),
 	}
+	// What came down from whoever started us stays here: a lock file that a job
+	// held open would outlive the agent's hold.
 	if err := closeOnExecFrom(3); err != nil {
 		return nil, fmt.Errorf("supervise: close descriptors at exec: %w", err)
 	}

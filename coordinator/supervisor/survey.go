@@ -14,7 +14,7 @@ type survey struct {
 	agents []process // what the agent started itself
 }
 
-// survey walks down from the supervisor. All that ever descended from it still
+// survey looks once, and can miss who forks and ends meanwhile; see look. It walks down from the supervisor. All that ever descended from it still
 // does, because orphans are handed to it; only whose they are can be hidden.
 func (s *supervisor) survey() (survey, error) {
 	v := survey{of: make(map[*tree][]process)}

@@ -20,29 +20,20 @@ const maxSpeech = 16 << 10
 // settleRest ends what the dead agent had started by itself: its workers, and
 // commands by which it acted. One that waits for a device (D) is left: it has
 // been killed, so it will never act again, and must not keep others waiting.
-func (s *supervisor) settleRest(v *survey) {
+func (s *supervisor) settleRest(v survey, sure bool) {
 	if s.agentEnd == 0 || s.alone {
 		return
 	}
-	if v == nil {
-		now, err := s.survey()
-		if err != nil {
-			s.log.Error("descendants cannot be seen", "err", err)
-			s.restNext = BootTime() + restPause
-			return
-		}
-		v = &now
-	}
-	s.alone = true
+	s.alone = sure
 	for _, p := range append(v.agents, v.nobody...) {
-		if err := p.signal(syscall.SIGKILL); err != nil && err != syscall.ESRCH {
+		if err := p.signal(syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			s.log.Error("process of the agent cannot be signalled", "pid", p.pid, "err", err)
 		}
 		if p.state != 'D' {
 			s.alone = false
 		}
 	}
-	s.restNext = BootTime() + restPause
+	s.again = BootTime() + restPause
 }
 
 // speak says the dead agent's last will, once. It stays silent where the agent

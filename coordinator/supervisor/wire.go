@@ -23,6 +23,9 @@ const version = 1
 // maxMessage bounds a message; command lines and environments are small.
 const maxMessage = 256 << 10
 
+// maxWill bounds a last will, well below that.
+const maxWill = 64 << 10
+
 type op string
 
 const (
@@ -50,7 +53,7 @@ type message struct {
 	Hello    *hello         `json:"hello,omitempty"`
 	Deadline time.Duration  `json:"deadline,omitempty"` // time since boot
 	Grace    time.Duration  `json:"grace,omitempty"`
-	Session  *Session       `json:"session,omitempty"`
+	Session  *session       `json:"session,omitempty"`
 	Start    *start         `json:"start,omitempty"`
 	PID      int            `json:"pid,omitempty"`
 	Born     uint64         `json:"born,omitempty"`
@@ -66,6 +69,13 @@ type hello struct {
 	PID     int    `json:"pid"`
 	Mark    string `json:"mark"`             // value of COTERIE_GUARD in all that the supervisor runs
 	Cgroup  string `json:"cgroup,omitempty"` // directory above the runs' cgroups
+}
+
+// session is a Session as it travels.
+type session struct {
+	Node        string `json:"node"`
+	Incarnation int64  `json:"incarnation"`
+	Will        []raw  `json:"will,omitempty"`
 }
 
 // start is a Command as it travels. The descriptors come in this order.

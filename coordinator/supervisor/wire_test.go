@@ -61,7 +61,7 @@ func TestMessagesArriveWholeAndInOrder(t *testing.T) {
 	if m, _, err := b.receive(); err != nil || m.ID != "x" {
 		t.Errorf("got %+v, %v", m, err)
 	}
-	if _, _, err := b.receive(); err != io.EOF {
+	if _, _, err := b.receive(); !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: %v", err)
 	}
 	if err := <-sent; err != nil {
@@ -85,7 +85,7 @@ func TestALineRefusesWhatIsTooLargeOrNonsense(t *testing.T) {
 			a.write([]byte(text), nil)
 			hangUp()
 		}()
-		if m, _, err := b.receive(); err == nil || err == io.EOF {
+		if m, _, err := b.receive(); err == nil || errors.Is(err, io.EOF) {
 			t.Errorf("%s: got %+v, %v", name, m, err)
 		}
 	}
