@@ -47,7 +47,7 @@ func (c *cli) examine(cmd *cobra.Command) error {
 	} else {
 		s.well("configuration", "node %s of cluster %s", cfg.Node.Name, cfg.Cluster)
 		c.examineAgent(ctx, s, cfg)
-		if err := c.examineDatabase(ctx, cmd, s, cfg); err != nil {
+		if err := c.examineDatabase(ctx, cmd, s); err != nil {
 			s.found("database", "error", asProblem(err))
 		}
 	}
@@ -70,7 +70,7 @@ func (c *cli) examineAgent(ctx context.Context, s *checks, cfg *config.Config) {
 	s.well("agent", "it lives")
 }
 
-func (c *cli) examineDatabase(ctx context.Context, cmd *cobra.Command, s *checks, cfg *config.Config) error {
+func (c *cli) examineDatabase(ctx context.Context, cmd *cobra.Command, s *checks) error {
 	a, err := c.readAll(ctx, cmd)
 	if err != nil {
 		return err
