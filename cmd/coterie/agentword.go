@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/coterie-ha/coterie/coordinator/console"
@@ -44,7 +45,6 @@ func (c *cli) statusFromAgent(ctx context.Context, cfg *config.Config, p *proble
 		return p
 	}
 	var word struct {
-		Age      *float64      `json:"age_seconds"`
 		Sentence string        `json:"sentence"`
 		Agent    console.Agent `json:"agent"`
 	}
@@ -63,30 +63,38 @@ func (c *cli) statusFromAgent(ctx context.Context, cfg *config.Config, p *proble
 		}
 		return outcome(p.Exit)
 	}
-	age := "nothing yet"
-	if word.Age != nil {
-		age = "this, " + table.Duration(seconds(*word.Age)) + " ago"
+	text := fmt.Sprintf("Agent %s has not reached the database since it began.", word.Agent.Node)
+	if age := word.Agent.Heartbeat.AgeSeconds; age != nil {
+		text = fmt.Sprintf("Agent %s reached the database %s ago. What it knew then: %s", word.Agent.Node, table.Duration(seconds(*age)), word.Sentence)
 	}
-	text := fmt.Sprintf("Agent %s knew %s", word.Agent.Node, age)
-	if word.Sentence != "" {
-		text += ": " + word.Sentence
-	}
-	if err := c.print(table.Safe(text) + "\n"); err != nil {
+	if err := c.print(c.folded(text, 0) + "\n"); err != nil {
 		return err
 	}
-	if body, err := askAgent(ctx, cfg, "/nodes.json"); err == nil {
-		nodes, err := table.Parse(body)
-		if err != nil {
-			return err
-		}
-		if err := c.nodeTable(nodes); err != nil {
-			return err
-		}
+	if err := c.nodesFromAgent(ctx, cfg); err != nil {
+		return err
 	}
-	if err := c.print("\n" + trust(word.Agent) + " User sessions are not touched.\n"); err != nil {
+	if err := c.print("\n" + c.folded(trust(word.Agent)+" User sessions are not touched.", 0) + "\n"); err != nil {
 		return err
 	}
 	return outcome(p.Exit)
+}
+
+// nodesFromAgent shows the nodes as the agent knew them, without when they were
+// seen: that was told once for all.
+func (c *cli) nodesFromAgent(ctx context.Context, cfg *config.Config) error {
+	body, err := askAgent(ctx, cfg, "/nodes.json")
+	if err != nil {
+		return nil //nolint:nilerr // it never read them; the sentence above has said all there is
+	}
+	nodes, err := table.Parse(body)
+	if err != nil || nodes.Len() == 0 {
+		return err
+	}
+	fields := slices.DeleteFunc(nodeFields(), func(f table.Field) bool { return f.Title == "SEEN" })
+	if err := c.print("\n"); err != nil {
+		return err
+	}
+	return nodes.Write(c.out, c.flags.format(), table.Sheet{Fields: fields, Width: c.width(), Indent: 2})
 }
 
 // trust says for how long the agent still acts.

@@ -137,7 +137,7 @@ func (c *cli) setGoal(ctx context.Context, k *cluster, g *goal, before table.Row
 	if c.flags.dryRun || g.wanted == "drained" {
 		steps := []string{fmt.Sprintf("goal of %s: %s -> %s", g.node, before.Text("goal"), g.wanted)}
 		if n := before.Int("leases_held"); n > 0 {
-			steps = append(steps, plural(n, "lease")+" of it: handed over after the run that each is in")
+			steps = append(steps, plural(n, "lease")+" to hand over, each after the run that it is in")
 		}
 		if done, err := c.agree("Would "+map[string]string{"drained": "drain ", "ready": "resume "}[g.wanted]+g.node+":", steps, "Go on?"); done || err != nil {
 			return done, err

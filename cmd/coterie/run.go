@@ -131,7 +131,11 @@ func (c *cli) tellWaiting(ctx context.Context, k *cluster, job, told string) (st
 	if err != nil || rows.Len() == 0 {
 		return told, err
 	}
-	message := rows.Row(0).Text("message")
+	r := rows.Row(0)
+	message := r.Text("message")
+	if r.Text("runner") != "" && r.Text("running_since") == "" {
+		return told, nil // it is about to begin
+	}
 	if message != "" && message != told {
 		c.say("  waiting: %s", table.Safe(message))
 		return message, nil

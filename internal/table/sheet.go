@@ -190,7 +190,7 @@ func cell(v any, at time.Time) string {
 	return fmt.Sprint(v)
 }
 
-// Duration is a length of time in at most two units: 0.4s, 41s, 2m 1s, 19m, 3d 4h.
+// Duration is a length of time in at most two units: 12ms, 0.4s, 41s, 2m 1s, 19m, 3d 4h.
 func Duration(d time.Duration) string {
 	sign := ""
 	if d < 0 {
@@ -205,6 +205,8 @@ func Duration(d time.Duration) string {
 	}
 	const day = 24 * time.Hour
 	switch {
+	case d >= time.Millisecond && d < 100*time.Millisecond:
+		return fmt.Sprintf("%s%dms", sign, d/time.Millisecond)
 	case d < 10*time.Second:
 		return sign + strconv.FormatFloat(d.Truncate(100*time.Millisecond).Seconds(), 'f', 1, 64) + "s"
 	case d < time.Minute:

@@ -154,7 +154,7 @@ func TestColumnsCanBeChosen(t *testing.T) {
 
 func TestDurationsHaveAtMostTwoUnits(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		0: "0.0s", 400 * time.Millisecond: "0.4s", 9999 * time.Millisecond: "9.9s", 10 * time.Second: "10s",
+		0: "0.0s", 12 * time.Millisecond: "12ms", 400 * time.Millisecond: "0.4s", 9999 * time.Millisecond: "9.9s", 10 * time.Second: "10s",
 		41 * time.Second: "41s", 121 * time.Second: "2m 1s", 2 * time.Minute: "2m", 19*time.Minute + time.Second: "19m",
 		3*time.Hour + 12*time.Minute: "3h 12m", 76 * time.Hour: "3d 4h", -time.Second: "-1.0s",
 	} {
