@@ -69,6 +69,7 @@ var mayImport = map[string][]string{
 	"coordinator/failover":   {"leases"},
 	"coordinator/supervisor": {},
 	"coordinator/console":    {"internal/problem"},
+	"coordinator/loans":      {"leases"},
 	"jobs":                   {"leases"},
 	"license":                {"leases"},
 	"appdata":                {"internal/atomicfile"},

@@ -158,6 +158,26 @@ func EndSession(ctx context.Context, db *sqlx.DB, node string, incarnation int64
 	return ended, nil
 }
 
+const declareSQL = `SELECT coterie.lease_declare($1, NULL)`
+
+// Declare makes sure that leases exist which only those take who want them by
+// name. Saying it twice is harmless.
+func Declare(ctx context.Context, db *sqlx.DB, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	conn, err := db.Connx(ctx)
+	if err != nil {
+		return fmt.Errorf("declare leases: %w", err)
+	}
+	defer conn.Close()
+	var made int64
+	if err := conn.GetContext(ctx, &made, declareSQL, textArray(names)); err != nil {
+		return fmt.Errorf("declare leases: %w", err)
+	}
+	return nil
+}
+
 func (s *Session) call(ctx context.Context, do func(*sqlx.Conn) error) error {
 	conn, err := s.DB.Connx(ctx)
 	if err != nil {

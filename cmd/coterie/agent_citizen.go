@@ -64,7 +64,7 @@ func (a *agent) become(s coordinator.State, message string) {
 		a.log.Info("state changed", "from", was, "to", s, "message", message)
 	}
 	if s := a.session.Load(); s.View().Incarnation != 0 {
-		s.Change(a.takes(), nil)
+		s.Change(a.takes(), a.wants())
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/coterie-ha/coterie/coordinator/supervisor"
@@ -16,7 +17,7 @@ func (a *agent) live(ctx context.Context) error {
 	former, mark := a.identity.Former(a.cfg.Node.Name), a.identity.Mark()
 	for {
 		s := &leases.Session{
-			DB: a.beats, Node: a.cfg.Node.Name, Takes: a.takes(), Former: former, Mark: mark,
+			DB: a.beats, Node: a.cfg.Node.Name, Takes: a.takes(), Wants: a.wants(), Former: former, Mark: mark,
 			Hold: a.hold, Began: a.began, Ticked: a.ticked,
 		}
 		a.session.Store(s)
@@ -105,13 +106,51 @@ func (a *agent) ticked(t leases.Tick) {
 	poke(a.facts)
 }
 
-// hold acts for a lease: all leases that this agent takes are of jobs.
+// hold acts for a lease: a job's, or one that a local process borrows.
 func (a *agent) hold(ctx context.Context, g leases.Grant) {
-	a.metrics.Acquired("job")
-	a.runner.Hold(ctx, g)
+	class := "loan"
+	if strings.HasPrefix(g.Lease, "job/") {
+		class = "job"
+	}
+	a.metrics.Acquired(class)
+	if class == "job" {
+		a.runner.Hold(ctx, g)
+	} else {
+		a.desk.Hold(ctx, g)
+	}
 	reason := "returned"
 	if cause := context.Cause(ctx); cause != nil {
 		reason = map[bool]string{true: "lost", false: "moved"}[errors.Is(cause, leases.ErrLost)]
 	}
-	a.metrics.Lost("job", reason)
+	a.metrics.Lost(class, reason)
+}
+
+// lend makes the session want what local processes have asked for.
+func (a *agent) lend(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-a.lent:
+		}
+		if err := leases.Declare(ctx, a.work, a.desk.Wants()); err != nil && ctx.Err() == nil {
+			a.log.Debug("leases not declared", "err", err)
+			poke(a.lent)
+			if err := pause(ctx, time.Second/2); err != nil {
+				return err
+			}
+			continue
+		}
+		if s := a.session.Load(); s.View().Incarnation != 0 {
+			s.Change(a.takes(), a.wants())
+		}
+	}
+}
+
+// wants lists the leases that local processes borrow, while this node takes any.
+func (a *agent) wants() []string {
+	if k := a.knows(); !k.state.Takes() {
+		return nil
+	}
+	return a.desk.Wants()
 }

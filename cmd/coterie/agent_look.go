@@ -114,6 +114,7 @@ func (a *agent) console() *console.Console {
 	return &console.Console{
 		Listen: a.cfg.HTTP.Listen, Socket: a.cfg.HTTP.Socket, CheckPath: a.cfg.HTTP.CheckPath,
 		Version: buildVersion(), Snapshot: a.snapshot, Metrics: a.metrics, Log: a.log,
+		Local: a.desk.Handler(console.Peer),
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/coterie-ha/coterie/appdata/worker"
 	"github.com/coterie-ha/coterie/coordinator"
 	"github.com/coterie-ha/coterie/coordinator/console"
+	"github.com/coterie-ha/coterie/coordinator/loans"
 	"github.com/coterie-ha/coterie/coordinator/supervisor"
 	"github.com/coterie-ha/coterie/internal/config"
 	"github.com/coterie-ha/coterie/jobs"
@@ -35,6 +36,7 @@ import (
 //	prober    looks at the share through a worker
 //	listener  turns notifications into hints
 //	console   shows what is known
+//	desk      lends leases to local processes
 //	line      the supervisor: keeps the deadline, starts programs
 type agent struct {
 	cfg        *config.Config
@@ -50,11 +52,13 @@ type agent struct {
 	runner   *jobs.Runner
 	share    *worker.Pool
 	metrics  *console.Metrics
+	desk     *loans.Desk
 	started  time.Time
 
 	session atomic.Pointer[leases.Session]
 	moved   chan struct{} // the ledger or the runs moved, or might have
 	facts   chan struct{} // something that the state depends on changed
+	lent    chan struct{} // other leases are lent to local processes
 
 	mu    sync.Mutex // guards known
 	known memory
@@ -99,6 +103,8 @@ func poke(c chan struct{}) {
 func (a *agent) run(ctx context.Context) error {
 	a.started = time.Now()
 	a.moved, a.facts = make(chan struct{}, 1), make(chan struct{}, 1)
+	a.lent = make(chan struct{}, 1)
+	a.desk = &loans.Desk{Change: func([]string) { poke(a.lent) }}
 	a.metrics = console.NewMetrics(a.cfg.Cluster, buildVersion())
 	if err := a.open(ctx); err != nil {
 		return err
@@ -125,6 +131,7 @@ func (a *agent) run(ctx context.Context) error {
 	loops.Go(func() error { return a.listen(life) })
 	loops.Go(func() error { return a.prober().Run(life, a.sawShare) })
 	loops.Go(func() error { return a.follow(life) })
+	loops.Go(func() error { return a.lend(life) })
 	loops.Go(func() error { return a.citizen(ctx, life) })
 	err := loops.Wait()
 	if errors.Is(err, errLeft) {

@@ -160,7 +160,7 @@ var errDone = errors.New("the command has ended")
 var errNotFree = errors.New("another holds the lease")
 
 func (h *holding) run(ctx context.Context) error {
-	if err := h.declare(ctx); err != nil {
+	if err := leases.Declare(ctx, h.db, []string{h.lease}); err != nil {
 		return err
 	}
 	node, err := commandNode()
@@ -231,19 +231,6 @@ func (h *holding) verdict(ctx context.Context, err error) error {
 		return problem.New("COT-103", nil, "%s: not waited for any longer", h.lease)
 	}
 	return err
-}
-
-// declareSQL makes a lease that no node takes by itself.
-const declareSQL = `SELECT coterie.lease_declare(ARRAY[$1], NULL)`
-
-func (h *holding) declare(ctx context.Context) error {
-	conn, err := h.db.Connx(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	var made int64
-	return conn.GetContext(ctx, &made, declareSQL, h.lease)
 }
 
 // commandPrefix begins the name of the node that a command is.

@@ -20,6 +20,10 @@ type Console struct {
 	Metrics  *Metrics        // what is counted; nil shows only what snapshots say
 	Log      *slog.Logger    // nil: silent
 
+	// Local answers paths below /v1/ on the socket, and nowhere else; may be nil.
+	// Who asks is told by Peer.
+	Local http.Handler
+
 	// Listening is told each address once requests are taken there; may be nil.
 	Listening func(net.Addr)
 }
@@ -80,6 +84,10 @@ func (c *Console) serve(w http.ResponseWriter, r *http.Request, to route) {
 	for _, h := range headers {
 		w.Header().Set(h[0], h[1])
 	}
+	if c.Local != nil && strings.HasPrefix(r.URL.Path, "/v1/") && onSocket(r) {
+		c.Local.ServeHTTP(w, r)
+		return
+	}
 	if r.ContentLength != 0 {
 		// A body means nothing here. Closing keeps a slow one from delaying the answer.
 		w.Header().Set("Connection", "close")
@@ -116,10 +124,10 @@ func (b bodiless) Write(p []byte) (int, error) { return len(p), nil }
 // only reader from elsewhere is a browser that a foreign page made ask, under a
 // name of that page; so there the name must be one of ours.
 func (c *Console) known(r *http.Request) bool {
-	at, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if _, unix := at.(*net.UnixAddr); unix {
+	if onSocket(r) {
 		return true
 	}
+	at, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if tcp, is := at.(*net.TCPAddr); ok && is && !tcp.IP.IsLoopback() {
 		return true
 	}
@@ -135,4 +143,9 @@ func (c *Console) known(r *http.Request) bool {
 		return true
 	}
 	return strings.EqualFold(host, c.Snapshot().Node)
+}
+
+func onSocket(r *http.Request) bool {
+	_, unix := r.Context().Value(http.LocalAddrContextKey).(*net.UnixAddr)
+	return unix
 }

@@ -40,6 +40,7 @@ func (c *Console) Run(ctx context.Context) error {
 		IdleTimeout:                  idleTime,
 		MaxHeaderBytes:               headerBytes,
 		DisableGeneralOptionsHandler: true,
+		ConnContext:                  withPeer,
 		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	ctx, stop := context.WithCancelCause(ctx)
