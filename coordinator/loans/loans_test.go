@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coterie-ha/coterie/coordinator"
 	"github.com/coterie-ha/coterie/coordinator/loans"
 	"github.com/coterie-ha/coterie/leases"
 	"github.com/coterie-ha/coterie/sql/sqltest"
@@ -80,9 +79,7 @@ func (a *agent) ask(t *testing.T, method, path string) (int, loan) {
 func ready(t *testing.T) *sqltest.DB {
 	t.Helper()
 	db := sqltest.New(t)
-	if _, err := coordinator.Init(t.Context(), db.DB, "deploy"); err != nil {
-		t.Fatal(err)
-	}
+	db.MustExec(`SELECT coterie.cluster_init('deploy')`)
 	return db
 }
 
