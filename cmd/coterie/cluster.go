@@ -35,6 +35,7 @@ func (c *cli) open(ctx context.Context, cmd *cobra.Command) (*cluster, error) {
 }
 
 func (c *cli) openConfigured(ctx context.Context, cfg *config.Config) (*cluster, error) {
+	begun := time.Now()
 	db, err := schema.Open(ctx, c.options(cfg))
 	if err != nil {
 		return nil, err
@@ -43,6 +44,8 @@ func (c *cli) openConfigured(ctx context.Context, cfg *config.Config) (*cluster,
 	if err := k.fits(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	c.detail("cluster %s: connected and checked in %v, one statement takes %v", cfg.Cluster,
+		time.Since(begun).Round(time.Microsecond), k.rtt.Round(time.Microsecond))
 	return k, nil
 }
 

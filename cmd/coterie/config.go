@@ -12,7 +12,11 @@ import (
 
 // load reads the configuration that the agent reads.
 func (c *cli) load(cmd *cobra.Command) (*config.Config, error) {
-	return config.Load(config.Options{File: c.flags.config, Flags: cmd.Flags()})
+	cfg, err := config.Load(config.Options{File: c.flags.config, Flags: cmd.Flags()})
+	if err == nil {
+		c.detail("configuration %s: node %s", orElse(cfg.File(), "from the environment"), cfg.Node.Name)
+	}
+	return cfg, err
 }
 
 func (c *cli) configCommand() *cobra.Command {
@@ -35,10 +39,7 @@ func (c *cli) configCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			file := cfg.File()
-			if file == "" {
-				file = "environment"
-			}
+			file := orElse(cfg.File(), "environment")
 			return c.document(table.Document{
 				{Name: "schema", Value: "coterie.config/v1"},
 				{Name: "file", Value: cfg.File()},
@@ -134,6 +135,13 @@ func (c *cli) explainKey(name string) error {
 		{Name: "variable", Value: k.Env()},
 		{Name: "meaning", Value: k.Meaning},
 	}, b.String())
+}
+
+func orElse(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
 }
 
 // fold breaks a text at blanks into lines of at most that width.

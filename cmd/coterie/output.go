@@ -66,6 +66,13 @@ func (c *cli) say(format string, args ...any) {
 	}
 }
 
+// detail is talk for those who ask for more of it (-v).
+func (c *cli) detail(format string, args ...any) {
+	if c.flags.verbose {
+		c.say(format, args...)
+	}
+}
+
 // Signs that stand before a line. Colour is an ornament of them only.
 const (
 	signWell = "ok"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -48,6 +49,10 @@ func (c *cli) releaseCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+			}
+			if c.flags.dryRun {
+				_, err := c.agree("Would end a session:", []string{fmt.Sprintf("%s/%d, and free its leases", node, incarnation)}, "")
+				return err
 			}
 			ctx, cancel := c.context(cmd)
 			defer cancel()

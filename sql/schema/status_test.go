@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jmoiron/sqlx"
@@ -158,5 +159,42 @@ func TestASettingIsChangedOnlyToWhatFits(t *testing.T) {
 	}
 	if got := scalar[int](t, db, `SELECT generation FROM coterie.setting`); got != 2 {
 		t.Errorf("generation %d", got)
+	}
+}
+
+func TestTwoOperatorsCannotDrainTheLastTwoNodesAtOnce(t *testing.T) {
+	db := migrated(t)
+	db.MustExec(`SELECT coterie.cluster_init('deploy')`)
+	member(t, db, "a", "ready", "ready", "")
+	member(t, db, "b", "ready", "ready", "")
+	const drain = `SELECT coterie.node_drain($1, 'ana', '', false)`
+	first, err := db.Beginx()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.Exec(drain, "a"); err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan error)
+	go func() {
+		_, err := db.Exec(drain, "b")
+		second <- err
+	}()
+	select {
+	case err := <-second:
+		t.Fatalf("the second did not wait: %v", err)
+	case <-time.After(200 * time.Millisecond):
+	}
+	if err := first.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-second; err == nil || !strings.Contains(err.Error(), "b is the last ready node") {
+		t.Errorf("got %v", err)
+	}
+	if got := scalar[string](t, db, `SELECT string_agg(goal::text, ' ' ORDER BY name) FROM coterie.node`); got != "drained ready" {
+		t.Errorf("goals %s", got)
+	}
+	if !scalar[bool](t, db, `SELECT coterie.node_drain('b', 'ana', '', true)`) {
+		t.Error("on purpose, it is not drained either")
 	}
 }
