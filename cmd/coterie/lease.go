@@ -25,8 +25,8 @@ import (
 const verbSupervisedLease = "lease-main"
 
 func (c *cli) leaseCommand() *cobra.Command {
-	return c.family("lease", "Hold a lease while a command runs", `  coterie lease run nightly -- /usr/local/bin/nightly.sh`,
-		c.leaseRun())
+	return c.family("lease", "Run a command or put a file in place under a lease", `  coterie lease run nightly -- /usr/local/bin/nightly.sh`,
+		c.leaseRun(), c.leasePublish())
 }
 
 // leaseWait is how long lease run waits for a lease that another holds.
