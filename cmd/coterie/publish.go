@@ -26,8 +26,8 @@ func (c *cli) leasePublish() *cobra.Command {
 		Short: "Put a file in place, if the token is still the live holder's",
 		Long: `Copies SRC beside DST, asserts the token in the database, and renames the copy
 to DST while nobody can take the lease. With a stale token nothing is changed,
-and the exit code is 5. DST is old or new, never half. The token is $COTERIE_TOKEN
-unless --token says otherwise.
+and the exit code is 5. DST is old or new, never half. The token is that of
+$COTERIE_TOKEN unless --token says otherwise.
 
 What remains possible: the host is frozen exactly between the assertion and the
 rename, and cut from the database for longer than the server keeps such a
