@@ -9,4 +9,5 @@ const (
 	AnswerAccounted Answer = "accounted" // the slot has its row, or is not owed
 	AnswerChanged   Answer = "changed"   // the definition is another by now
 	AnswerEarly     Answer = "early"     // the slot is not due yet
+	answerLost      Answer = "lost"      // the lease is not held
 )

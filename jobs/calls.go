@@ -5,7 +5,10 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -48,8 +51,8 @@ type definitionRow struct {
 	Requested      sql.NullTime `db:"requested_at"`
 }
 
-func (d definitionRow) job() job {
-	j := job{asked: d.Requested.Time, Definition: Definition{
+func (d definitionRow) job() *job {
+	j := &job{asked: d.Requested.Time, Definition: Definition{
 		Name: d.Name, Schedule: d.Schedule, TimeZone: d.TimeZone, Action: d.Action,
 		Timeout: time.Duration(d.Timeout.Int64) * time.Millisecond, Overlap: d.Overlap, Misfire: d.Misfire,
 		Disabled: !d.Enabled, Since: d.Since, Generation: d.Generation,
@@ -60,13 +63,13 @@ func (d definitionRow) job() job {
 	return j
 }
 
-func readDefinitions(ctx context.Context, db *sqlx.DB) (map[string]job, error) {
+func readDefinitions(ctx context.Context, db *sqlx.DB) (map[string]*job, error) {
 	var rows []definitionRow
 	err := on(ctx, db, func(c *sqlx.Conn) error { return c.SelectContext(ctx, &rows, definitionsSQL) })
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[string]job, len(rows))
+	found := make(map[string]*job, len(rows))
 	for _, row := range rows {
 		found[row.Name] = row.job()
 	}
@@ -108,14 +111,53 @@ func newNonce() int64 {
 	return int64(binary.BigEndian.Uint64(b[:]) >> 1)
 }
 
-// beginSQL may be said again with the same nonce: it begins a slot once.
-const beginSQL = `SELECT coterie.run_begin($1, $2, $3, $4, $5, $6, $7)`
+// beginning is a run that is to begin.
+type beginning struct {
+	opened
+	generation int64
+	next       time.Time
+	reason     string
+}
 
-func (r *Runner) callBegin(ctx context.Context, o opened, generation int64, b Begin) (Answer, error) {
-	a, err := ask[Answer](ctx, r.DB, beginSQL, o.job, o.due, int64(o.token), o.nonce, generation,
-		sql.NullTime{Time: b.Next, Valid: !b.Next.IsZero()}, oneLine(b.Reason, reasonSize))
+// beginSQL may be said again with the same nonces: it begins a slot once.
+const beginSQL = `SELECT coterie.run_begin_all($1, $2::timestamptz[], $3, $4, $5, $6::timestamptz[], $7)`
+
+func (r *Runner) sendBegins(ctx context.Context, batch []beginning) ([]Answer, error) {
+	order := inOrder(batch, func(b beginning) opened { return b.opened })
+	var c columns
+	generations, nexts, reasons := pq.Int64Array{}, []sql.NullString{}, pq.StringArray{}
+	for _, i := range order {
+		b := batch[i]
+		c.add(b.opened)
+		generations = append(generations, b.generation)
+		nexts = append(nexts, sql.NullString{String: stamp(b.next), Valid: !b.next.IsZero()})
+		reasons = append(reasons, oneLine(b.reason, reasonSize))
+	}
+	var said pq.StringArray
+	err := on(ctx, r.DB, func(conn *sqlx.Conn) error {
+		return conn.QueryRowContext(ctx, beginSQL, c.jobs, c.dues, c.tokens, c.nonces, generations, pq.Array(nexts), reasons).Scan(&said)
+	})
 	if err != nil {
-		return "", fmt.Errorf("begin %s at %s: %w", o.job, stamp(o.due), err)
+		return nil, err
+	}
+	answers := make([]Answer, len(batch))
+	for at, i := range order {
+		answers[i] = Answer(said[at])
+	}
+	return answers, nil
+}
+
+// errFenced means that the database does not take this node for the holder. It
+// may again, if the session is renewed; if not, the context will end.
+var errFenced = errors.New("the lease is not held with this token")
+
+func (r *Runner) callBegin(ctx context.Context, b beginning) (Answer, error) {
+	a, err := r.begins.call(ctx, b)
+	if err == nil && a == answerLost {
+		err = errFenced
+	}
+	if err != nil {
+		return "", fmt.Errorf("begin %s at %s: %w", b.job, stamp(b.due), err)
 	}
 	return a, nil
 }
@@ -125,27 +167,75 @@ const reasonSize = 500
 
 // ending is how a run ended.
 type ending struct {
+	opened
 	outcome Outcome
 	exit    *Exit
 	reason  string
 	tail    string
 }
 
-// endSQL is fenced by the token and the nonce that began the run, and may be
-// said again: it answers the outcome that stands.
-const endSQL = `SELECT coterie.run_end($1, $2, $3, $4, $5, $6, $7, $8)`
+// endSQL is fenced by the tokens and the nonces that began the runs, and may be
+// said again: it answers the outcomes that stand.
+const endSQL = `SELECT coterie.run_end_all($1, $2::timestamptz[], $3, $4, $5::coterie.run_outcome[], $6, $7, $8)`
 
-func (r *Runner) callEnd(ctx context.Context, o opened, e ending) (Outcome, error) {
-	var exit sql.NullInt32
-	if e.exit != nil && e.exit.Signal == "" {
-		exit = sql.NullInt32{Int32: int32(e.exit.Code), Valid: true}
+func (r *Runner) sendEnds(ctx context.Context, batch []ending) ([]Outcome, error) {
+	order := inOrder(batch, func(e ending) opened { return e.opened })
+	var c columns
+	outcomes, exits, tails, reasons := pq.StringArray{}, []sql.NullInt32{}, pq.StringArray{}, pq.StringArray{}
+	for _, i := range order {
+		e := batch[i]
+		c.add(e.opened)
+		var exit sql.NullInt32
+		if e.exit != nil && e.exit.Signal == "" {
+			exit = sql.NullInt32{Int32: int32(e.exit.Code), Valid: true}
+		}
+		outcomes = append(outcomes, string(e.outcome))
+		exits = append(exits, exit)
+		tails = append(tails, e.tail)
+		reasons = append(reasons, oneLine(e.reason, reasonSize))
 	}
-	stands, err := ask[sql.NullString](ctx, r.DB, endSQL, o.job, o.due, int64(o.token), o.nonce,
-		e.outcome, exit, e.tail, oneLine(e.reason, reasonSize))
+	var stand []sql.NullString
+	err := on(ctx, r.DB, func(conn *sqlx.Conn) error {
+		return conn.QueryRowContext(ctx, endSQL, c.jobs, c.dues, c.tokens, c.nonces, outcomes, pq.Array(exits), tails, reasons).Scan(pq.Array(&stand))
+	})
 	if err != nil {
-		return "", fmt.Errorf("end %s of %s: %w", o.job, stamp(o.due), err)
+		return nil, err
 	}
-	return Outcome(stands.String), nil
+	answers := make([]Outcome, len(batch))
+	for at, i := range order {
+		answers[i] = Outcome(stand[at].String)
+	}
+	return answers, nil
+}
+
+func (r *Runner) callEnd(ctx context.Context, e ending) (Outcome, error) {
+	stands, err := r.ends.call(ctx, e)
+	if err != nil {
+		return "", fmt.Errorf("end %s of %s: %w", e.job, stamp(e.due), err)
+	}
+	return stands, nil
+}
+
+// columns are runs turned into array parameters.
+type columns struct {
+	jobs, dues     pq.StringArray
+	tokens, nonces pq.Int64Array
+}
+
+func (c *columns) add(o opened) {
+	c.jobs, c.dues = append(c.jobs, o.job), append(c.dues, stamp(o.due))
+	c.tokens, c.nonces = append(c.tokens, int64(o.token)), append(c.nonces, o.nonce)
+}
+
+// inOrder sorts a batch by job, so that two batches never wait for each other in
+// turn.
+func inOrder[T any](batch []T, run func(T) opened) []int {
+	order := make([]int, len(batch))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(run(batch[a]).job, run(batch[b]).job) })
+	return order
 }
 
 // accountSQL passes over slots that have their row, so it may be said again.

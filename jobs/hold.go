@@ -33,13 +33,13 @@ type held struct {
 	grant   leases.Grant
 	changed chan struct{} // the definition is another
 
-	def    job
+	def    *job // nil when there is none
 	state  State
 	wake   *time.Timer
 	run    *opened // the run that is open, or may be
 	acting bool    // an action is at work, and its ending will come by done
-	ended  ending  // of run, once it is no longer acting
-	done   chan ending
+	ended  *ending // of run, once it is no longer acting
+	done   chan *ending
 }
 
 func (r *Runner) newHeld(g leases.Grant) (*held, error) {
@@ -47,7 +47,7 @@ func (r *Runner) newHeld(g leases.Grant) (*held, error) {
 	if !ok || !names.MatchString(name) {
 		return nil, fmt.Errorf("%q is no job's lease", g.Lease)
 	}
-	return &held{Runner: r, name: name, grant: g, changed: make(chan struct{}, 1), done: make(chan ending, 1)}, nil
+	return &held{Runner: r, name: name, grant: g, changed: make(chan struct{}, 1), done: make(chan *ending, 1)}, nil
 }
 
 // loop feeds the state until the lease is lost or handed back.
@@ -61,6 +61,7 @@ func (h *held) loop(ctx context.Context) {
 	yield := h.grant.Yield
 	var event Event = Changed{h.Now()}
 	for {
+		h.state.Lead = h.lead()
 		leave, err := h.carryOut(ctx, h.state.Step(event))
 		if leave || err != nil {
 			return
@@ -133,7 +134,7 @@ func (h *held) resume(ctx context.Context) error {
 	h.state = State{Job: h.name, Accounted: at.Accounted.Time, Vacancy: Vacancy{
 		From: at.From.String, Freed: at.Freed.Time, By: at.By.String, To: h.Node, Taken: at.Acquired.Time,
 	}}
-	if _, ok := h.Runner.job(h.name); !ok {
+	if h.Runner.job(h.name) == nil {
 		// The lease may come before word of its job.
 		begun := time.Now()
 		if err := h.insist(ctx, func() error { return h.refresh(ctx, begun) }); err != nil {
@@ -146,23 +147,24 @@ func (h *held) resume(ctx context.Context) error {
 
 // adopt takes over the definition as it was last read.
 func (h *held) adopt() {
-	j, ok := h.Runner.job(h.name)
-	_, able := h.Actions[j.Action]
-	h.def = j
-	h.state.Resting = !ok || j.Disabled || j.bad != nil || !able
-	if ok && j.bad == nil {
-		h.state.Schedule, h.state.Misfire, h.state.Since, h.state.Asked = j.schedule, j.Misfire, j.Since, j.asked
+	h.def = h.Runner.job(h.name)
+	if h.def == nil || h.def.bad != nil {
+		h.state.Resting = true
+		return
 	}
+	_, able := h.Actions[h.def.Action]
+	h.state.Resting = h.def.Disabled || !able
+	h.state.Schedule, h.state.Misfire, h.state.Since, h.state.Asked = h.def.schedule, h.def.Misfire, h.def.Since, h.def.asked
 }
 
 // reread reads the definition again, after the database said that it is another.
 func (h *held) reread(ctx context.Context) error {
-	begun, known := time.Now(), h.def.Generation
+	begun, known := time.Now(), h.def
 	if err := h.insist(ctx, func() error { return h.refresh(ctx, begun) }); err != nil {
 		return err
 	}
 	h.adopt()
-	if h.def.Generation == known && !h.state.Resting {
+	if !h.state.Resting && h.def.same(known) {
 		return pause(ctx, longestPause) // what is read lags behind what is written
 	}
 	return nil
@@ -172,10 +174,12 @@ func (h *held) reread(ctx context.Context) error {
 func (h *held) begin(ctx context.Context, b Begin) (Event, error) {
 	o := &opened{job: h.name, due: b.Due, token: h.grant.Token, nonce: newNonce()}
 	h.run = o // until the database says no, it may have begun
-	h.ended = ending{outcome: Cancelled, reason: "the lease was lost before the action started"}
+	h.ended = &ending{opened: *o, outcome: Cancelled, reason: "the lease was lost before the action started"}
 	var answer Answer
 	err := h.insist(ctx, func() (err error) {
-		answer, err = h.callBegin(ctx, *o, h.def.Generation, b)
+		began := time.Now()
+		defer func() { h.noteBegun(time.Since(began)) }()
+		answer, err = h.callBegin(ctx, beginning{*o, h.def.Generation, b.Next, b.Reason})
 		return err
 	})
 	if err != nil {
@@ -192,9 +196,9 @@ func (h *held) begin(ctx context.Context, b Begin) (Event, error) {
 }
 
 // act waits until the run is due and performs its action.
-func (h *held) act(ctx context.Context, o opened, action Action, timeout time.Duration) ending {
+func (h *held) act(ctx context.Context, o opened, action Action, timeout time.Duration) *ending {
 	if err := pause(ctx, o.due.Sub(h.Now())); err != nil {
-		return ending{outcome: Cancelled, reason: "stopped before it started: " + whyStopped(err)}
+		return &ending{opened: o, outcome: Cancelled, reason: "stopped before it started: " + whyStopped(err)}
 	}
 	if timeout > 0 {
 		var cancel context.CancelFunc
@@ -203,7 +207,7 @@ func (h *held) act(ctx context.Context, o opened, action Action, timeout time.Du
 	}
 	var output tail
 	exit, err := do(ctx, action, Run{Job: o.job, Due: o.due, Token: o.token, Attempt: 1, Node: h.Node, Output: &output})
-	e := ending{outcome: Succeeded, exit: exit, tail: output.String()}
+	e := &ending{opened: o, outcome: Succeeded, exit: exit, tail: output.String()}
 	if err == nil {
 		return e
 	}
@@ -252,7 +256,7 @@ func (h *held) end(ctx context.Context) error {
 }
 
 func (h *held) tellEnd(ctx context.Context) error {
-	stands, err := h.callEnd(ctx, *h.run, h.ended)
+	stands, err := h.callEnd(ctx, *h.ended)
 	if unstorable(err) {
 		h.ended.tail, h.ended.reason = "", "what it said cannot be stored in this database: "+err.Error()
 	}
@@ -261,6 +265,7 @@ func (h *held) tellEnd(ctx context.Context) error {
 	}
 	log := h.log().With("job", h.name, "due", stamp(h.run.due), "token", h.grant.Token)
 	switch {
+	case stands == "": // it never began
 	case stands != h.ended.outcome:
 		log.Warn("run was closed by another holder", "outcome", stands, "ended", h.ended.outcome)
 	case stands != Succeeded:

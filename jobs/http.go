@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -31,7 +32,7 @@ const bodyLimit = 1 << 20
 func (h HTTP) Do(ctx context.Context, r Run) (*Exit, error) {
 	if h.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, h.Timeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, h.Timeout, fmt.Errorf("no answer within %v", h.Timeout))
 		defer cancel()
 	}
 	method := h.Method
@@ -42,9 +43,7 @@ func (h HTTP) Do(ctx context.Context, r Run) (*Exit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", withoutURL(err))
 	}
-	for name, values := range h.Header {
-		q.Header[name] = values
-	}
+	maps.Copy(q.Header, h.Header)
 	q.Header.Set("Coterie-Job", r.Job)
 	q.Header.Set("Coterie-Due-At", r.due())
 	q.Header.Set("Coterie-Token", strconv.FormatInt(int64(r.Token), 10))
@@ -55,11 +54,11 @@ func (h HTTP) Do(ctx context.Context, r Run) (*Exit, error) {
 	}
 	answer, err := client.Do(q)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", method, withoutURL(err))
+		return nil, fmt.Errorf("%s: %w", method, whyNot(ctx, err))
 	}
 	defer answer.Body.Close()
 	if _, err := io.Copy(r.Output, io.LimitReader(answer.Body, bodyLimit)); err != nil {
-		return nil, fmt.Errorf("read the answer: %w", withoutURL(err))
+		return nil, fmt.Errorf("read the answer: %w", whyNot(ctx, err))
 	}
 	switch {
 	case h.Expect == 0 && answer.StatusCode/100 == 2, h.Expect == answer.StatusCode:
@@ -68,6 +67,13 @@ func (h HTTP) Do(ctx context.Context, r Run) (*Exit, error) {
 		return nil, fmt.Errorf("status %d, expected 2xx", answer.StatusCode)
 	}
 	return nil, fmt.Errorf("status %d, expected %d", answer.StatusCode, h.Expect)
+}
+
+func whyNot(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return withoutURL(err)
 }
 
 // withoutURL drops the address from an error: it may carry a key, and reasons

@@ -19,6 +19,19 @@ type lab struct {
 	testing.TB
 	db    *sqltest.DB
 	nodes map[string]*sqltest.Pool
+	batch bool // begin and end by the functions for many
+}
+
+// bothWays runs a test with the SQL functions for one run and with those for many,
+// which must not differ.
+func bothWays(t *testing.T, test func(t *testing.T, l *lab)) {
+	for name, batch := range map[string]bool{"one": false, "many": true} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, "a", "b")
+			l.batch = batch
+			test(t, l)
+		})
+	}
 }
 
 func newLab(t testing.TB, nodes ...string) *lab {
@@ -28,9 +41,8 @@ func newLab(t testing.TB, nodes ...string) *lab {
 	l.exec(`UPDATE coterie.setting SET session_ttl = '10min', heartbeat = '1s', margin = '1s'`)
 	for i, node := range nodes {
 		l.nodes[node] = l.db.Login("node_"+node, schema.Agent)
-		if _, err := l.nodes[node].Exec(`SELECT coterie.session_begin($1, $2, '{action/ok}', NULL, NULL, 0)`, node, i+1); err != nil {
-			t.Fatal(err)
-		}
+		l.exec(`INSERT INTO coterie.session (node, incarnation, takes, ttl, expires_at, login)
+			VALUES ($1, $2, '{action/ok}', '10min', coterie.clock() + interval '10min', $3)`, node, i+1, "node_"+node)
 	}
 	return l
 }
@@ -101,18 +113,29 @@ func (l *lab) clock() time.Time {
 	return get[time.Time](l, l.db.Pool, `SELECT coterie.clock()`)
 }
 
-// begin says run_begin as it is, and tells the answer or the SQLSTATE.
+// begin begins a run and tells the answer or the SQLSTATE.
 func (l *lab) begin(node string, d Definition, due time.Time, token leases.Token, nonce int64) string {
 	l.Helper()
+	query := `SELECT coterie.run_begin($1, $2, $3, $4, $5, NULL, '')`
+	if l.batch {
+		query = `SELECT (coterie.run_begin_all(ARRAY[$1], ARRAY[$2::timestamptz], ARRAY[$3::bigint], ARRAY[$4::bigint], ARRAY[$5::bigint], ARRAY[NULL::timestamptz], ARRAY['']))[1]`
+	}
 	var answer string
-	err := l.nodes[node].Get(&answer, `SELECT coterie.run_begin($1, $2, $3, $4, $5, NULL, '')`, d.Name, due, int64(token), nonce, d.Generation)
+	err := l.nodes[node].Get(&answer, query, d.Name, due, int64(token), nonce, d.Generation)
+	if answer == string(answerLost) {
+		return "CT001"
+	}
 	return answer + state(l, err)
 }
 
 func (l *lab) end(node, job string, due time.Time, token leases.Token, nonce int64, outcome Outcome) string {
 	l.Helper()
+	query := `SELECT coterie.run_end($1, $2, $3, $4, $5, NULL, '', 'because')`
+	if l.batch {
+		query = `SELECT (coterie.run_end_all(ARRAY[$1], ARRAY[$2::timestamptz], ARRAY[$3::bigint], ARRAY[$4::bigint], ARRAY[$5::coterie.run_outcome], ARRAY[NULL::int], ARRAY[''], ARRAY['because']))[1]`
+	}
 	var stands *string
-	err := l.nodes[node].Get(&stands, `SELECT coterie.run_end($1, $2, $3, $4, $5, NULL, '', 'because')`, job, due, int64(token), nonce, outcome)
+	err := l.nodes[node].Get(&stands, query, job, due, int64(token), nonce, outcome)
 	if stands == nil {
 		return "none" + state(l, err)
 	}

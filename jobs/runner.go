@@ -23,14 +23,18 @@ type Runner struct {
 	Node    string
 	Log     *slog.Logger
 
+	once    sync.Once
+	begins  desk[beginning, Answer]
+	ends    desk[ending, Outcome]
 	reading sync.Mutex // held while definitions are read, so that many who want them read once
 
 	mu         sync.Mutex // guards the fields below
 	complained time.Time  // when it was last said that the database does not answer
 	read       time.Time  // when the last reading began, on this process's monotonic clock
 	generation int64
-	jobs       map[string]job
+	jobs       map[string]*job
 	changed    map[string]chan struct{} // of held jobs: to be told that their definition is another
+	begun      window                   // how long it took to begin runs
 }
 
 // job is a definition as the database has it, ready for use.
@@ -70,7 +74,7 @@ func (r *Runner) refresh(ctx context.Context, after time.Time) error {
 	if err != nil {
 		return fmt.Errorf("read the jobs: %w", err)
 	}
-	var found map[string]job
+	var found map[string]*job
 	if generation != known || empty {
 		// Read after the number: what is newer than it is read once more, never missed.
 		if found, err = readDefinitions(ctx, r.DB); err != nil {
@@ -87,12 +91,11 @@ func (r *Runner) refresh(ctx context.Context, after time.Time) error {
 }
 
 // install replaces the definitions and wakes the loops that are concerned.
-func (r *Runner) install(found map[string]job) {
+func (r *Runner) install(found map[string]*job) {
 	old := r.jobs
 	r.jobs = found
 	for name, changed := range r.changed {
-		was, is := old[name], found[name]
-		if was.Generation != is.Generation || !was.asked.Equal(is.asked) {
+		if !found[name].same(old[name]) {
 			select {
 			case changed <- struct{}{}:
 			default: // told already
@@ -100,17 +103,26 @@ func (r *Runner) install(found map[string]job) {
 		}
 	}
 	for name, j := range found {
-		if j.bad != nil && old[name].Generation != j.Generation {
+		if j.bad != nil && !j.same(old[name]) {
 			r.log().Warn("job cannot be run", "job", name, "err", j.bad)
 		}
 	}
 }
 
-func (r *Runner) job(name string) (job, bool) {
+// same tells whether two readings of a job, nil where there is none, are of one
+// definition and one request.
+func (j *job) same(other *job) bool {
+	if j == nil || other == nil {
+		return j == other
+	}
+	return j.Generation == other.Generation && j.asked.Equal(other.asked)
+}
+
+// job is the definition as it was last read, nil if there is none.
+func (r *Runner) job(name string) *job {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	j, ok := r.jobs[name]
-	return j, ok
+	return r.jobs[name]
 }
 
 // watch lets a held job be told of changes until unwatch.
@@ -154,9 +166,12 @@ func (r *Runner) complain(err error) {
 
 const complainEvery = 10 * time.Second
 
+func (r *Runner) prepare() { r.begins.send, r.ends.send = r.sendBegins, r.sendEnds }
+
 // Hold runs a job while its lease is held. It returns when ctx ends, after the
 // run it had open has been stopped, or between runs when it is asked to yield.
 func (r *Runner) Hold(ctx context.Context, g leases.Grant) {
+	r.once.Do(r.prepare)
 	h, err := r.newHeld(g)
 	if err != nil {
 		r.log().Error("cannot act for a lease", "lease", g.Lease, "token", g.Token, "err", err)

@@ -19,105 +19,111 @@ func expect(t testing.TB, what, got, want string) {
 }
 
 func TestASlotIsBegunOnceHoweverOftenItIsAskedFor(t *testing.T) {
-	l := newLab(t, "a")
-	d := l.define(Definition{Name: "tidy"})
-	token, due := l.hand("tidy", "a"), l.clock()
-	expect(t, "first", l.begin("a", d, due, token, 7), "begun")
-	expect(t, "again, as its answer was lost", l.begin("a", d, due, token, 7), "begun")
-	expect(t, "by somebody else", l.begin("a", d, due, token, 8), "running")
-	expect(t, "end", l.end("a", "tidy", due, token, 7, Succeeded), "succeeded")
-	expect(t, "end again", l.end("a", "tidy", due, token, 7, Succeeded), "succeeded")
-	expect(t, "end otherwise", l.end("a", "tidy", due, token, 7, Failed), "succeeded")
-	expect(t, "begin it once more", l.begin("a", d, due, token, 7), "accounted")
-	expect(t, "begin an earlier one", l.begin("a", d, due.Add(-time.Second), token, 9), "accounted")
-	expect(t, "rows", l.rows("tidy"), "succeeded on a\n")
+	bothWays(t, func(t *testing.T, l *lab) {
+		d := l.define(Definition{Name: "tidy"})
+		token, due := l.hand("tidy", "a"), l.clock()
+		expect(t, "first", l.begin("a", d, due, token, 7), "begun")
+		expect(t, "again, as its answer was lost", l.begin("a", d, due, token, 7), "begun")
+		expect(t, "by somebody else", l.begin("a", d, due, token, 8), "running")
+		expect(t, "end", l.end("a", "tidy", due, token, 7, Succeeded), "succeeded")
+		expect(t, "end again", l.end("a", "tidy", due, token, 7, Succeeded), "succeeded")
+		expect(t, "end otherwise", l.end("a", "tidy", due, token, 7, Failed), "succeeded")
+		expect(t, "begin it once more", l.begin("a", d, due, token, 7), "accounted")
+		expect(t, "begin an earlier one", l.begin("a", d, due.Add(-time.Second), token, 9), "accounted")
+		expect(t, "rows", l.rows("tidy"), "succeeded on a\n")
+	})
 }
 
 func TestADirectClientCannotOpenASecondRun(t *testing.T) {
-	l := newLab(t, "a", "b")
-	d := l.define(Definition{Name: "tidy"})
-	token, due := l.hand("tidy", "a"), l.clock()
-	expect(t, "first", l.begin("a", d, due, token, 7), "begun")
-	expect(t, "another slot", l.begin("a", d, due.Add(time.Second), token, 8), "running")
+	bothWays(t, func(t *testing.T, l *lab) {
+		d := l.define(Definition{Name: "tidy"})
+		token, due := l.hand("tidy", "a"), l.clock()
+		expect(t, "first", l.begin("a", d, due, token, 7), "begun")
+		expect(t, "another slot", l.begin("a", d, due.Add(time.Second), token, 8), "running")
 
-	const insert = `INSERT INTO coterie.run (job, due_at, token, nonce, node, started_at, outcome) VALUES ('tidy', $1, 99, 9, 'b', $2, 'running')`
-	_, err := l.nodes["b"].Exec(insert, due.Add(time.Second), due.Add(time.Second))
-	expect(t, "an agent writes the table", state(t, err), "42501")
-	_, err = l.db.Exec(insert, due.Add(time.Second), due.Add(time.Second))
-	expect(t, "the owner opens a second run", state(t, err), "23505")
-	_, err = l.db.Exec(insert, due, due)
-	expect(t, "the owner repeats a slot", state(t, err), "23505")
-	expect(t, "rows", l.rows("tidy"), "running on a\n")
+		const insert = `INSERT INTO coterie.run (job, due_at, token, nonce, node, started_at, outcome) VALUES ('tidy', $1, 99, 9, 'b', $2, 'running')`
+		_, err := l.nodes["b"].Exec(insert, due.Add(time.Second), due.Add(time.Second))
+		expect(t, "an agent writes the table", state(t, err), "42501")
+		_, err = l.db.Exec(insert, due.Add(time.Second), due.Add(time.Second))
+		expect(t, "the owner opens a second run", state(t, err), "23505")
+		_, err = l.db.Exec(insert, due, due)
+		expect(t, "the owner repeats a slot", state(t, err), "23505")
+		expect(t, "rows", l.rows("tidy"), "running on a\n")
+	})
 }
 
 func TestOfManyAtOnceOneBeginsARun(t *testing.T) {
-	l := newLab(t, "a")
-	d := l.define(Definition{Name: "tidy"})
-	token, due := l.hand("tidy", "a"), l.clock()
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	got := map[string]int{}
-	for i := range 16 {
-		wg.Go(func() {
-			answer := l.begin("a", d, due.Add(time.Duration(i%4)*time.Millisecond), token, int64(i+1))
-			mu.Lock()
-			defer mu.Unlock()
-			got[answer]++
-		})
-	}
-	wg.Wait()
-	if got["begun"] != 1 || got["begun"]+got["running"]+got["accounted"]+got["23505"] != 16 {
-		t.Errorf("got %v", got)
-	}
+	bothWays(t, func(t *testing.T, l *lab) {
+		d := l.define(Definition{Name: "tidy"})
+		token, due := l.hand("tidy", "a"), l.clock()
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		got := map[string]int{}
+		for i := range 16 {
+			wg.Go(func() {
+				answer := l.begin("a", d, due.Add(time.Duration(i%4)*time.Millisecond), token, int64(i+1))
+				mu.Lock()
+				defer mu.Unlock()
+				got[answer]++
+			})
+		}
+		wg.Wait()
+		if got["begun"] != 1 || got["begun"]+got["running"]+got["accounted"]+got["23505"] != 16 {
+			t.Errorf("got %v", got)
+		}
+	})
 }
 
 func TestOnlyTheHoldersOwnLoginActsUnderItsToken(t *testing.T) {
-	l := newLab(t, "a", "b")
-	d := l.define(Definition{Name: "tidy"})
-	token, due := l.hand("tidy", "a"), l.clock()
-	expect(t, "another token", l.begin("a", d, due, token+1, 7), "CT001")
-	expect(t, "another node's login", l.begin("b", d, due, token, 7), "CT001")
-	for name, query := range map[string]string{
-		"account":  `SELECT coterie.run_account('tidy', $1, 'missed', '{2026-01-01}', '{no}', NULL)`,
-		"operator": `SELECT coterie.run_begin('tidy', '2026-01-01', $1, 1, 1, NULL, '')`,
-	} {
-		_, err := l.nodes["b"].Exec(query, int64(token))
-		expect(t, name, state(t, err), "CT001")
-	}
-	_, err := l.db.Operator().Exec(`SELECT coterie.run_begin('tidy', '2026-01-01', $1, 1, 1, NULL, '')`, int64(token))
-	expect(t, "an operator", state(t, err), "42501")
-	l.exec(`UPDATE coterie.session SET expires_at = coterie.clock() - interval '1s' WHERE node = 'a'`)
-	expect(t, "after the session expired", l.begin("a", d, due, token, 7), "CT001")
-	expect(t, "rows", l.rows("tidy"), "")
+	bothWays(t, func(t *testing.T, l *lab) {
+		d := l.define(Definition{Name: "tidy"})
+		token, due := l.hand("tidy", "a"), l.clock()
+		expect(t, "another token", l.begin("a", d, due, token+1, 7), "CT001")
+		expect(t, "another node's login", l.begin("b", d, due, token, 7), "CT001")
+		for name, query := range map[string]string{
+			"account":  `SELECT coterie.run_account('tidy', $1, 'missed', '{2026-01-01}', '{no}', NULL)`,
+			"operator": `SELECT coterie.run_begin('tidy', '2026-01-01', $1, 1, 1, NULL, '')`,
+		} {
+			_, err := l.nodes["b"].Exec(query, int64(token))
+			expect(t, name, state(t, err), "CT001")
+		}
+		_, err := l.db.Operator().Exec(`SELECT coterie.run_begin('tidy', '2026-01-01', $1, 1, 1, NULL, '')`, int64(token))
+		expect(t, "an operator", state(t, err), "42501")
+		l.exec(`UPDATE coterie.session SET expires_at = coterie.clock() - interval '1s' WHERE node = 'a'`)
+		expect(t, "after the session expired", l.begin("a", d, due, token, 7), "CT001")
+		expect(t, "rows", l.rows("tidy"), "")
+	})
 }
 
 func TestARunOfAFormerHolderIsClosedAsLost(t *testing.T) {
-	l := newLab(t, "a", "b")
-	d := l.define(Definition{Name: "tidy"})
-	old, due := l.hand("tidy", "a"), l.clock()
-	expect(t, "a begins", l.begin("a", d, due, old, 7), "begun")
-	token := l.hand("tidy", "b")
-	expect(t, "a begins another", l.begin("a", d, due.Add(time.Second), old, 8), "CT001")
-	expect(t, "b begins the same slot", l.begin("b", d, due, token, 9), "accounted")
-	expect(t, "rows", l.rows("tidy"), "lost on a\n")
-	expect(t, "a ends its run", l.end("a", "tidy", due, old, 7, Succeeded), "lost")
-	expect(t, "b begins the next", l.begin("b", d, due.Add(time.Second), token, 10), "begun")
-	expect(t, "b's nonce does not end a's", l.end("b", "tidy", due, token, 10, Failed), "none")
-	if n := get[int](l, l.db.Pool, `SELECT count(*) FROM coterie.event WHERE kind = 'run.lost' AND subject = 'job/tidy' AND token = $1 AND peer = 'a' AND node = 'b'`, int64(old)); n != 1 {
-		t.Errorf("the ledger has %d lost runs, want 1", n)
-	}
+	bothWays(t, func(t *testing.T, l *lab) {
+		d := l.define(Definition{Name: "tidy"})
+		old, due := l.hand("tidy", "a"), l.clock()
+		expect(t, "a begins", l.begin("a", d, due, old, 7), "begun")
+		token := l.hand("tidy", "b")
+		expect(t, "a begins another", l.begin("a", d, due.Add(time.Second), old, 8), "CT001")
+		expect(t, "b begins the same slot", l.begin("b", d, due, token, 9), "accounted")
+		expect(t, "rows", l.rows("tidy"), "lost on a\n")
+		expect(t, "a ends its run", l.end("a", "tidy", due, old, 7, Succeeded), "lost")
+		expect(t, "b begins the next", l.begin("b", d, due.Add(time.Second), token, 10), "begun")
+		expect(t, "b's nonce does not end a's", l.end("b", "tidy", due, token, 10, Failed), "none")
+		if n := get[int](l, l.db.Pool, `SELECT count(*) FROM coterie.event WHERE kind = 'run.lost' AND subject = 'job/tidy' AND token = $1 AND peer = 'a' AND node = 'b'`, int64(old)); n != 1 {
+			t.Errorf("the ledger has %d lost runs, want 1", n)
+		}
+	})
 }
 
 func TestAFormerHolderMayTellTheEndUntilItsRunWasClosed(t *testing.T) {
-	l := newLab(t, "a", "b")
-	d := l.define(Definition{Name: "tidy"})
-	old, due := l.hand("tidy", "a"), l.clock()
-	expect(t, "a begins", l.begin("a", d, due, old, 7), "begun")
-	token := l.hand("tidy", "b")
-	expect(t, "somebody guesses", l.end("b", "tidy", due, old, 8, Succeeded), "none")
-	expect(t, "a ends its run", l.end("a", "tidy", due, old, 7, Succeeded), "succeeded")
-	expect(t, "b begins the next", l.begin("b", d, due.Add(time.Second), token, 9), "begun")
-	expect(t, "rows", l.rows("tidy"), "succeeded on a\nrunning on b\n")
+	bothWays(t, func(t *testing.T, l *lab) {
+		d := l.define(Definition{Name: "tidy"})
+		old, due := l.hand("tidy", "a"), l.clock()
+		expect(t, "a begins", l.begin("a", d, due, old, 7), "begun")
+		token := l.hand("tidy", "b")
+		expect(t, "somebody guesses", l.end("b", "tidy", due, old, 8, Succeeded), "none")
+		expect(t, "a ends its run", l.end("a", "tidy", due, old, 7, Succeeded), "succeeded")
+		expect(t, "b begins the next", l.begin("b", d, due.Add(time.Second), token, 9), "begun")
+		expect(t, "rows", l.rows("tidy"), "succeeded on a\nrunning on b\n")
+	})
 }
 
 func TestResumingTellsWhereTheFormerHolderStopped(t *testing.T) {
@@ -142,33 +148,39 @@ func TestResumingTellsWhereTheFormerHolderStopped(t *testing.T) {
 }
 
 func TestASlotIsNotBegunWhenItIsNotOwed(t *testing.T) {
-	l := newLab(t, "a")
-	d := l.define(Definition{Name: "tidy"})
-	token, due := l.hand("tidy", "a"), l.clock()
-	expect(t, "tomorrow's", l.begin("a", d, due.Add(24*time.Hour), token, 7), "early")
-	expect(t, "of before the definition", l.begin("a", d, d.Since.Add(-time.Second), token, 7), "accounted")
-	other := d
-	other.Generation++
-	expect(t, "of another definition", l.begin("a", other, due, token, 7), "changed")
-	d.Disabled = true
-	d = l.define(d)
-	expect(t, "of a disabled job", l.begin("a", d, due, token, 7), "changed")
-	expect(t, "rows", l.rows("tidy"), "")
+	bothWays(t, func(t *testing.T, l *lab) {
+		d := l.define(Definition{Name: "tidy"})
+		token, due := l.hand("tidy", "a"), l.clock()
+		expect(t, "tomorrow's", l.begin("a", d, due.Add(24*time.Hour), token, 7), "early")
+		expect(t, "of before the definition", l.begin("a", d, d.Since.Add(-time.Second), token, 7), "accounted")
+		other := d
+		other.Generation++
+		expect(t, "of another definition", l.begin("a", other, due, token, 7), "changed")
+		d.Disabled = true
+		d = l.define(d)
+		expect(t, "of a disabled job", l.begin("a", d, due, token, 7), "changed")
+		expect(t, "rows", l.rows("tidy"), "")
+	})
 }
 
 func TestTheLeaseStaysWhileARunIsBeingBegun(t *testing.T) {
 	l := newLab(t, "a")
 	d := l.define(Definition{Name: "tidy"})
 	token := l.hand("tidy", "a")
-	tx := l.nodes["a"].MustBegin()
-	if _, err := tx.Exec(`SELECT coterie.run_begin('tidy', $1, $2, 7, $3, NULL, '')`, l.clock(), int64(token), d.Generation); err != nil {
-		t.Fatal(err)
-	}
-	if n := get[int](l, l.db.Pool, `SELECT count(*) FROM (SELECT FROM coterie.lease WHERE name = 'job/tidy' FOR UPDATE SKIP LOCKED) AS free`); n != 0 {
-		t.Error("the lease could have been taken before the run was there")
-	}
-	if err := tx.Rollback(); err != nil {
-		t.Fatal(err)
+	for _, query := range []string{
+		`SELECT coterie.run_begin('tidy', $1, $2, 7, $3, NULL, '')`,
+		`SELECT coterie.run_begin_all('{tidy}', ARRAY[$1::timestamptz], ARRAY[$2::bigint], '{7}', ARRAY[$3::bigint], '{NULL}', '{""}')`,
+	} {
+		tx := l.nodes["a"].MustBegin()
+		if _, err := tx.Exec(query, l.clock(), int64(token), d.Generation); err != nil {
+			t.Fatal(err)
+		}
+		if n := get[int](l, l.db.Pool, `SELECT count(*) FROM (SELECT FROM coterie.lease WHERE name = 'job/tidy' FOR UPDATE SKIP LOCKED) AS free`); n != 0 {
+			t.Errorf("the lease could have been taken before the run was there: %s", query)
+		}
+		if err := tx.Rollback(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -192,6 +204,7 @@ func TestSlotsAreAccountedForOnceAndInOrder(t *testing.T) {
 	}
 	expect(t, "rows", l.rows("tidy"), "missed\nmissed\nmissed\nmissed\n")
 	expect(t, "as running", state(t, account(Running, 10)), "CT021")
+	expect(t, "begin one that was passed over", l.begin("a", d, now.Add(-35*time.Second), token, 6), "accounted")
 	expect(t, "begin an accounted slot", l.begin("a", d, now.Add(-30*time.Second), token, 7), "accounted")
 	_, err := l.nodes["a"].Exec(`SELECT coterie.run_account('tidy', $1, 'missed', ARRAY[coterie.clock()], '{NULL}', NULL)`, int64(token))
 	expect(t, "without a reason", state(t, err), "23514")
@@ -223,48 +236,49 @@ func TestTheRunTableRefusesWhatCannotBeTrue(t *testing.T) {
 }
 
 func TestARunThatWasAskedForWaitsUntilItIsBegun(t *testing.T) {
-	l := newLab(t, "a")
-	d := l.define(Definition{Name: "tidy"})
-	operator := l.db.Operator().DB
-	due, err := Request(t.Context(), operator, "tidy", "ann", "disk is\nfull")
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := Request(t.Context(), operator, "tidy", "bob", "")
-	if err != nil || !again.Equal(due) {
-		t.Errorf("asking again gives %v, %v, want %v", again, err, due)
-	}
-	if due.Nanosecond()%1e6 == 0 {
-		t.Errorf("%v could be a slot", due)
-	}
-	token := l.hand("tidy", "a")
-	expect(t, "a slot that is due before", l.begin("a", d, due.Truncate(time.Millisecond), token, 6), "begun")
-	l.end("a", "tidy", due.Truncate(time.Millisecond), token, 6, Succeeded)
-	expect(t, "begin", l.begin("a", d, due, token, 7), "begun")
-	var row struct {
-		Requested_by, Reason string
-	}
-	if err := l.db.Get(&row, `SELECT requested_by, reason FROM coterie.runs WHERE job = 'tidy' AND due_at = $1`, due); err != nil {
-		t.Fatal(err)
-	}
-	expect(t, "who", row.Requested_by, "ann")
-	expect(t, "why", row.Reason, "disk is full")
-	l.end("a", "tidy", due, token, 7, Succeeded)
-	expect(t, "begin it once more", l.begin("a", d, due, token, 8), "accounted")
-	if at := get[time.Time](l, l.db.Pool, `SELECT coterie.run_accounted('tidy')`); !at.Equal(due.Truncate(time.Millisecond)) {
-		t.Errorf("a run that was asked for accounts for slots: %v", at)
-	}
+	bothWays(t, func(t *testing.T, l *lab) {
+		d := l.define(Definition{Name: "tidy"})
+		operator := l.db.Operator().DB
+		due, err := Request(t.Context(), operator, "tidy", "ann", "disk is\nfull")
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Request(t.Context(), operator, "tidy", "bob", "")
+		if err != nil || !again.Equal(due) {
+			t.Errorf("asking again gives %v, %v, want %v", again, err, due)
+		}
+		if due.Nanosecond()%1e6 == 0 {
+			t.Errorf("%v could be a slot", due)
+		}
+		token := l.hand("tidy", "a")
+		expect(t, "a slot that is due before", l.begin("a", d, due.Truncate(time.Millisecond), token, 6), "begun")
+		l.end("a", "tidy", due.Truncate(time.Millisecond), token, 6, Succeeded)
+		expect(t, "begin", l.begin("a", d, due, token, 7), "begun")
+		var row struct {
+			Requested_by, Reason string
+		}
+		if err := l.db.Get(&row, `SELECT requested_by, reason FROM coterie.runs WHERE job = 'tidy' AND due_at = $1`, due); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, "who", row.Requested_by, "ann")
+		expect(t, "why", row.Reason, "disk is full")
+		l.end("a", "tidy", due, token, 7, Succeeded)
+		expect(t, "begin it once more", l.begin("a", d, due, token, 8), "accounted")
+		if at := get[time.Time](l, l.db.Pool, `SELECT coterie.run_accounted('tidy')`); !at.Equal(due.Truncate(time.Millisecond)) {
+			t.Errorf("a run that was asked for accounts for slots: %v", at)
+		}
 
-	if _, err := Request(t.Context(), operator, "tody", "ann", ""); !errors.Is(err, ErrNoJob) {
-		t.Errorf("got %v, want ErrNoJob", err)
-	}
-	d.Disabled = true
-	l.define(d)
-	if _, err := Request(t.Context(), operator, "tidy", "ann", ""); !errors.Is(err, ErrDisabled) {
-		t.Errorf("got %v, want ErrDisabled", err)
-	}
-	_, err = Request(t.Context(), l.nodes["a"].DB, "tidy", "a", "")
-	expect(t, "an agent asks", state(t, err), "42501")
+		if _, err := Request(t.Context(), operator, "tody", "ann", ""); !errors.Is(err, ErrNoJob) {
+			t.Errorf("got %v, want ErrNoJob", err)
+		}
+		d.Disabled = true
+		l.define(d)
+		if _, err := Request(t.Context(), operator, "tidy", "ann", ""); !errors.Is(err, ErrDisabled) {
+			t.Errorf("got %v, want ErrDisabled", err)
+		}
+		_, err = Request(t.Context(), l.nodes["a"].DB, "tidy", "a", "")
+		expect(t, "an agent asks", state(t, err), "42501")
+	})
 }
 
 func TestDefinitionsAreAppliedAsOneChange(t *testing.T) {
@@ -385,5 +399,35 @@ func TestTheJobsViewTellsWhatPeopleAsk(t *testing.T) {
 	l.define(d)
 	if r := look(); r.Message != "disabled by operator" || r.Next_due_at != nil {
 		t.Errorf("disabled: %+v", r)
+	}
+}
+
+func TestTheConstantsAreThoseOfTheDatabase(t *testing.T) {
+	l := newLab(t)
+	for kind, want := range map[string]string{
+		"run_outcome": fmt.Sprint([]Outcome{Running, Succeeded, Failed, TimedOut, Skipped, Missed, Lost, Cancelled}),
+		"run_answer":  fmt.Sprint([]Answer{AnswerBegun, AnswerRunning, AnswerAccounted, AnswerChanged, AnswerEarly, answerLost}),
+	} {
+		got := get[string](l, l.db.Pool, `SELECT '[' || string_agg(enumlabel, ' ' ORDER BY enumsortorder) || ']' FROM pg_enum WHERE enumtypid = ('coterie.' || $1)::regtype`, kind)
+		expect(t, kind, got, want)
+	}
+}
+
+// A batch with a call that the database cannot take does the others.
+func TestAPoisonedBatchHarmsOnlyItsOwn(t *testing.T) {
+	l := newLab(t, "a")
+	l.apply(Definition{Name: "one", Schedule: "@every 1s", Action: "ok"}, Definition{Name: "two", Schedule: "@every 1s", Action: "ok"})
+	due, generation := l.clock(), l.current()[0].Generation
+	r := &Runner{DB: l.nodes["a"].DB}
+	r.prepare()
+	begin := func(job string, nonce int64, due time.Time) beginning {
+		return beginning{opened: opened{job: job, due: due, token: l.hand(job, "a"), nonce: nonce}, generation: generation}
+	}
+	good, bad := begin("one", 7, due), begin("two", 8, due)
+	bad.due = time.Date(300000, 1, 1, 0, 0, 0, 0, time.UTC) // beyond what a timestamp holds
+	batch := []*ticket[beginning, Answer]{{in: bad}, {in: good}}
+	r.begins.answer(t.Context(), batch)
+	if batch[0].err == nil || batch[1].err != nil || batch[1].out != AnswerBegun {
+		t.Errorf("the bad one: %v, %v; the good one: %v, %v", batch[0].out, batch[0].err, batch[1].out, batch[1].err)
 	}
 }

@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// Lead is how long before it is due a run is begun in the database, so that
-	// the action itself can start exactly when it is due.
-	Lead = 25 * time.Millisecond
+	// shortestLead is how long before it is due a run is begun in the database, so
+	// that the action itself can start exactly when it is due.
+	shortestLead = 25 * time.Millisecond
 	// grace is how late the latest slot may be and still be run under MisfireSkip.
 	grace = 10 * time.Second
 	// late is from when on the row of a run says that it was late, and why.
@@ -38,11 +38,12 @@ type State struct {
 	Job       string
 	Schedule  Schedule
 	Misfire   Misfire
-	Since     time.Time // slots before it are not owed
-	Resting   bool      // nothing is to be begun: the job is disabled, or is not for this node
-	Accounted time.Time // every slot up to it has its row
-	Asked     time.Time // due_at of the run that somebody asked for and that nobody began; zero for none
-	Vacancy   Vacancy   // why slots before this holder's time were not run
+	Since     time.Time     // slots before it are not owed
+	Resting   bool          // nothing is to be begun: the job is disabled, or is not for this node
+	Lead      time.Duration // how long before it is due a run is begun; shortestLead at least
+	Accounted time.Time     // every slot up to it has its row
+	Asked     time.Time     // due_at of the run that somebody asked for and that nobody began; zero for none
+	Vacancy   Vacancy       // why slots before this holder's time were not run
 
 	open     bool
 	run      time.Time // due_at of the open run, or of the last one
@@ -191,7 +192,7 @@ func (s *State) decide(now time.Time) []Move {
 	case backlog && !s.Asked.IsZero():
 		return append(out, Begin{Due: s.Asked, Asked: true})
 	}
-	horizon := now.Add(Lead)
+	horizon := now.Add(s.lead())
 	if backlog {
 		horizon = s.busy
 	}
@@ -294,7 +295,16 @@ func (s *State) wake(after time.Time) time.Time {
 	if next.IsZero() {
 		return next
 	}
-	return next.Add(-Lead)
+	return next.Add(-s.lead())
+}
+
+// lead leaves at least half of a narrow grid's width to the run before.
+func (s *State) lead() time.Duration {
+	lead := max(s.Lead, shortestLead)
+	if every := s.Schedule.Every(); every > 0 {
+		lead = min(lead, every/2)
+	}
+	return lead
 }
 
 // next is the slot after one, for schedules that SQL cannot compute.

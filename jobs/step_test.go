@@ -225,7 +225,7 @@ func (w *world) begin(a Begin) {
 	if !w.open.IsZero() {
 		w.t.Fatalf("%v begins while %v is open", a.Due, w.open)
 	}
-	if a.Due.After(w.now.Add(Lead)) {
+	if a.Due.After(w.now.Add(shortestLead)) {
 		w.t.Fatalf("%v begins at %v", a.Due, w.now)
 	}
 	if !w.calm && rapid.IntRange(0, 9).Draw(w.t, "refuse") == 0 {

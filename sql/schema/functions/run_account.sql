@@ -2,11 +2,13 @@ CREATE OR REPLACE FUNCTION coterie.run_account(
     p_job text, p_token bigint, p_outcome coterie.run_outcome,
     p_due_ats timestamptz[], p_reasons text[], p_next_due_at timestamptz)
 RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off AS $$
 DECLARE
     after timestamptz;
     made bigint;
 BEGIN
+    -- Sequential scans are off because a plan lives as long as its session: one that was made while the
+    -- tables were empty would read them whole ever after.
     IF p_outcome NOT IN ('skipped', 'missed') THEN
         RAISE EXCEPTION 'a slot that was not run is skipped or missed, not %', p_outcome USING ERRCODE = 'CT021';
     END IF;

@@ -4,42 +4,12 @@ CREATE OR REPLACE FUNCTION coterie.run_begin(
 RETURNS coterie.run_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
 DECLARE
-    held coterie.session;
-    open coterie.run;
-    since timestamptz;
-    asked coterie.request;
+    answer coterie.run_answer := coterie.run_try(p_job, p_due_at, p_token, p_nonce, p_generation, p_next_due_at, p_reason);
 BEGIN
-    held := coterie.run_fence(p_job, p_token);
-
-    SELECT r.* INTO open FROM coterie.run r WHERE r.job = p_job AND r.outcome = 'running';
-    IF FOUND AND open.token < p_token THEN
-        PERFORM coterie.run_close_lost(open, held);
-    ELSIF FOUND THEN
-        -- The same nonce: its first answer was lost on the way.
-        RETURN CASE WHEN (open.due_at, open.token, open.nonce) = (p_due_at, p_token, p_nonce)
-               THEN 'begun' ELSE 'running' END;
+    IF answer = 'lost' THEN
+        PERFORM coterie.run_fence(p_job, p_token);
     END IF;
-
-    SELECT j.since INTO since FROM coterie.job j WHERE j.name = p_job AND j.enabled AND j.generation = p_generation;
-    IF NOT FOUND THEN
-        RETURN 'changed';
-    END IF;
-    IF p_due_at > coterie.clock() + interval '2s' THEN
-        RETURN 'early';
-    END IF;
-
-    DELETE FROM coterie.request q WHERE q.job = p_job AND q.due_at = p_due_at RETURNING q.* INTO asked;
-    IF asked.job IS NULL AND (p_due_at < since OR p_due_at <= coterie.run_accounted(p_job)
-                              OR EXISTS (SELECT FROM coterie.run r WHERE r.job = p_job AND r.due_at = p_due_at)) THEN
-        RETURN 'accounted';
-    END IF;
-
-    -- Called a moment early, so that the action can start exactly when it is due.
-    INSERT INTO coterie.run (job, due_at, token, nonce, node, started_at, next_due_at, outcome, requested_by, reason)
-    VALUES (p_job, p_due_at, p_token, p_nonce, held.node, greatest(p_due_at, coterie.clock()),
-            p_next_due_at, 'running', asked.requested_by, coalesce(asked.reason, nullif(p_reason, '')));
-    PERFORM nextval('coterie.run_seq');
-    RETURN 'begun';
+    RETURN answer;
 END $$;
 COMMENT ON FUNCTION coterie.run_begin(text, timestamptz, bigint, bigint, bigint, timestamptz, text) IS
     'Begins the run of a slot under the live token of lease job/NAME, closing a former holder''s open run as lost. Only the answer begun permits to act: running says a run is open, accounted that the slot has its row or is not owed, changed that the definition is another by now, early that the slot is not due. Raises CT001 without the lease.';

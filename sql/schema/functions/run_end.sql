@@ -2,10 +2,12 @@ CREATE OR REPLACE FUNCTION coterie.run_end(
     p_job text, p_due_at timestamptz, p_token bigint, p_nonce bigint,
     p_outcome coterie.run_outcome, p_exit_code integer, p_log_tail text, p_reason text)
 RETURNS coterie.run_outcome
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off AS $$
 DECLARE
     stands coterie.run_outcome;
 BEGIN
+    -- Sequential scans are off because a plan lives as long as its session: one that was made while the
+    -- tables were empty would read them whole ever after.
     -- Fenced by token and nonce: whoever began the run may end it, until a later holder has closed it.
     UPDATE coterie.run r
     SET outcome = p_outcome, finished_at = greatest(r.started_at, coterie.clock()), exit_code = p_exit_code,

@@ -1,9 +1,11 @@
 CREATE OR REPLACE FUNCTION coterie.run_resume(p_job text, p_token bigint)
 RETURNS TABLE (accounted_at timestamptz, from_node text, freed_at timestamptz, freed_by text, acquired_at timestamptz)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off AS $$
 DECLARE
     open coterie.run;
 BEGIN
+    -- Sequential scans are off because a plan lives as long as its session: one that was made while the
+    -- tables were empty would read them whole ever after.
     SELECT r.* INTO open FROM coterie.run r WHERE r.job = p_job AND r.outcome = 'running' AND r.token < p_token;
     IF FOUND THEN
         PERFORM coterie.run_close_lost(open, coterie.run_fence(p_job, p_token));

@@ -6,7 +6,7 @@ CREATE TYPE coterie.run_outcome AS ENUM
 COMMENT ON TYPE coterie.run_outcome IS 'What became of a slot.';
 
 -- What run_begin answers.
-CREATE TYPE coterie.run_answer AS ENUM ('begun', 'running', 'accounted', 'changed', 'early');
+CREATE TYPE coterie.run_answer AS ENUM ('begun', 'running', 'accounted', 'changed', 'early', 'lost');
 COMMENT ON TYPE coterie.run_answer IS 'Answer to run_begin: only begun permits to act.';
 
 CREATE TABLE coterie.job (

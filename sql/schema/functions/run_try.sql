@@ -1,0 +1,51 @@
+CREATE OR REPLACE FUNCTION coterie.run_try(
+    p_job text, p_due_at timestamptz, p_token bigint, p_nonce bigint,
+    p_generation bigint, p_next_due_at timestamptz, p_reason text)
+RETURNS coterie.run_answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+    held coterie.session;
+    open coterie.run;
+    since timestamptz;
+    asked coterie.request;
+BEGIN
+    -- Sequential scans are off because a plan lives as long as its session: one that was made while the
+    -- tables were empty would read them whole ever after.
+    held := coterie.run_holder(p_job, p_token);
+    IF held.node IS NULL THEN
+        RETURN 'lost';
+    END IF;
+
+    SELECT r.* INTO open FROM coterie.run r WHERE r.job = p_job AND r.outcome = 'running';
+    IF FOUND AND open.token < p_token THEN
+        PERFORM coterie.run_close_lost(open, held);
+    ELSIF FOUND THEN
+        -- The same nonce: its first answer was lost on the way.
+        RETURN CASE WHEN (open.due_at, open.token, open.nonce) = (p_due_at, p_token, p_nonce)
+               THEN 'begun' ELSE 'running' END;
+    END IF;
+
+    SELECT j.since INTO since FROM coterie.job j WHERE j.name = p_job AND j.enabled AND j.generation = p_generation;
+    IF NOT FOUND THEN
+        RETURN 'changed';
+    END IF;
+    IF p_due_at > coterie.clock() + interval '2s' THEN
+        RETURN 'early';
+    END IF;
+
+    DELETE FROM coterie.request q WHERE q.job = p_job AND q.due_at = p_due_at RETURNING q.* INTO asked;
+    IF asked.job IS NULL AND (p_due_at < since OR p_due_at <= coterie.run_accounted(p_job)
+                              OR EXISTS (SELECT FROM coterie.run r WHERE r.job = p_job AND r.due_at = p_due_at)) THEN
+        RETURN 'accounted';
+    END IF;
+
+    -- Called a moment early, so that the action can start exactly when it is due.
+    INSERT INTO coterie.run (job, due_at, token, nonce, node, started_at, next_due_at, outcome, requested_by, reason)
+    VALUES (p_job, p_due_at, p_token, p_nonce, held.node, greatest(p_due_at, coterie.clock()),
+            p_next_due_at, 'running', asked.requested_by, coalesce(asked.reason, nullif(p_reason, '')));
+    PERFORM nextval('coterie.run_seq');
+    RETURN 'begun';
+END $$;
+COMMENT ON FUNCTION coterie.run_try(text, timestamptz, bigint, bigint, bigint, timestamptz, text) IS
+    'Begins the run of a slot as run_begin says, but answers lost instead of raising an error.';
+REVOKE ALL ON FUNCTION coterie.run_try(text, timestamptz, bigint, bigint, bigint, timestamptz, text) FROM PUBLIC;
