@@ -71,11 +71,12 @@
 //
 // # Who takes what
 //
-// Each node takes free leases of its classes up to its fair share at once, in an
-// order of its own (rendezvous hashing, so that nodes rarely reach for the same
-// one), and after a heartbeat of patience whatever is still free: balance never
-// leaves a lease without a holder. When loads differ by more than one, the
-// fuller node asks a holder to yield; it hands over when it is idle.
+// The free leases are dealt out: each to the node that holds least of those that
+// take its class. Every node computes the same from the same listing and takes
+// what was dealt to it; after a heartbeat of patience it takes whatever is still
+// free, so balance never leaves a lease without a holder. When a node holds two
+// leases more than another that takes one of them, it asks a holder to yield; it
+// hands over when it is idle.
 //
 // # Failure
 //

@@ -149,7 +149,7 @@ func (s *State) Step(now time.Duration, e Event) []Action {
 		s.returned(now, e)
 	case Stopped:
 		s.stopping = true
-		for _, name := range s.names() {
+		for _, name := range sorted(s.grants) {
 			out = s.end(out, name, ErrMoved)
 		}
 	case Changed:
@@ -171,7 +171,7 @@ func (s *State) distrust(now time.Duration, out []Action) []Action {
 	if now < s.trust && !s.ended {
 		return out
 	}
-	for _, name := range s.names() {
+	for _, name := range sorted(s.grants) {
 		if g := s.grants[name]; g.phase <= yielding {
 			g.retry = true
 		}
@@ -265,7 +265,7 @@ func (s *State) held(now time.Duration, mine []Lease) []Action {
 	for _, l := range mine {
 		said[l.Name] = l
 	}
-	for _, name := range s.names() {
+	for _, name := range sorted(s.grants) {
 		if l, ok := said[name]; !ok || l.Token != s.grants[name].token {
 			g := s.grants[name]
 			g.retry = false
@@ -313,7 +313,7 @@ func (s *State) wants(name, class string) bool {
 }
 
 func (s *State) yieldUnwanted(out []Action) []Action {
-	for _, name := range s.names() {
+	for _, name := range sorted(s.grants) {
 		if g := s.grants[name]; !s.wants(name, g.class) {
 			out = s.yield(out, name, "release")
 		}
@@ -321,10 +321,10 @@ func (s *State) yieldUnwanted(out []Action) []Action {
 	return out
 }
 
-// names lists the grants in order, so that a replay is exact.
-func (s *State) names() []string {
-	names := make([]string, 0, len(s.grants))
-	for name := range s.grants {
+// sorted lists the names in a map in order, so that a replay is exact.
+func sorted[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
 		names = append(names, name)
 	}
 	slices.Sort(names)
@@ -380,7 +380,7 @@ func (s *State) Idle() bool {
 // Held lists the leases whose holders act, in order.
 func (s *State) Held() []Lease {
 	var held []Lease
-	for _, name := range s.names() {
+	for _, name := range sorted(s.grants) {
 		if g := s.grants[name]; g.phase <= yielding {
 			held = append(held, Lease{Name: name, Class: g.class, Token: g.token})
 		}

@@ -6,18 +6,19 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_t
         FROM coterie.lease l
         LEFT JOIN coterie.session s ON s.node = l.node AND s.incarnation = l.incarnation
     ), load AS (
-        SELECT s.node, s.takes, count(seen.name) AS leases
+        SELECT s.node, s.takes,
+               coalesce((SELECT json_object_agg(held.class, held.n)
+                         FROM (SELECT class, count(*) AS n FROM seen
+                               WHERE seen.held AND seen.node = s.node AND class IS NOT NULL GROUP BY class) AS held), '{}') AS holds
         FROM coterie.session s
-        LEFT JOIN seen ON seen.held AND seen.node = s.node AND seen.class IS NOT NULL
         WHERE cardinality(s.takes) > 0
-        GROUP BY s.node, s.takes
     )
     SELECT json_build_object(
         'held', (SELECT json_agg(json_build_object('name', name, 'class', class, 'token', token) ORDER BY name)
                  FROM seen WHERE held AND mine),
         'free', (SELECT json_agg(json_build_object('name', name, 'class', class, 'token', token) ORDER BY name)
                  FROM seen WHERE NOT held),
-        'load', (SELECT json_agg(json_build_object('node', node, 'takes', takes, 'leases', leases) ORDER BY node) FROM load))
+        'load', (SELECT json_agg(json_build_object('node', node, 'takes', takes, 'holds', holds) ORDER BY node) FROM load))
 $$;
-COMMENT ON FUNCTION coterie.leases_for(text, bigint) IS 'What a life of a node holds, what is free, and how many leases each node that takes leases holds.';
+COMMENT ON FUNCTION coterie.leases_for(text, bigint) IS 'What a life of a node holds, what is free, and how many leases of each class each node that takes leases holds.';
 REVOKE ALL ON FUNCTION coterie.leases_for(text, bigint) FROM PUBLIC;

@@ -1,0 +1,111 @@
+package leases
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+const (
+	sec = time.Second
+	ms1 = time.Millisecond
+)
+
+var sixSeconds = Terms{TTL: 6 * sec, Heartbeat: 1500 * ms1, Margin: 1500 * ms1}
+
+// life is a node that has just begun, and the database that it talks to.
+type life struct {
+	State
+	now  time.Duration
+	last Answer
+}
+
+func begin(takes ...string) *life {
+	l := &life{State: State{Node: "a", Takes: takes}, now: sec}
+	l.Begun(l.now, l.now, sixSeconds, Era{})
+	l.last = Answer{Alive: true, Terms: sixSeconds}
+	return l
+}
+
+// beat sends a heartbeat that is answered at once.
+func (l *life) beat(edit ...func(*Answer)) (Request, []Action) {
+	r := l.Request(l.now)
+	l.last.Beats++
+	for _, f := range edit {
+		f(&l.last)
+	}
+	return r, l.Step(l.now, Answered{Began: l.now, Answer: l.last})
+}
+
+func lists(held, free []Lease, load ...Load) func(*Answer) {
+	return func(a *Answer) {
+		a.Head++
+		a.Listing = &Listing{Held: held, Free: free, Load: load}
+	}
+}
+
+func holds(node string, n int, class string) Load {
+	return Load{Node: node, Takes: []string{class}, Holds: map[string]int{class: n}}
+}
+
+func names(acts []Action, do Do) (names []string) {
+	for _, a := range acts {
+		if a.Do == do {
+			names = append(names, a.Lease)
+		}
+	}
+	return names
+}
+
+func TestBalanceGoesOnBesideLeasesThatNobodyTakes(t *testing.T) {
+	l := begin("x")
+	held := []Lease{{"l1", "x", 1}, {"l2", "x", 2}, {"l3", "x", 3}}
+	free := []Lease{{"by name", "", 0}, {"nobody's", "y", 0}}
+	_, acts := l.beat(lists(held, free, holds("a", 3, "x"), holds("b", 0, "x")))
+	if got := names(acts, Yield); len(got) != 1 {
+		t.Errorf("asked %v to yield, want one of three", got)
+	}
+}
+
+func TestAYieldThatIsNotAnsweredHoldsUpNoOther(t *testing.T) {
+	l := begin("x")
+	held := []Lease{{"l1", "x", 1}, {"l2", "x", 2}, {"l3", "x", 3}, {"l4", "x", 4}}
+	_, acts := l.beat(lists(held, nil, holds("a", 4, "x"), holds("b", 1, "x")))
+	if got := names(acts, Yield); !slices.Equal(got, []string{"l1"}) {
+		t.Fatalf("asked %v to yield, want l1", got)
+	}
+	// Its holder takes its time; two nodes join meanwhile.
+	_, acts = l.beat(lists(held, nil, holds("a", 4, "x"), holds("b", 1, "x"), holds("c", 0, "x"), holds("d", 0, "x")))
+	if got := names(acts, Yield); !slices.Equal(got, []string{"l2"}) {
+		t.Errorf("asked %v to yield, want l2: of two that must go one is on its way", got)
+	}
+}
+
+func TestWhatWasYieldedIsLeftToOthers(t *testing.T) {
+	l := begin("x")
+	held := []Lease{{"l1", "x", 1}, {"l2", "x", 2}, {"l3", "x", 3}, {"l4", "x", 4}, {"l5", "x", 5}}
+	// Thirteen on three nodes: the fair share is four or five.
+	_, acts := l.beat(lists(held, nil, holds("a", 5, "x"), holds("b", 5, "x"), holds("c", 3, "x")))
+	if got := names(acts, Yield); !slices.Equal(got, []string{"l1"}) {
+		t.Fatalf("asked %v to yield, want l1", got)
+	}
+	l.Step(l.now, Returned{"l1", 1})
+	l.beat(lists(held[1:], held[:1], holds("a", 4, "x"), holds("b", 5, "x"), holds("c", 3, "x")))
+	if r := l.Request(l.now); len(r.Claim) > 0 {
+		t.Errorf("takes %v back at once", r.Claim)
+	}
+	l.now += l.Terms.Heartbeat
+	if r := l.Request(l.now); len(r.Claim) != 1 {
+		t.Errorf("claims %v after a heartbeat of patience, want l1: nobody else took it", r.Claim)
+	}
+}
+
+func TestClassesThatOnlyOthersTakeDoNotHoldUpBalance(t *testing.T) {
+	l := begin("x")
+	held := []Lease{{"l1", "x", 1}, {"l2", "x", 2}, {"l3", "x", 3}, {"l4", "x", 4}}
+	// The emptiest node takes nothing that this one has; the next one does.
+	_, acts := l.beat(lists(held, nil, holds("a", 4, "x"), holds("b", 0, "y"), holds("c", 1, "x")))
+	if got := names(acts, Yield); len(got) != 1 {
+		t.Errorf("asked %v to yield, want one, for c", got)
+	}
+}
