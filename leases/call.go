@@ -57,7 +57,7 @@ const tickSQL = `
 SELECT now, beats, ttl_ms, heartbeat_ms, margin_ms, head, activity, peers, listing
 FROM coterie.tick($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
 
-func (s *Session) callTick(ctx context.Context, r Request) (Answer, error) {
+func (s *Session) callTick(ctx context.Context, r Request, rtt time.Duration) (Answer, error) {
 	var row struct {
 		Now       time.Time
 		Beats     sql.NullInt64
@@ -82,7 +82,7 @@ func (s *Session) callTick(ctx context.Context, r Request) (Answer, error) {
 	}
 	err := s.call(ctx, func(c *sqlx.Conn) error {
 		return c.GetContext(ctx, &row, tickSQL, s.Node, s.incarnation, textArray(r.Takes),
-			float64(s.rtt)/float64(time.Millisecond), r.Seen, int64(r.Mark), float64(r.Stepped)/float64(time.Millisecond),
+			float64(rtt)/float64(time.Millisecond), r.Seen, int64(r.Mark), float64(r.Stepped)/float64(time.Millisecond),
 			dead.names, dead.numbers, dead.beats,
 			released.names, released.numbers, released.texts,
 			claimed.names, claimed.numbers)

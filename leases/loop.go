@@ -2,6 +2,7 @@ package leases
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -39,18 +40,16 @@ func stepped(before, b beat) time.Duration {
 // happens meanwhile (trust ends, a holder returns, a hint arrives) is taken in
 // at once.
 func (s *Session) loop(ctx context.Context) error {
-	beats := make(chan beat)
-	underway := false
+	var answer <-chan beat // of the heartbeat under way
 	stop := ctx.Done()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		now := s.now()
-		if !underway && now >= s.core.Due() {
-			underway = true
-			s.heartbeat(ctx, s.core.Request(now), beats)
+		if answer == nil && now >= s.core.Due() {
+			answer = s.heartbeat(ctx, s.core.Request(now))
 		}
-		s.arm(timer, now, underway)
+		timer.Reset(s.core.Wake(now, answer != nil) - now)
 		var acts []Action
 		select {
 		case <-stop:
@@ -63,13 +62,13 @@ func (s *Session) loop(ctx context.Context) error {
 				delete(s.holders, r.Lease)
 			}
 			acts = s.core.Step(s.now(), e)
-		case b := <-beats:
-			underway = false
+		case b := <-answer:
+			answer = nil
 			acts = s.took(b)
 		}
 		s.act(ctx, acts)
 		s.publish()
-		if s.core.Idle() && !underway {
+		if s.core.Idle() && answer == nil {
 			if s.core.Over() {
 				return ErrLost
 			}
@@ -80,31 +79,27 @@ func (s *Session) loop(ctx context.Context) error {
 	}
 }
 
-// arm sets the timer to the next moment at which something is due by itself.
-func (s *Session) arm(timer *time.Timer, now time.Duration, underway bool) {
-	next := now + s.core.Terms.Heartbeat
-	if len(s.holders) > 0 && s.core.Trusted() > now {
-		next = min(next, s.core.Trusted())
-	}
-	if !underway {
-		next = min(next, s.core.Due())
-	}
-	timer.Reset(max(next-now, 0))
-}
-
-// heartbeat sends one heartbeat; its answer comes back through beats even if the
-// driver takes its time, while the loop goes on.
-func (s *Session) heartbeat(ctx context.Context, r Request, beats chan<- beat) {
+// heartbeat sends one heartbeat, also while the node is leaving. The driver may not
+// return when packets vanish: what counts then is that the attempt has taken too
+// long, and the next one does not wait for it.
+func (s *Session) heartbeat(ctx context.Context, r Request) <-chan beat {
 	b := beat{began: s.now(), sent: time.Now()}
-	// A heartbeat is also sent while the node is leaving, and bounded by the
-	// trust it could bring.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.core.Terms.Trust())
+	rtt := s.rtt
+	answer := make(chan beat, 2) // the first counts
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.core.Terms.Attempt())
+	context.AfterFunc(ctx, func() {
+		late := b
+		late.took, late.err = time.Since(b.sent), fmt.Errorf("heartbeat of %s: no answer in time: %w", s.Node, ctx.Err())
+		answer <- late
+	})
 	s.wait.Go(func() {
 		defer cancel()
-		b.Answer, b.err = s.callTick(ctx, r)
-		b.took, b.received = time.Since(b.sent), s.now()
-		beats <- b
+		said := b
+		said.Answer, said.err = s.callTick(ctx, r, rtt)
+		said.took, said.received = time.Since(b.sent), s.now()
+		answer <- said
 	})
+	return answer
 }
 
 func (s *Session) took(b beat) []Action {

@@ -150,6 +150,20 @@ func (s *State) Due() time.Duration {
 	return due
 }
 
+// Wake says when a loop that feeds this state must look again at the latest,
+// while a heartbeat is under way or not. While holders act it looks often: timers
+// do not see that the host slept, the own clock does.
+func (s *State) Wake(now time.Duration, underway bool) time.Duration {
+	wake := now + s.Terms.Heartbeat
+	if !s.Idle() && now < s.trust {
+		wake = min(wake, s.trust, now+s.Terms.Margin/4)
+	}
+	if !underway {
+		wake = min(wake, s.Due())
+	}
+	return max(wake, now)
+}
+
 // patience is how long a node leaves a lease beyond its fair share to others.
 func (s *State) patience() time.Duration { return s.Terms.Heartbeat }
 

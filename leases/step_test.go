@@ -109,3 +109,25 @@ func TestClassesThatOnlyOthersTakeDoNotHoldUpBalance(t *testing.T) {
 		t.Errorf("asked %v to yield, want one, for c", got)
 	}
 }
+
+func TestOneLostHeartbeatCostsNoTrust(t *testing.T) {
+	for _, terms := range []Terms{sixSeconds, {10 * sec, 4 * sec, sec}, {2 * sec, 300 * ms1, 200 * ms1}} {
+		l := begin("x")
+		l.beat(func(a *Answer) { a.Terms = terms })
+		l.now = l.Due()
+		l.Request(l.now) // its answer is lost
+		l.now += terms.Attempt()
+		l.Step(l.now, Failed{})
+		if due := l.Due(); due >= l.Trusted() {
+			t.Errorf("%+v: the next attempt is at %v, trust ends at %v", terms, due, l.Trusted())
+		}
+	}
+}
+
+func TestALoopLooksOftenWhileHoldersAct(t *testing.T) {
+	l := begin("x")
+	l.beat(lists([]Lease{{"l1", "x", 1}}, nil, holds("a", 1, "x")))
+	if wake := l.Wake(l.now, true) - l.now; wake > l.Terms.Margin/2 {
+		t.Errorf("looks again after %v: a timer does not see that the host slept, and the holder would act for as long", wake)
+	}
+}

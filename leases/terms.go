@@ -48,3 +48,7 @@ func (t Terms) Validate() error {
 
 // Trust is how long an acknowledged attempt may be trusted, from its start.
 func (t Terms) Trust() time.Duration { return t.TTL - t.Margin }
+
+// Attempt is how long a heartbeat may take before it is given up: short enough
+// that the next one can renew the trust that the one before it brought.
+func (t Terms) Attempt() time.Duration { return (t.Trust() - t.Heartbeat) * 2 / 3 }
