@@ -18,39 +18,33 @@ const beginSQL = `
 SELECT began, incarnation, beats, ttl_ms, heartbeat_ms, margin_ms, now, era, quiet
 FROM coterie.session_begin($1, $2, $3, $4, $5, $6)`
 
-type begun struct {
-	Began       bool    `db:"began"`
-	Incarnation int64   `db:"incarnation"`
-	Beats       int64   `db:"beats"`
-	TTL         float64 `db:"ttl_ms"`
-	Heartbeat   float64 `db:"heartbeat_ms"`
-	Margin      float64 `db:"margin_ms"`
-	Now         time.Time
-	Era         int64
-	Quiet       bool
-}
-
-func (b begun) terms() Terms { return Terms{ms(b.TTL), ms(b.Heartbeat), ms(b.Margin)} }
-
 func ms(f float64) time.Duration { return time.Duration(f * float64(time.Millisecond)) }
 
-// former is the life that a new one may replace: at once when its process is
-// known to be gone, else only while its beats stand still.
-type former struct {
-	incarnation int64
-	beats       sql.NullInt64
-}
-
-func (s *Session) callBegin(ctx context.Context, f former) (begun, error) {
-	var b begun
+func (s *Session) callBegin(ctx context.Context, f Former) (Birth, error) {
+	var row struct {
+		Began       bool
+		Incarnation int64
+		Beats       int64
+		TTL         float64 `db:"ttl_ms"`
+		Heartbeat   float64 `db:"heartbeat_ms"`
+		Margin      float64 `db:"margin_ms"`
+		Now         time.Time
+		Era         int64
+		Quiet       bool
+	}
 	err := s.call(ctx, func(c *sqlx.Conn) error {
-		return c.GetContext(ctx, &b, beginSQL, s.Node, s.incarnation, textArray(s.takes.Takes),
-			sql.NullInt64{Int64: f.incarnation, Valid: f.incarnation != 0}, f.beats, int64(s.Mark))
+		return c.GetContext(ctx, &row, beginSQL, s.Node, s.incarnation, textArray(s.takes.Takes),
+			sql.NullInt64{Int64: f.Incarnation, Valid: f.Incarnation != 0},
+			sql.NullInt64{Int64: f.Beats, Valid: !f.Gone}, int64(s.Mark))
 	})
 	if err != nil {
-		return b, fmt.Errorf("begin session of %s: %w", s.Node, err)
+		return Birth{}, fmt.Errorf("begin session of %s: %w", s.Node, err)
 	}
-	return b, nil
+	return Birth{
+		Began: row.Began, Incarnation: row.Incarnation, Beats: row.Beats,
+		Terms: Terms{ms(row.TTL), ms(row.Heartbeat), ms(row.Margin)},
+		Era:   Era{row.Era, row.Quiet}, Now: row.Now,
+	}, nil
 }
 
 const tickSQL = `

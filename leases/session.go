@@ -3,7 +3,6 @@ package leases
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -169,40 +168,30 @@ func (s *Session) now() time.Duration {
 	return time.Since(s.started) + slept - s.awake
 }
 
-// begin makes the session row. A former life that may still act is watched for
-// its whole time to live: if it beats, another process has this name.
+// begin makes the session row.
 func (s *Session) begin(ctx context.Context) error {
-	f := former{incarnation: s.Former}
-	var since time.Time
+	decide := Beginning{Gone: s.Former}
 	for {
-		began := s.now()
-		sent := time.Now()
-		b, err := s.callBegin(ctx, f)
+		began, sent := s.now(), time.Now()
+		b, err := s.callBegin(ctx, decide.Replaces(began))
 		if err != nil {
 			return err
 		}
 		s.Clock.Observe(sent, time.Now(), b.Now)
+		pause, err := decide.Told(s.now(), b)
+		if err != nil {
+			return fmt.Errorf("begin session of %s: %w", s.Node, err)
+		}
 		if b.Began {
 			s.core = State{Node: s.Node, Takes: s.Takes, Wants: s.Wants, Mark: s.Mark}
-			s.core.Begun(began, s.now(), b.terms(), Era{b.Era, b.Quiet})
+			s.core.Begun(began, s.now(), b.Terms, b.Era)
 			s.publish()
 			if s.Began != nil {
 				s.Began(s.incarnation, b.Now)
 			}
 			return nil
 		}
-		switch {
-		case b.Incarnation != f.incarnation || !f.beats.Valid:
-			f = former{b.Incarnation, sql.NullInt64{Int64: b.Beats, Valid: true}}
-			since = time.Now()
-		case b.Beats != f.beats.Int64:
-			return fmt.Errorf("begin session of %s: %w", s.Node, ErrTaken)
-		}
-		pause := b.terms().Heartbeat / 2
-		if left := b.terms().TTL - time.Since(since); left > 0 {
-			pause = min(pause, left)
-		}
-		if err := rest(ctx, max(pause, 10*time.Millisecond)); err != nil {
+		if err := rest(ctx, pause); err != nil {
 			return err
 		}
 	}

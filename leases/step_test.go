@@ -131,3 +131,32 @@ func TestALoopLooksOftenWhileHoldersAct(t *testing.T) {
 		t.Errorf("looks again after %v: a timer does not see that the host slept, and the holder would act for as long", wake)
 	}
 }
+
+func TestAFormerLifeIsReplacedByTwoClocks(t *testing.T) {
+	var b Beginning
+	birth := Birth{Incarnation: 5, Beats: 3, Terms: Terms{TTL: 30 * sec, Heartbeat: 1500 * ms1, Margin: 1500 * ms1}}
+	if f := b.Replaces(0); f.Incarnation != 0 {
+		t.Fatalf("replaces %+v without knowing it", f)
+	}
+	now := sec
+	for wait := time.Duration(0); now < 31*sec; now += wait {
+		var err error
+		if wait, err = b.Told(now, birth); err != nil {
+			t.Fatal(err)
+		}
+		if f := b.Replaces(now + wait - 1); f.Incarnation != 0 {
+			t.Fatalf("replaces %+v at %v, before it stood still for its time to live", f, now)
+		}
+	}
+	if f := b.Replaces(now); f != (Former{Incarnation: 5, Beats: 3}) {
+		t.Errorf("replaces %+v", f)
+	}
+	birth.Beats++
+	if _, err := b.Told(now, birth); err != ErrTaken {
+		t.Errorf("a former life that beats: %v, want ErrTaken", err)
+	}
+	b = Beginning{Gone: 5}
+	if f := b.Replaces(0); f != (Former{Incarnation: 5, Gone: true}) {
+		t.Errorf("replaces %+v, want at once what is known to be gone", f)
+	}
+}

@@ -40,7 +40,7 @@ BEGIN
     END IF;
     RETURN QUERY SELECT
         coalesce(new.incarnation = p_incarnation, false), coalesce(new.incarnation, 0), coalesce(new.beats, 0), coalesce(new.expires_at < coterie.clock(), false),
-        extract(epoch FROM terms.session_ttl)::float8 * 1000, extract(epoch FROM terms.heartbeat)::float8 * 1000,
+        extract(epoch FROM coalesce(new.ttl, terms.session_ttl))::float8 * 1000, extract(epoch FROM terms.heartbeat)::float8 * 1000,
         extract(epoch FROM terms.margin)::float8 * 1000, coterie.clock(), c.era, coterie.era_is_young(c, '10min')
     FROM coterie.cluster c;
 END $$;
