@@ -47,7 +47,9 @@
 //
 // Trust counts from the start of the last acknowledged attempt, on the node's own
 // clock, and ends by a timer that does not wait for the driver. An attempt whose
-// answer is lost renews nothing.
+// answer is lost renews nothing; it is given up early enough for another one. When
+// the time to live is made shorter, a node goes by the longer one until it knows,
+// and its heartbeats say so: nobody counts by a time that it has not heard of.
 //
 // # When a session may be ended by another node
 //

@@ -8,7 +8,8 @@ import (
 // Request is what a heartbeat asks of the database besides being renewed.
 type Request struct {
 	Takes   []string
-	Seen    int64 // -1 asks for a listing
+	Seen    int64         // -1 asks for a listing
+	TTL     time.Duration // that this node goes by: its session must not live shorter, whatever the terms are by now
 	Mark    Token
 	Stepped time.Duration // the database's clock was seen to jump by that
 	Dead    []Peer
@@ -71,7 +72,7 @@ const listEvery = 4
 
 // Request builds the heartbeat that is due.
 func (s *State) Request(now time.Duration) Request {
-	r := Request{Takes: s.Takes, Seen: s.seen, Mark: s.Mark, Stepped: s.stepped}
+	r := Request{Takes: s.Takes, Seen: s.seen, TTL: s.Terms.TTL, Mark: s.Mark, Stepped: s.stepped}
 	if s.stopping {
 		r.Takes = nil
 	}

@@ -204,7 +204,8 @@ func (s *State) answered(now time.Duration, e Answered) []Action {
 		return nil
 	}
 	s.Terms = e.Terms
-	s.trust = max(s.trust, e.Began+e.Terms.Trust())
+	// Not the longer of old and new: the next heartbeat tells the database the new terms.
+	s.trust = e.Began + e.Terms.Trust()
 	s.due = e.Began + e.Terms.Heartbeat
 	if e.Stepped != 0 {
 		s.stepped, s.hurry = e.Stepped, now

@@ -160,3 +160,20 @@ func TestAFormerLifeIsReplacedByTwoClocks(t *testing.T) {
 		t.Errorf("replaces %+v, want at once what is known to be gone", f)
 	}
 }
+
+func TestAShorterTimeToLiveCountsAtOnceForTheHolder(t *testing.T) {
+	l := begin("x")
+	long := Terms{TTL: 30 * sec, Heartbeat: 1500 * ms1, Margin: 1500 * ms1}
+	l.beat(func(a *Answer) { a.Terms = long })
+	l.now += sec
+	r, _ := l.beat(func(a *Answer) { a.Terms = sixSeconds })
+	if r.TTL != long.TTL {
+		t.Errorf("the heartbeat says %v, want %v: the database must not count by a time that this node has not heard of", r.TTL, long.TTL)
+	}
+	if got, want := l.Trusted(), l.now+sixSeconds.Trust(); got != want {
+		t.Errorf("trusts until %v, want %v", got, want)
+	}
+	if r := l.Request(l.now); r.TTL != sixSeconds.TTL {
+		t.Errorf("the next heartbeat says %v, want %v", r.TTL, sixSeconds.TTL)
+	}
+}

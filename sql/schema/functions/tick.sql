@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION coterie.tick(
-    p_node text, p_incarnation bigint, p_takes text[], p_rtt_ms real, p_seen bigint, p_mark bigint, p_stepped_ms double precision,
+    p_node text, p_incarnation bigint, p_takes text[], p_rtt_ms real, p_seen bigint,
+    p_ttl_ms double precision, p_mark bigint, p_stepped_ms double precision,
     p_dead_nodes text[], p_dead_incarnations bigint[], p_dead_beats bigint[],
     p_release_names text[], p_release_tokens bigint[], p_release_causes text[],
     p_claim_names text[], p_claim_tokens bigint[])
@@ -21,10 +22,12 @@ BEGIN
     END IF;
     SELECT * INTO terms FROM coterie.setting;
 
-    -- Renew me, while this very life of mine is still there. No row: it was ended.
+    -- Renew me, while this very life of mine is still there. No row: it was ended. When the time to live was
+    -- made shorter, the longer one that I go by counts until I tell that I know.
     UPDATE coterie.session s
-    SET beats = s.beats + 1, renewed_at = coterie.clock(), expires_at = coterie.clock() + terms.session_ttl,
-        ttl = terms.session_ttl, rtt_ms = p_rtt_ms, takes = p_takes
+    SET beats = s.beats + 1, renewed_at = coterie.clock(), rtt_ms = p_rtt_ms, takes = p_takes,
+        ttl = greatest(terms.session_ttl, least(make_interval(secs => p_ttl_ms / 1000), '10min')),
+        expires_at = coterie.clock() + greatest(terms.session_ttl, least(make_interval(secs => p_ttl_ms / 1000), '10min'))
     WHERE s.node = p_node AND s.incarnation = p_incarnation AND s.login = session_user
     RETURNING * INTO me;
     IF NOT FOUND THEN
@@ -98,7 +101,7 @@ BEGIN
         moved, (SELECT last_value FROM coterie.run_seq), coterie.peers_of(p_node),
         CASE WHEN moved <> p_seen THEN coterie.leases_for(p_node, p_incarnation) END;
 END $$;
-COMMENT ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, bigint, double precision, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) IS
+COMMENT ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, double precision, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) IS
     'One heartbeat of a node: renew me, end the dead, give back, take, and tell who else lives; and what is held and free when the ledger moved past what the node has seen.';
-REVOKE ALL ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, bigint, double precision, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, bigint, double precision, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) TO coterie_agent;
+REVOKE ALL ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, double precision, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, double precision, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) TO coterie_agent;
