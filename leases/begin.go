@@ -26,7 +26,12 @@ type Beginning struct {
 	Gone int64 // incarnation of the process that is known to be gone
 
 	seen watch
+	era  int64
+	from time.Duration // when that era was first seen
 }
+
+// Seen is when this process first saw the era that the last answer told of.
+func (b *Beginning) Seen() time.Duration { return b.from }
 
 // Replaces is what the next attempt asks to replace.
 func (b *Beginning) Replaces(now time.Duration) Former {
@@ -42,6 +47,9 @@ func (b *Beginning) Replaces(now time.Duration) Former {
 // Told takes in an answer and says how long to wait before the next attempt.
 // ErrTaken: the former life beats, so another process has this node's name.
 func (b *Beginning) Told(now time.Duration, a Birth) (time.Duration, error) {
+	if era := a.Era.Mark.Era(); b.from == 0 || b.era != era {
+		b.era, b.from = era, now
+	}
 	if a.Began {
 		return 0, nil
 	}

@@ -15,7 +15,7 @@ import (
 // it: sqlx.DB would silently say a statement again whose answer was lost.
 
 const beginSQL = `
-SELECT began, incarnation, beats, ttl_ms, heartbeat_ms, margin_ms, now, era, quiet
+SELECT began, incarnation, beats, ttl_ms, heartbeat_ms, margin_ms, now, mark, quiet_ms
 FROM coterie.session_begin($1, $2, $3, $4, $5, $6)`
 
 func ms(f float64) time.Duration { return time.Duration(f * float64(time.Millisecond)) }
@@ -29,8 +29,8 @@ func (s *Session) callBegin(ctx context.Context, f Former) (Birth, error) {
 		Heartbeat   float64 `db:"heartbeat_ms"`
 		Margin      float64 `db:"margin_ms"`
 		Now         time.Time
-		Era         int64
-		Quiet       bool
+		Mark        int64
+		Quiet       float64 `db:"quiet_ms"`
 	}
 	err := s.call(ctx, func(c *sqlx.Conn) error {
 		return c.GetContext(ctx, &row, beginSQL, s.Node, s.incarnation, textArray(s.takes.Takes),
@@ -43,13 +43,13 @@ func (s *Session) callBegin(ctx context.Context, f Former) (Birth, error) {
 	return Birth{
 		Began: row.Began, Incarnation: row.Incarnation, Beats: row.Beats,
 		Terms: Terms{ms(row.TTL), ms(row.Heartbeat), ms(row.Margin)},
-		Era:   Era{row.Era, row.Quiet}, Now: row.Now,
+		Era:   Era{Token(row.Mark), ms(row.Quiet)}, Now: row.Now,
 	}, nil
 }
 
 const tickSQL = `
 SELECT now, beats, ttl_ms, heartbeat_ms, margin_ms, head, activity, peers, listing
-FROM coterie.tick($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
+FROM coterie.tick($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`
 
 func (s *Session) callTick(ctx context.Context, r Request, rtt time.Duration) (Answer, error) {
 	var row struct {
@@ -76,7 +76,7 @@ func (s *Session) callTick(ctx context.Context, r Request, rtt time.Duration) (A
 	}
 	err := s.call(ctx, func(c *sqlx.Conn) error {
 		return c.GetContext(ctx, &row, tickSQL, s.Node, s.incarnation, textArray(r.Takes),
-			float64(rtt)/float64(time.Millisecond), r.Seen, float64(r.TTL)/float64(time.Millisecond), int64(r.Mark), float64(r.Stepped)/float64(time.Millisecond),
+			float64(rtt)/float64(time.Millisecond), r.Seen, float64(r.TTL)/float64(time.Millisecond), int64(r.Mark), r.Old, r.Settles,
 			dead.names, dead.numbers, dead.beats,
 			released.names, released.numbers, released.texts,
 			claimed.names, claimed.numbers)

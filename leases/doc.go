@@ -53,23 +53,29 @@
 //
 // # When a session may be ended by another node
 //
-// Two clocks must agree. The database's: it is past expires_at. The other node's
-// own: it has seen (incarnation, beats) unchanged for the session's whole time to
-// live, counted from when it received the answer that showed them. The ending is
-// a compare-and-set on (incarnation, beats), so a database clock that jumps, or a
-// slow observer, ends nobody who lives. Expiry is permission, not loss: while its
-// row is there a node may renew, and after a long outage of the database it goes
-// on with what it holds, under new tokens.
+// Two clocks must agree. The database's: it is past expires_at, or so far before
+// it that the clock was set back. The other node's own: it has seen (incarnation,
+// beats) unchanged for the session's whole time to live, counted from when it
+// received the answer that showed them. The ending is a compare-and-set on
+// (incarnation, beats), so a database clock that jumps, or a slow observer, ends
+// nobody who lives. A node ends its own former life by the same rule, unless its
+// process is known to be gone. Expiry is permission, not loss: while its row is
+// there a node may renew, and after a long outage of the database it goes on with
+// what it holds, under new tokens.
 //
 // # Eras
 //
 // A token's high part is the era of the database. Another server, database or
 // schema than before, another timeline, a token that the database does not know
-// although some node does (p_mark), or a clock that jumped: each means that rows
-// may be older than what nodes know. The first heartbeat that notices begins a new
-// era in its own transaction: all sessions end, all leases are free, tokens start
-// above every token ever given, and nothing is granted for a time to live, so that
-// every holder of the era before has stopped. The nodes begin new sessions.
+// although some node does (Mark), or a row that is older than what a node has seen
+// of it (Old): each means that the history was cut. The first heartbeat that
+// notices begins a new era in its own transaction: all sessions end, all leases
+// are free, and tokens start above every token ever given. The nodes begin new
+// sessions. Nothing is granted before all trust in the era before is over, again
+// by two clocks: a node has itself seen the new era for that long (Settles), and
+// the database's clock says the same. A clock that jumps begins no era: it ends
+// nobody, and a host that was stopped for a second cannot tell its own jump from
+// the database's.
 //
 // # Who takes what
 //

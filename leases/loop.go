@@ -8,32 +8,11 @@ import (
 
 // beat is a heartbeat that came back.
 type beat struct {
-	began, received time.Duration // on the node's own clock
-	sent            time.Time
-	took            time.Duration
+	began time.Duration // on the node's own clock
+	sent  time.Time
+	took  time.Duration
 	Answer
 	err error
-}
-
-// clockTolerance is what a database's clock may differ from a node's between two
-// heartbeats, beyond what delays explain, before it is called a step.
-const clockTolerance = 500 * time.Millisecond
-
-// stepped is how far the database's clock surely jumped between two answers: by
-// what no delay of theirs explains.
-func stepped(before, b beat) time.Duration {
-	if before.sent.IsZero() {
-		return 0
-	}
-	passed := b.Now.Sub(before.Now)
-	least, most := b.began-before.received, b.received-before.began
-	switch {
-	case passed > most+clockTolerance:
-		return passed - most
-	case passed < least-clockTolerance:
-		return passed - least
-	}
-	return 0
 }
 
 // loop feeds the core: one heartbeat at a time is under way, and whatever
@@ -96,7 +75,7 @@ func (s *Session) heartbeat(ctx context.Context, r Request) <-chan beat {
 		defer cancel()
 		said := b
 		said.Answer, said.err = s.callTick(ctx, r, rtt)
-		said.took, said.received = time.Since(b.sent), s.now()
+		said.took = time.Since(b.sent)
 		answer <- said
 	})
 	return answer
@@ -110,7 +89,7 @@ func (s *Session) took(b beat) []Action {
 	} else {
 		s.rtt = b.took
 		s.Clock.Observe(b.sent, b.sent.Add(b.took), b.Now)
-		acts = s.core.Step(now, Answered{Began: b.began, Stepped: stepped(s.answered, b), Answer: b.Answer})
+		acts = s.core.Step(now, Answered{Began: b.began, Answer: b.Answer})
 		s.answered = b
 	}
 	if s.Ticked != nil {

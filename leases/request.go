@@ -11,7 +11,8 @@ type Request struct {
 	Seen    int64         // -1 asks for a listing
 	TTL     time.Duration // that this node goes by: its session must not live shorter, whatever the terms are by now
 	Mark    Token
-	Stepped time.Duration // the database's clock was seen to jump by that
+	Old     bool // the database was seen to have older rows than before
+	Settles bool // this node has seen the era for as long as anybody may trust in the one before
 	Dead    []Peer
 	Release []Release
 	Claim   []Lease
@@ -72,9 +73,12 @@ const listEvery = 4
 
 // Request builds the heartbeat that is due.
 func (s *State) Request(now time.Duration) Request {
-	r := Request{Takes: s.Takes, Seen: s.seen, TTL: s.Terms.TTL, Mark: s.Mark, Stepped: s.stepped}
-	if s.stopping {
-		r.Takes = nil
+	r := Request{Takes: s.Takes, Seen: s.seen, TTL: s.Terms.TTL, Mark: s.Mark, Old: s.old}
+	if s.young && now >= s.quiet {
+		r.Settles = true
+	}
+	if s.stopping || now < s.quiet {
+		r.Takes = nil // nobody is to leave anything to this node
 	}
 	for _, name := range sorted(s.watched) {
 		if w := s.watched[name]; now-w.since >= w.TTL {

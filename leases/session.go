@@ -184,7 +184,7 @@ func (s *Session) begin(ctx context.Context) error {
 		}
 		if b.Began {
 			s.core = State{Node: s.Node, Takes: s.Takes, Wants: s.Wants, Mark: s.Mark}
-			s.core.Begun(began, s.now(), b.Terms, b.Era)
+			s.core.Begun(began, b.Terms, b.Era, decide.Seen())
 			s.publish()
 			if s.Began != nil {
 				s.Began(s.incarnation, b.Now)

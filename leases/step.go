@@ -18,8 +18,10 @@ type State struct {
 	Mark Token
 
 	Terms    Terms
-	quiet    time.Duration // nothing is taken before then: the era is young
-	stepped  time.Duration // how far the database's clock was seen to jump
+	young    bool          // the era was, when this life began
+	quiet    time.Duration // nothing is taken before then
+	beats    int64         // of the last heartbeat that was acknowledged
+	old      bool          // the database has older rows than were seen
 	trust    time.Duration // holders may act until then
 	ended    bool          // the database says this life is over
 	stopping bool
@@ -47,31 +49,6 @@ type watch struct {
 	since time.Duration
 }
 
-// phase of a grant: where its holder is.
-type phase int
-
-const (
-	holding  phase = iota // the holder acts
-	yielding              // the holder was asked to return when idle
-	ending                // the holder's context has ended; it has not returned yet
-	returned              // the holder has returned; the lease is to be given back, or taken anew
-)
-
-type grant struct {
-	token Token
-	class string
-	phase phase
-	cause string // freed_by of the release to come
-	retry bool   // ended for lack of trust: take it anew, under a new token
-	tried        // to give it back, or to take it anew
-}
-
-// tried is when something was last asked of the database that it may pass over,
-// because an application holds the row: it is asked again a heartbeat later.
-type tried struct{ at *time.Duration }
-
-func (t tried) rests(now, heartbeat time.Duration) bool { return t.at != nil && now < *t.at+heartbeat }
-
 type offer struct {
 	token Token
 	class string
@@ -84,8 +61,7 @@ type Event interface{ event() }
 
 // Answered is a heartbeat that was acknowledged.
 type Answered struct {
-	Began   time.Duration // when the attempt started
-	Stepped time.Duration // how far the database's clock jumped since the answer before, if it surely did
+	Began time.Duration // when the attempt started
 	Answer
 }
 
@@ -180,24 +156,6 @@ func (s *State) distrust(now time.Duration, out []Action) []Action {
 	return out
 }
 
-func (s *State) end(out []Action, name string, cause error) []Action {
-	g := s.grants[name]
-	if g.phase > yielding {
-		return out
-	}
-	g.phase = ending
-	return append(out, Action{Do: End, Lease: name, Token: g.token, Cause: cause})
-}
-
-func (s *State) yield(out []Action, name, cause string) []Action {
-	g := s.grants[name]
-	if g.phase != holding {
-		return out
-	}
-	g.phase, g.cause = yielding, cause
-	return append(out, Action{Do: Yield, Lease: name, Token: g.token})
-}
-
 func (s *State) answered(now time.Duration, e Answered) []Action {
 	if !e.Alive {
 		s.ended = true
@@ -207,9 +165,10 @@ func (s *State) answered(now time.Duration, e Answered) []Action {
 	// Not the longer of old and new: the next heartbeat tells the database the new terms.
 	s.trust = e.Began + e.Terms.Trust()
 	s.due = e.Began + e.Terms.Heartbeat
-	if e.Stepped != 0 {
-		s.stepped, s.hurry = e.Stepped, now
+	if s.cut(e) {
+		s.hurry, s.old = now, true
 	}
+	s.beats = e.Beats
 	s.watch(now, e.Peers)
 	if e.Listing == nil {
 		return nil
@@ -223,6 +182,20 @@ func (s *State) answered(now time.Duration, e Answered) []Action {
 		s.hurry = now // do not wait a heartbeat to take or give back
 	}
 	return out
+}
+
+// cut says whether an answer proves that the database's history was cut: the
+// beats of a life only rise, mine with each heartbeat.
+func (s *State) cut(e Answered) bool {
+	if e.Beats <= s.beats {
+		return true
+	}
+	for _, p := range e.Peers {
+		if w, ok := s.watched[p.Node]; ok && w.Incarnation == p.Incarnation && p.Beats < w.Beats {
+			return true
+		}
+	}
+	return false
 }
 
 // watch notes which peers stood still. A watch begins when the answer that
@@ -259,69 +232,6 @@ func (s *State) offers(now time.Duration, free []Lease) {
 	}
 }
 
-// held brings the grants in line with what the database says is mine.
-func (s *State) held(now time.Duration, mine []Lease) []Action {
-	var out []Action
-	said := make(map[string]Lease, len(mine))
-	for _, l := range mine {
-		said[l.Name] = l
-	}
-	for _, name := range sorted(s.grants) {
-		if l, ok := said[name]; !ok || l.Token != s.grants[name].token {
-			g := s.grants[name]
-			g.retry = false
-			out = s.end(out, name, ErrLost)
-			if g.phase == returned {
-				delete(s.grants, name)
-			}
-		}
-	}
-	for _, l := range mine {
-		s.Mark = max(s.Mark, l.Token)
-		g, ok := s.grants[l.Name]
-		if ok {
-			g.class = l.Class
-			continue // it acts, or its former holder has not returned yet
-		}
-		g = &grant{token: l.Token, class: l.Class, cause: "release"}
-		s.grants[l.Name] = g
-		if s.stopping || s.ended || now >= s.trust || !s.wants(l.Name, l.Class) {
-			g.phase = returned
-			continue
-		}
-		out = append(out, Action{Do: Begin, Lease: l.Name, Token: l.Token})
-	}
-	return out
-}
-
-// returned notes that a holder came back: its lease is given back with the next
-// heartbeat, or taken anew if only trust was missing.
-func (s *State) returned(now time.Duration, e Returned) {
-	g, ok := s.grants[e.Lease]
-	if !ok || g.token != e.Token {
-		return
-	}
-	if g.phase == holding {
-		// By itself. Leave it to others for a while, so that a holder that cannot work does not spin.
-		s.resting[e.Lease] = now + s.Terms.TTL
-	}
-	g.phase = returned
-	s.hurry, s.stale = now, true
-}
-
-func (s *State) wants(name, class string) bool {
-	return slices.Contains(s.Wants, name) || class != "" && slices.Contains(s.Takes, class)
-}
-
-func (s *State) yieldUnwanted(out []Action) []Action {
-	for _, name := range sorted(s.grants) {
-		if g := s.grants[name]; !s.wants(name, g.class) {
-			out = s.yield(out, name, "release")
-		}
-	}
-	return out
-}
-
 // sorted lists the names in a map in order, so that a replay is exact.
 func sorted[V any](m map[string]V) []string {
 	names := make([]string, 0, len(m))
@@ -332,29 +242,19 @@ func sorted[V any](m map[string]V) []string {
 	return names
 }
 
-func (s *State) releasing(now time.Duration) bool {
-	for _, g := range s.grants {
-		if g.phase == returned && !g.rests(now, s.Terms.Heartbeat) {
-			return true
-		}
-	}
-	return false
-}
-
 // Era is a history of the database. Its tokens are above all of the eras before.
 type Era struct {
-	Number int64
-	Young  bool // it began not long ago, by the database's clock
+	Mark  Token         // the highest token so far
+	Quiet time.Duration // for how long nothing is to be taken, because it is young; 0: some node has seen it for so long
 }
 
 // Begun starts a life: the session row was made by an attempt that began then.
-// In a young era the node takes nothing until it has itself seen that era for a
-// time to live, by when all trust in the one before has ended, whatever the
-// database's clock does.
-func (s *State) Begun(began, now time.Duration, terms Terms, era Era) {
-	s.Mark = max(s.Mark, Token(era.Number<<eraBits))
-	if era.Young {
-		s.quiet = now + terms.TTL
+// In a young era the node takes nothing until it has itself seen that era for as
+// long as anybody may trust in the one before, whatever the database's clock does.
+func (s *State) Begun(began time.Duration, terms Terms, era Era, seen time.Duration) {
+	s.Mark = max(s.Mark, era.Mark)
+	if s.young = era.Quiet > 0; s.young {
+		s.quiet = seen + era.Quiet
 	}
 	s.Terms, s.trust, s.due, s.stale = terms, began+terms.Trust(), began, true
 	s.hurry = never

@@ -22,7 +22,7 @@ type life struct {
 
 func begin(takes ...string) *life {
 	l := &life{State: State{Node: "a", Takes: takes}, now: sec}
-	l.Begun(l.now, l.now, sixSeconds, Era{})
+	l.Begun(l.now, sixSeconds, Era{}, l.now)
 	l.last = Answer{Alive: true, Terms: sixSeconds}
 	return l
 }
@@ -110,6 +110,23 @@ func TestClassesThatOnlyOthersTakeDoNotHoldUpBalance(t *testing.T) {
 	}
 }
 
+func TestAShorterTimeToLiveCountsAtOnceForTheHolder(t *testing.T) {
+	l := begin("x")
+	long := Terms{TTL: 30 * sec, Heartbeat: 1500 * ms1, Margin: 1500 * ms1}
+	l.beat(func(a *Answer) { a.Terms = long })
+	l.now += sec
+	r, _ := l.beat(func(a *Answer) { a.Terms = sixSeconds })
+	if r.TTL != long.TTL {
+		t.Errorf("the heartbeat says %v, want %v: the database must not count by a time that this node has not heard of", r.TTL, long.TTL)
+	}
+	if got, want := l.Trusted(), l.now+sixSeconds.Trust(); got != want {
+		t.Errorf("trusts until %v, want %v", got, want)
+	}
+	if r := l.Request(l.now); r.TTL != sixSeconds.TTL {
+		t.Errorf("the next heartbeat says %v, want %v", r.TTL, sixSeconds.TTL)
+	}
+}
+
 func TestOneLostHeartbeatCostsNoTrust(t *testing.T) {
 	for _, terms := range []Terms{sixSeconds, {10 * sec, 4 * sec, sec}, {2 * sec, 300 * ms1, 200 * ms1}} {
 		l := begin("x")
@@ -129,6 +146,50 @@ func TestALoopLooksOftenWhileHoldersAct(t *testing.T) {
 	l.beat(lists([]Lease{{"l1", "x", 1}}, nil, holds("a", 1, "x")))
 	if wake := l.Wake(l.now, true) - l.now; wake > l.Terms.Margin/2 {
 		t.Errorf("looks again after %v: a timer does not see that the host slept, and the holder would act for as long", wake)
+	}
+}
+
+func TestAYoungEraIsQuiet(t *testing.T) {
+	l := &life{State: State{Node: "a", Takes: []string{"x"}}, now: 10 * sec}
+	l.Begun(l.now, sixSeconds, Era{Mark: 7, Quiet: 15 * sec}, 8*sec)
+	l.last = Answer{Alive: true, Terms: sixSeconds}
+	free := []Lease{{"l1", "x", 0}}
+	r, _ := l.beat(lists(nil, free))
+	if len(r.Takes) > 0 {
+		t.Errorf("says that it takes %v: others would leave leases to it", r.Takes)
+	}
+	l.now = l.Due()
+	for ; l.now < 23*sec; l.now = l.Due() {
+		if r, _ := l.beat(lists(nil, free)); len(r.Claim) > 0 || r.Settles {
+			t.Fatalf("at %v asks %+v, before it saw the era for long enough", l.now, r)
+		}
+	}
+	if r, _ := l.beat(lists(nil, free, holds("a", 0, "x"))); l.now != 23*sec || !r.Settles || len(r.Claim) != 1 {
+		t.Errorf("at %v asks %+v, want the era settled and l1 claimed at 23s", l.now, r)
+	}
+}
+
+func TestRowsThatWentBackAreTold(t *testing.T) {
+	peer := Peer{Node: "b", Incarnation: 1, Beats: 10, TTL: 6 * sec}
+	for name, back := range map[string]func(*Answer){
+		"its own": func(a *Answer) { a.Beats-- },
+		"a peer's": func(a *Answer) {
+			old := peer
+			old.Beats--
+			a.Peers = []Peer{old}
+		},
+	} {
+		l := begin("x")
+		l.beat(func(a *Answer) { a.Peers = []Peer{peer} })
+		if r, _ := l.beat(back); r.Old {
+			t.Fatalf("%s: told before it was seen", name)
+		}
+		if due := l.Due(); due != l.now {
+			t.Errorf("%s: told at %v, not at once", name, due)
+		}
+		if r := l.Request(l.now); !r.Old {
+			t.Errorf("%s row went back, and nobody is told", name)
+		}
 	}
 }
 
@@ -158,22 +219,5 @@ func TestAFormerLifeIsReplacedByTwoClocks(t *testing.T) {
 	b = Beginning{Gone: 5}
 	if f := b.Replaces(0); f != (Former{Incarnation: 5, Gone: true}) {
 		t.Errorf("replaces %+v, want at once what is known to be gone", f)
-	}
-}
-
-func TestAShorterTimeToLiveCountsAtOnceForTheHolder(t *testing.T) {
-	l := begin("x")
-	long := Terms{TTL: 30 * sec, Heartbeat: 1500 * ms1, Margin: 1500 * ms1}
-	l.beat(func(a *Answer) { a.Terms = long })
-	l.now += sec
-	r, _ := l.beat(func(a *Answer) { a.Terms = sixSeconds })
-	if r.TTL != long.TTL {
-		t.Errorf("the heartbeat says %v, want %v: the database must not count by a time that this node has not heard of", r.TTL, long.TTL)
-	}
-	if got, want := l.Trusted(), l.now+sixSeconds.Trust(); got != want {
-		t.Errorf("trusts until %v, want %v", got, want)
-	}
-	if r := l.Request(l.now); r.TTL != sixSeconds.TTL {
-		t.Errorf("the next heartbeat says %v, want %v", r.TTL, sixSeconds.TTL)
 	}
 }

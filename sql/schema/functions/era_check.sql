@@ -8,7 +8,7 @@ BEGIN
         PERFORM coterie.era_step(format('the timeline was %s and is %s: a standby was promoted or a backup restored', c.timeline, coterie.timeline()), p_mark >> 40, NULL);
     ELSIF c.history <> coterie.history() THEN
         PERFORM coterie.era_step('this is another server, database or schema than before: a clone or a restored dump', p_mark >> 40, NULL);
-    ELSIF p_mark > (c.era << 40) + (SELECT last_value - (NOT is_called)::int FROM coterie.token_seq) THEN
+    ELSIF p_mark > coterie.last_token() THEN
         PERFORM coterie.era_step(format('a token %s was given that this database does not know: its history was cut', p_mark), p_mark >> 40, NULL);
     END IF;
 END $$;

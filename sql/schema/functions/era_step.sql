@@ -10,13 +10,19 @@ BEGIN
         RETURN;
     END IF;
     UPDATE coterie.cluster
-    SET era = greatest(era, p_above) + 1, era_since = coterie.clock(), era_reason = p_reason,
+    SET era = greatest(era, p_above) + 1, era_since = coterie.clock(), era_reason = p_reason, era_settled = false,
+        era_quiet = greatest((SELECT session_ttl FROM coterie.setting), (SELECT max(ttl) FROM coterie.session)),
         history = coterie.history(), timeline = coterie.timeline();
+
+    -- Two standbys, promoted one after the other from the same point, begin eras with one number. Tokens jump
+    -- by the time of day, so that theirs differ, and a node that knows the higher ones shows it in era_check.
+    PERFORM setval('coterie.token_seq', (SELECT last_value FROM coterie.token_seq)
+                                        + 1000 + (extract(epoch FROM coterie.clock()) * 1000)::bigint % 16777216);
 
     -- What rows of the old era say about who holds what may be older than what the nodes know.
     UPDATE coterie.lease
     SET node = NULL, incarnation = NULL, acquired_at = NULL, from_node = node, freed_at = coterie.clock(), freed_by = 'crash'
-    WHERE node IS NOT NULL;
+    WHERE name IN (SELECT name FROM coterie.lease WHERE node IS NOT NULL FOR UPDATE SKIP LOCKED); -- without its session it is free all the same
     DELETE FROM coterie.session;
     GET DIAGNOSTICS ended = ROW_COUNT;
     INSERT INTO coterie.event (node, kind, subject, reason, detail)
@@ -25,5 +31,5 @@ BEGIN
     FROM coterie.cluster c;
 END $$;
 COMMENT ON FUNCTION coterie.era_step(text, bigint, text) IS
-    'Begins an era above p_above and above the present one: ends all sessions, frees all leases, and grants nothing for one time to live.';
+    'Begins an era above p_above and above the present one: ends all sessions, frees all leases, and grants nothing until trust in them is over.';
 REVOKE ALL ON FUNCTION coterie.era_step(text, bigint, text) FROM PUBLIC;

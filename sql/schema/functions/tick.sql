@@ -1,6 +1,6 @@
 CREATE OR REPLACE FUNCTION coterie.tick(
     p_node text, p_incarnation bigint, p_takes text[], p_rtt_ms real, p_seen bigint,
-    p_ttl_ms double precision, p_mark bigint, p_stepped_ms double precision,
+    p_ttl_ms double precision, p_mark bigint, p_old boolean, p_settles boolean,
     p_dead_nodes text[], p_dead_incarnations bigint[], p_dead_beats bigint[],
     p_release_names text[], p_release_tokens bigint[], p_release_causes text[],
     p_claim_names text[], p_claim_tokens bigint[])
@@ -10,15 +10,16 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp
 #variable_conflict use_column
 DECLARE
     terms coterie.setting;
+    settled boolean;
     me coterie.session;
     gone coterie.session;
     moved bigint;
 BEGIN
-    -- A database whose history was cut, or whose clock jumped, begins a new era: every session ends with
-    -- the old one, mine included, and nothing is granted until all trust in it is over.
+    -- A database whose history was cut begins a new era: every session ends with the old one, mine
+    -- included, and nothing is granted until all trust in it is over.
     PERFORM coterie.era_check(p_mark);
-    IF p_stepped_ms <> 0 THEN
-        PERFORM coterie.era_step(format('the database''s clock stepped by %s ms', p_stepped_ms), p_mark >> 40, p_node);
+    IF p_old THEN
+        PERFORM coterie.era_step('a node has seen rows that were newer than those here: the history was cut', p_mark >> 40, p_node);
     END IF;
     SELECT * INTO terms FROM coterie.setting;
 
@@ -35,6 +36,19 @@ BEGIN
         RETURN;
     END IF;
 
+    -- Two clocks must agree that nobody trusts in the era before any more: the caller's own and this one. A
+    -- beginning in the future is a clock that was set back: it says nothing.
+    SELECT era_settled INTO settled FROM coterie.cluster;
+    IF p_settles AND NOT settled THEN
+        UPDATE coterie.cluster c SET era_settled = true
+        WHERE NOT era_settled AND (coterie.clock() < era_since OR coterie.clock() >= era_since + era_quiet);
+        IF FOUND THEN
+            INSERT INTO coterie.event (node, kind, subject, detail)
+            SELECT p_node, 'era.settled', name, jsonb_build_object('era', era) FROM coterie.cluster;
+        END IF;
+        SELECT era_settled INTO settled FROM coterie.cluster;
+    END IF;
+
     -- End the dead: expired by this clock, and unchanged since the caller began to watch them by its own.
     -- Whoever else is ending or renewing such a row holds it locked and is passed over.
     FOR gone IN
@@ -43,7 +57,7 @@ BEGIN
             SELECT d.node FROM coterie.session d
             JOIN unnest(p_dead_nodes, p_dead_incarnations, p_dead_beats) AS w (node, incarnation, beats)
               ON d.node = w.node AND d.incarnation = w.incarnation AND d.beats = w.beats
-            WHERE d.expires_at < coterie.clock() AND d.node <> p_node
+            WHERE coterie.is_expired(d) AND d.node <> p_node
             FOR UPDATE OF d SKIP LOCKED)
         RETURNING s.*
     LOOP
@@ -72,8 +86,7 @@ BEGIN
     END IF;
 
     -- Take what I was shown as free, if nothing happened to it since (its token is still the one I was shown).
-    IF cardinality(p_claim_names) > 0
-       AND NOT (SELECT coterie.era_is_young(c, terms.session_ttl) FROM coterie.cluster c) THEN
+    IF cardinality(p_claim_names) > 0 AND settled THEN
         WITH free AS (
             SELECT l.name, coalesce(l.node, l.from_node) AS from_node,
                    CASE WHEN l.node IS NULL THEN l.freed_at END AS freed_at,
@@ -101,7 +114,7 @@ BEGIN
         moved, (SELECT last_value FROM coterie.run_seq), coterie.peers_of(p_node),
         CASE WHEN moved <> p_seen THEN coterie.leases_for(p_node, p_incarnation) END;
 END $$;
-COMMENT ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, double precision, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) IS
+COMMENT ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) IS
     'One heartbeat of a node: renew me, end the dead, give back, take, and tell who else lives; and what is held and free when the ledger moved past what the node has seen.';
-REVOKE ALL ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, double precision, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, double precision, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) TO coterie_agent;
+REVOKE ALL ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) TO coterie_agent;

@@ -16,6 +16,8 @@ CREATE TABLE coterie.cluster (
     -- Tokens are (era << 40) + a counter, so an era step puts every new token above every old one.
     era        bigint NOT NULL DEFAULT 0 CHECK (era BETWEEN 0 AND 4194303),
     era_since  timestamptz NOT NULL DEFAULT '-infinity',
+    era_quiet  interval NOT NULL DEFAULT '0',
+    era_settled boolean NOT NULL DEFAULT true,
     era_reason text NOT NULL DEFAULT 'the cluster was initialised',
     history    text NOT NULL,
     timeline   bigint NOT NULL,
@@ -26,7 +28,9 @@ COMMENT ON COLUMN coterie.cluster.one IS 'Always true: there is one row.';
 COMMENT ON COLUMN coterie.cluster.name IS 'Name of the cluster, as each node''s configuration must say it.';
 COMMENT ON COLUMN coterie.cluster.id IS 'Identity of the cluster, made once; the marker file on the share carries it too.';
 COMMENT ON COLUMN coterie.cluster.era IS 'High part of every token; steps up when the database''s history may have been cut.';
-COMMENT ON COLUMN coterie.cluster.era_since IS 'When the era began. For one time to live after it nothing is granted.';
+COMMENT ON COLUMN coterie.cluster.era_since IS 'When the era began.';
+COMMENT ON COLUMN coterie.cluster.era_quiet IS 'For how long after that a node may still trust in its session of the era before.';
+COMMENT ON COLUMN coterie.cluster.era_settled IS 'Whether that time has passed, by this database''s clock and by a node''s own; nothing is granted before.';
 COMMENT ON COLUMN coterie.cluster.era_reason IS 'Why it began.';
 COMMENT ON COLUMN coterie.cluster.history IS 'The database that this era belongs to, as coterie.history() told it: another server, database or schema begins another era.';
 COMMENT ON COLUMN coterie.cluster.timeline IS 'The timeline that this era belongs to, as coterie.timeline() told it: a restore or promotion begins another era.';
