@@ -27,15 +27,15 @@
 //
 // A run has ended when its tree is gone. What the program leaves behind is
 // ended like a run (TERM, grace, KILL) and counted in Exit.Leftovers; only
-// then is the exit reported. What SIGKILL does not end is reported as stuck,
-// never as ended.
+// then is the exit reported. What SIGKILL does not end (it waits for a dead
+// share, in state D) is reported as stuck, never as ended.
 //
 // The last will is spoken once, after the last process of the last run has
 // gone, and not at all over a living run: it tells other nodes to go ahead.
 //
-// The supervisor waits for nothing but its select. What may hang on a dead
-// share (working directory, program, user lookup) is touched by a stage or by
-// the client.
+// The supervisor waits for nothing but its select. What may hang (a working
+// directory or program on a dead share, a user directory, whoever reads the
+// log) is touched by a stage, by the client, by a goroutine that may be lost.
 //
 // # What fails, and what happens
 //
@@ -49,7 +49,8 @@
 //	both killed                 programs die; what they forked lives until the service manager
 //	                            clears the unit's cgroup, or the next start sweeps it
 //	host suspended              the deadline is checked at wake-up, before the agent runs a job
-//	SIGTERM, SIGINT             passed to the agent; a second one within Impatience kills it
+//	SIGTERM, SIGINT             passed to the agent; a second one within Impatience kills it.
+//	                            A unit needs KillMode=mixed, or every process gets TERM at once
 //	binary upgraded in place    agent, stages and will still run the old file
 //
 // The agent's own parent-death signal is TERM, not KILL: the end of the line
@@ -65,11 +66,12 @@
 // who may write the directories above: root, or the unit's own user.
 //
 // Without, and for those who left: orphans are handed to the supervisor, so
-// nothing ever stops descending from it, and one walk over /proc finds all.
-// Whose they are is known by parent, process group, session, and COTERIE_RUN
-// in the environment. Killing stops all members, until none is new, before it
-// kills any, which ends fork bombs too, if the host can still be scheduled. A
-// process that has hidden all four marks is nobody's: it counts to, and dies
+// nothing ever stops descending from it, and a walk over /proc finds all; it is
+// believed only when no orphan died meanwhile. Whose they are is known by
+// parent, process group, session, and COTERIE_RUN in the environment. Killing
+// stops all members and their groups, until none is new, before it kills any,
+// which ends a fork bomb if the host can still be scheduled. A process that has
+// hidden all four marks is nobody's: without cgroups it counts to, and dies
 // with, any run that ends after its birth, so it may fall with another's run.
 //
 // In both: what a run asks another daemon to do (cron, docker, at) is not in

@@ -184,7 +184,7 @@ func (h *house) ask(o order) <-chan report {
 	return c
 }
 
-const longest = 12 * time.Second
+const longest = 30 * time.Second
 
 func (h *house) do(o order) report {
 	h.t.Helper()

@@ -116,6 +116,10 @@ func TestFiveHundredStartsLeaveNothing(t *testing.T) {
 	}
 	slices.Sort(r.Took)
 	t.Logf("%s: 500 runs in %v, eight abreast; start p50 %v, p99 %v", mode, took, r.Took[250], r.Took[495])
+	r = h.do(order{Do: "many", Argv: []string{"/bin/echo", "x"}, Env: h.env(), Times: 50, Abreast: 1})
+	slices.Sort(r.Took)
+	t.Logf("the supervisor's CPU time for each: %v", cpuTime(t, h.sup.Process.Pid)/550)
+	t.Logf("one after the other: start p50 %v, p90 %v", r.Took[25], r.Took[45])
 	h.eventually("descriptors are back", func() bool { return count(h.sup.Process.Pid) <= supervisor && count(h.agent) <= agent })
 	children := 0
 	names, err := os.ReadDir("/proc")
@@ -281,4 +285,22 @@ func TestAnUnsupervisedProcessIsTold(t *testing.T) {
 			t.Errorf("%s=%s: got %v", envFD, value, err)
 		}
 	}
+}
+
+func cpuTime(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')'):]))
+	var ticks int
+	for _, f := range fields[12:14] { // user and system, from the third field on
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
 }

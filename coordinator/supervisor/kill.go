@@ -76,8 +76,8 @@ func (s *supervisor) terminate(trees []*tree) {
 	}
 	for _, t := range trees {
 		if !t.dead { // only then its number is still its own
-			s.signalGroup(t, syscall.SIGTERM)
-			s.signalGroup(t, syscall.SIGCONT)
+			s.signalGroup(t, t.pid, syscall.SIGTERM)
+			s.signalGroup(t, t.pid, syscall.SIGCONT)
 		}
 	}
 	v, err := s.survey()
@@ -120,7 +120,7 @@ func (s *supervisor) press(trees []*tree) {
 	}
 }
 
-// kill is one attempt on whole trees. What is in the cgroup or the process
+// kill is one attempt on whole trees. What is in the cgroup or the program's
 // group dies at one instant. What has left both is first stopped, all of it,
 // and only then killed: a stopped process cannot fork and still counts
 // against its user's limit, so even a fork bomb comes to an end.
@@ -133,12 +133,12 @@ func (s *supervisor) kill(trees []*tree) map[*tree][]StuckProcess {
 			}
 		}
 		if !t.dead || !canSurvey {
-			s.signalGroup(t, syscall.SIGKILL)
+			s.signalGroup(t, t.pid, syscall.SIGKILL)
 		}
 	}
-	stopped := make(map[ident]process)
+	strays := quarry{pids: make(map[ident]process), groups: make(map[int]*tree)}
 	for range rounds {
-		if !stopStrays(trees, &v, stopped) || err != nil {
+		if !s.stop(trees, &v, &strays) || err != nil {
 			break
 		}
 		v, err = s.survey()
@@ -147,10 +147,13 @@ func (s *supervisor) kill(trees []*tree) map[*tree][]StuckProcess {
 		s.log.Error("descendants cannot be seen", "err", err)
 	}
 	refused := make(map[ident]string)
-	for _, p := range stopped {
+	for _, p := range strays.pids {
 		if err := p.signal(syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			refused[p.ident] = err.Error()
 		}
+	}
+	for group, t := range strays.groups {
+		s.signalGroup(t, group, syscall.SIGKILL)
 	}
 	left := make(map[*tree][]StuckProcess)
 	for _, t := range trees {
@@ -164,28 +167,44 @@ func (s *supervisor) kill(trees []*tree) map[*tree][]StuckProcess {
 	return left
 }
 
-// stopStrays stops those who are not in their program's group, and tells
-// whether there was any that had not been stopped before.
-func stopStrays(trees []*tree, v *survey, stopped map[ident]process) (fresh bool) {
+// A quarry is what an attempt has stopped. Nobody is waited for before it is
+// over, so the groups' numbers remain theirs.
+type quarry struct {
+	pids   map[ident]process
+	groups map[int]*tree
+}
+
+// stop stops those who are not in their program's group, and tells whether
+// there was anybody who had not been stopped before.
+func (s *supervisor) stop(trees []*tree, v *survey, strays *quarry) (fresh bool) {
 	for _, t := range trees {
 		for _, p := range v.members(t) {
-			if _, done := stopped[p.ident]; done || !t.dead && p.group == t.pid {
+			if _, done := strays.pids[p.ident]; done || !t.dead && p.group == t.pid {
 				continue
 			}
-			stopped[p.ident] = p
+			strays.pids[p.ident] = p
 			// Who may not stop it may not kill it either, and the killing tells.
 			fresh = p.signal(syscall.SIGSTOP) == nil || fresh
+		}
+		for group := range v.groups[t] {
+			if strays.groups[group] == nil {
+				fresh = true
+			}
+			strays.groups[group] = t
+			s.signalGroup(t, group, syscall.SIGSTOP)
 		}
 	}
 	return fresh
 }
 
-func (s *supervisor) signalGroup(t *tree, sig syscall.Signal) {
-	if t.pid <= 1 { // 0 would be our own group, 1 everybody
-		panic(fmt.Sprintf("supervisor: run %s has process %d", t.id, t.pid))
+// signalGroup signals a process group of a tree; it may have vanished.
+func (s *supervisor) signalGroup(t *tree, group int, sig syscall.Signal) {
+	if group <= 1 || group == syscall.Getpgrp() || group == s.agent.pid { // 0 is our own group, 1 would be everybody
+		s.log.Error("process group is never signalled", "run", t.id, "group", group)
+		return
 	}
-	if err := syscall.Kill(-t.pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
-		s.log.Error("process group cannot be signalled", "run", t.id, "signal", sig.String(), "err", err)
+	if err := syscall.Kill(-group, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+		s.log.Error("process group cannot be signalled", "run", t.id, "group", group, "signal", sig.String(), "err", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,11 +27,17 @@ type process struct {
 	ident
 	parent, group, session int
 	state                  byte
+	dead                   bool // and nobody has waited for it yet
 }
 
-// processes lists what runs on the host, without the dead that nobody has
-// waited for yet.
+// processes lists what runs on the host.
 func processes() ([]process, error) {
+	all, err := census()
+	return slices.DeleteFunc(all, func(p process) bool { return p.dead }), err
+}
+
+// census lists the dead, too.
+func census() ([]process, error) {
 	dir, err := os.Open("/proc")
 	if err != nil {
 		return nil, err
@@ -41,21 +48,26 @@ func processes() ([]process, error) {
 		return nil, err
 	}
 	out := make([]process, 0, len(names))
-	for _, name := range names {
+	for _, name := range slices.Backward(names) { // the newest first: they may not be there for long
 		pid, err := strconv.Atoi(name)
 		if err != nil {
 			continue
 		}
-		if p, ok := readProcess(pid); ok {
+		if p, ok := readStat(pid); ok {
 			out = append(out, p)
 		}
 	}
 	return out, nil
 }
 
-// readProcess reads /proc/PID/stat; ok is false when there is no such process
-// or it is dead.
+// readProcess tells about a living process.
 func readProcess(pid int) (p process, ok bool) {
+	p, ok = readStat(pid)
+	return p, ok && !p.dead
+}
+
+// readStat reads /proc/PID/stat.
+func readStat(pid int) (p process, ok bool) {
 	var text [512]byte
 	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/stat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -81,8 +93,8 @@ func readProcess(pid int) (p process, ok bool) {
 		state: fields[0][0], parent: number(1), group: number(2), session: number(3),
 	}
 	// A zombie with more than one thread is alive: only its first thread has ended.
-	dead := p.state == 'X' || p.state == 'Z' && number(17) <= 1
-	return p, !dead
+	p.dead = p.state == 'X' || p.state == 'Z' && number(17) <= 1
+	return p, true
 }
 
 // signal reaches this process or none, never one that got its number later.

@@ -22,6 +22,7 @@ func (s *supervisor) start(m message, fds []int) {
 		refuse(fault{Kind: "authority"})
 		return
 	}
+	begun := ticks(BootTime()) // before the program can have children
 	st, err := s.send(m, fds)
 	if err != nil {
 		s.log.Error("run cannot start", "run", m.ID, "err", err)
@@ -29,7 +30,7 @@ func (s *supervisor) start(m message, fds []int) {
 		return
 	}
 	t := &tree{
-		id: m.ID, pid: st.pid, begun: ticks(BootTime()), stage: st, cgroup: st.cgroup,
+		id: m.ID, pid: st.pid, begun: begun, stage: st, cgroup: st.cgroup,
 		seen: make(map[ident]bool), exit: Exit{Code: -1},
 	}
 	st.tree = t

@@ -13,12 +13,13 @@ import (
 //
 // From every phase a death of all its processes leads to gone.
 type tree struct {
-	id     string
-	pid    int    // of the program, its process group and its session
-	begun  uint64 // ticks since boot at which nothing of it existed
-	stage  *stage
-	cgroup *cgroup
-	seen   map[ident]bool
+	id       string
+	pid      int    // of the program, its process group and its session
+	begun    uint64 // ticks since boot at which nothing of it existed
+	stage    *stage
+	cgroup   *cgroup
+	seen     map[ident]bool // in the latest survey, as are
+	sessions map[int]bool
 
 	phase  phase
 	fault  *fault // why it did not start
