@@ -84,3 +84,6 @@ func modeSignal(how Mode) os.Signal {
 	}
 	return syscall.SIGINT
 }
+
+// promoteSignal makes a postmaster look for the sign that it shall promote.
+const promoteSignal = syscall.SIGUSR1

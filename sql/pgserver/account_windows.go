@@ -17,3 +17,6 @@ func (account) own(string) error                 { return nil }
 func tie(*syscall.SysProcAttr)                   {}
 func ownGroup() *syscall.SysProcAttr             { return &syscall.SysProcAttr{} }
 func modeSignal(Mode) os.Signal                  { return os.Kill }
+
+// promoteSignal does not exist there: it is refused.
+var promoteSignal os.Signal = os.Interrupt

@@ -23,7 +23,8 @@ type Options struct {
 	Env      []string          // further environment of the server, for instance a clock shim
 	Binaries Binaries          // the zero value asks Find
 
-	as *account // who runs the server, nil to choose
+	as      *account // who runs the server, nil to choose
+	follows *Server  // whose standby it is to be, nil for none
 }
 
 // Server is a running server. Its methods are not for concurrent use.
@@ -38,6 +39,7 @@ type Server struct {
 	temporary bool
 	reaper    *reaper
 	process   *process // nil while the server is down
+	frozen    bool
 }
 
 // Start makes the data directory, unless Options.Dir holds one already, and
@@ -68,7 +70,11 @@ func (s *Server) begin(ctx context.Context) (err error) {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(s.data(), "PG_VERSION")); errors.Is(err, os.ErrNotExist) {
-		if err := s.initdb(ctx, s.data()); err != nil {
+		create := s.initdb
+		if s.options.follows != nil {
+			create = s.baseBackup
+		}
+		if err := create(ctx, s.data()); err != nil {
 			return err
 		}
 	}
@@ -94,9 +100,13 @@ func (s *Server) Halt(how Mode) error {
 	if s.process == nil {
 		return nil
 	}
-	err := s.process.end(how)
+	var errs []error
+	if s.frozen {
+		errs = append(errs, s.Thaw()) // what is stopped cannot end
+	}
+	errs = append(errs, s.process.end(how))
 	s.process = nil
-	return err
+	return errors.Join(errs...)
 }
 
 // Resume starts a halted server on the port that it had.

@@ -1,0 +1,131 @@
+package pgserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Pooling says when a pooler gives a server's connection to another client.
+type Pooling string
+
+// The ways of PgBouncer.
+const (
+	SessionPooling     Pooling = "session"     // when the client goes
+	TransactionPooling Pooling = "transaction" // after each transaction
+	StatementPooling   Pooling = "statement"   // after each statement
+)
+
+// Pooler is a PgBouncer in front of a server.
+type Pooler struct {
+	Dir  string
+	Port int
+
+	server  *Server
+	process *process
+}
+
+// ErrNoPooler says that PgBouncer is not installed.
+var ErrNoPooler = errors.New("pgbouncer is not installed")
+
+// findPooler looks where packages put it: sbin, which is not on everybody's PATH.
+func findPooler() (string, error) {
+	for _, name := range []string{"pgbouncer", "/usr/sbin/pgbouncer", "/usr/local/sbin/pgbouncer"} {
+		if p, err := exec.LookPath(name); err == nil {
+			return p, nil
+		}
+	}
+	return "", ErrNoPooler
+}
+
+// Pool starts a pooler for the server's users who are named; everybody is
+// trusted. Further settings are those of its configuration file.
+func (s *Server) Pool(ctx context.Context, how Pooling, users []string, settings map[string]string) (*Pooler, error) {
+	program, err := findPooler()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(s.Dir, "pooler-") // goes with the server
+	if err != nil {
+		return nil, fmt.Errorf("start pgbouncer: %w", err)
+	}
+	p := &Pooler{Dir: dir, server: s}
+	if p.Port, err = freePort(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.configure(how, users, settings); err != nil {
+		return nil, fmt.Errorf("start pgbouncer: %w", err)
+	}
+	cmd := exec.Command(program, filepath.Join(dir, "pgbouncer.ini"))
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = dir, s.env(), s.who.attributes()
+	tie(cmd.SysProcAttr)
+	if p.process, err = start(cmd); err != nil {
+		return nil, fmt.Errorf("start pgbouncer: %w", err)
+	}
+	if err := p.wait(ctx); err != nil {
+		return nil, errors.Join(err, p.Stop())
+	}
+	return p, nil
+}
+
+func (p *Pooler) configure(how Pooling, users []string, settings map[string]string) error {
+	all := map[string]string{
+		"listen_addr": "127.0.0.1", "listen_port": strconv.Itoa(p.Port), "unix_socket_dir": p.Dir,
+		"auth_type": "trust", "auth_file": filepath.Join(p.Dir, "users"),
+		"pool_mode": string(how), "logfile": filepath.Join(p.Dir, "log"),
+	}
+	maps.Copy(all, settings)
+	var ini, list strings.Builder
+	fmt.Fprintf(&ini, "[databases]\n* = host=%s port=%d\n[pgbouncer]\n", p.server.Socket, p.server.Port)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		fmt.Fprintf(&ini, "%s = %s\n", name, all[name])
+	}
+	for _, user := range users {
+		fmt.Fprintf(&list, "%q \"\"\n", user)
+	}
+	for name, text := range map[string]string{"pgbouncer.ini": ini.String(), "users": list.String()} {
+		name = filepath.Join(p.Dir, name)
+		if err := errors.Join(os.WriteFile(name, []byte(text), 0o600), p.server.who.own(name)); err != nil {
+			return err
+		}
+	}
+	return p.server.who.own(p.Dir)
+}
+
+func (p *Pooler) wait(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var d net.Dialer
+	for {
+		c, err := d.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Port)))
+		if err == nil {
+			return c.Close()
+		}
+		select {
+		case <-p.process.ended:
+			said, rerr := os.ReadFile(filepath.Join(p.Dir, "log"))
+			return errors.Join(&StartError{Program: "pgbouncer", Said: tail(said), Err: p.process.err}, rerr)
+		case <-ctx.Done():
+			return fmt.Errorf("pgbouncer is not ready: %w", err)
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+// Stop ends the pooler at once.
+func (p *Pooler) Stop() error { return p.process.end(Immediate) }
+
+// DSN returns a connection string for a database through the pooler, as the
+// superuser. Append " user=name" to be somebody else.
+func (p *Pooler) DSN(db string) string {
+	return fmt.Sprintf("host=127.0.0.1 port=%d dbname=%s user=%s sslmode=disable", p.Port, quote(db), Superuser)
+}
