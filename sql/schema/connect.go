@@ -60,21 +60,9 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		}
 		cfg.Password = password
 	}
-	inner, err := pq.NewConnectorConfig(cfg)
-	if err != nil {
-		return nil, connectError(c.cfg, err)
-	}
-	inner.Dialer(c.options.dialer())
-	conn, err := connectWith(ctx, inner, c.options.Notice)
+	conn, err := c.race(ctx, cfg)
 	if err != nil {
 		return nil, connectError(c.cfg, err)
 	}
 	return conn, nil
-}
-
-func connectWith(ctx context.Context, c driver.Connector, notice func(*pq.Error)) (driver.Conn, error) {
-	if notice == nil {
-		return c.Connect(ctx)
-	}
-	return pq.ConnectorWithNoticeHandler(c, notice).Connect(ctx)
 }

@@ -13,6 +13,12 @@
 // So no statement takes longer than the budget, and a connection that missed it
 // is not used again. A statement that needs more is opened for with more.
 //
+// Of several hosts the first that accepts writes is taken. The next one is tried
+// beside a host that keeps silent, so that neither a dead primary nor a standby
+// stands in the way. A connection on which the server hung up is not handed out
+// again. A commit that is not on the synchronous standby, because somebody
+// cancelled the wait for it, is an error (ErrLocal): nobody may build on it.
+//
 // TLS is verified fully unless the connection string says otherwise, and it may
 // say otherwise only for a Unix socket, a loopback address, or with
 // Options.Insecure. Errors of connecting are ConnectErrors, told apart with
