@@ -65,6 +65,7 @@ func house(t *testing.T) []listed {
 var mayImport = map[string][]string{
 	"":                       {},
 	"leases":                 {},
+	"leases/upheaval":        {"leases"},
 	"coordinator":            {"leases", "internal/atomicfile"},
 	"coordinator/failover":   {"leases"},
 	"coordinator/supervisor": {},
