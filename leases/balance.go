@@ -30,6 +30,10 @@ func deal(load []Load, free map[string]offer) map[string]string {
 			if class == "" || !slices.Contains(l.Takes, class) {
 				continue
 			}
+			if l.Node == free[name].goal {
+				to = i
+				break
+			}
 			if to < 0 || count[i] < count[to] || count[i] == count[to] && draw(l.Node, name) > draw(load[to].Node, name) {
 				to = i
 			}
@@ -57,10 +61,27 @@ func draw(node, lease string) uint64 {
 	return x ^ x>>31
 }
 
+// move hands over what an operator wants elsewhere: between runs, or at once.
+func (s *State) move(out []Action, mine []Lease) []Action {
+	for _, l := range mine {
+		g := s.grants[l.Name]
+		if l.Goal == "" || l.Goal == s.Node || g.phase > yielding {
+			continue
+		}
+		if !l.Now {
+			out = s.yield(out, l.Name, "switchover")
+			continue
+		}
+		g.cause = "switchover"
+		out = s.end(out, l.Name, ErrMoved)
+	}
+	return out
+}
+
 // balance asks holders to yield until loads differ by at most one, once nothing
 // is free that somebody takes.
 func (s *State) balance(out []Action) []Action {
-	if s.stopping || len(deal(s.load, s.free)) > 0 {
+	if s.stopping || s.paused || len(deal(s.load, s.free)) > 0 {
 		return out
 	}
 	give := moves(s.load, s.Node)
@@ -71,7 +92,7 @@ func (s *State) balance(out []Action) []Action {
 			case give[g.class] == 0:
 			case going && g.phase == yielding && g.cause == "switchover":
 				give[g.class]--
-			case !going && g.phase == holding && !slices.Contains(s.Wants, name):
+			case !going && g.phase == holding && !slices.Contains(s.Wants, name) && g.prefer != s.Node:
 				out = s.yield(out, name, "switchover")
 				give[g.class]--
 			}

@@ -16,12 +16,13 @@ const (
 )
 
 type grant struct {
-	token Token
-	class string
-	phase phase
-	cause string // freed_by of the release to come
-	retry bool   // ended for lack of trust: take it anew, under a new token
-	tried        // to give it back, or to take it anew
+	token  Token
+	class  string
+	prefer string // node that balance leaves it with
+	phase  phase
+	cause  string // freed_by of the release to come
+	retry  bool   // ended for lack of trust: take it anew, under a new token
+	tried         // to give it back, or to take it anew
 }
 
 // tried is when something was last asked of the database that it may pass over,
@@ -69,10 +70,10 @@ func (s *State) held(now time.Duration, mine []Lease) []Action {
 		s.Mark = max(s.Mark, l.Token)
 		g, ok := s.grants[l.Name]
 		if ok {
-			g.class = l.Class
+			g.class, g.prefer = l.Class, l.Prefer
 			continue // it acts, or its former holder has not returned yet
 		}
-		g = &grant{token: l.Token, class: l.Class, cause: "release"}
+		g = &grant{token: l.Token, class: l.Class, prefer: l.Prefer, cause: "release"}
 		s.grants[l.Name] = g
 		if s.stopping || s.ended || now >= s.trust || !s.wants(l.Name, l.Class) {
 			g.phase = returned

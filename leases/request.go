@@ -48,9 +48,12 @@ type Peer struct {
 
 // Lease is a lease as listed: held by this node, or free.
 type Lease struct {
-	Name  string `json:"name"`
-	Class string `json:"class"`
-	Token Token  `json:"token"`
+	Name   string `json:"name"`
+	Class  string `json:"class"`
+	Token  Token  `json:"token"`
+	Goal   string `json:"goal"`     // node that an operator wants to hold it next
+	Now    bool   `json:"goal_now"` // without waiting for the holder to be idle
+	Prefer string `json:"prefer"`   // node that balance leaves it with
 }
 
 // Load is what a node holds that takes leases: how many of each class.
@@ -65,6 +68,8 @@ type Listing struct {
 	Held []Lease `json:"held"`
 	Free []Lease `json:"free"`
 	Load []Load  `json:"load"`
+
+	Paused bool `json:"paused"` // nothing moves that need not
 }
 
 // listEvery asks for a listing every so many heartbeats although the ledger did
@@ -169,8 +174,9 @@ func (s *State) Wake(now time.Duration, underway bool) time.Duration {
 	return max(wake, now)
 }
 
-// patience is how long a node leaves a lease beyond its fair share to others.
-func (s *State) patience() time.Duration { return s.Terms.Heartbeat }
+// patience is how long a node leaves a lease beyond its fair share to others:
+// long enough for each of them to see it with its next heartbeat.
+func (s *State) patience() time.Duration { return s.Terms.Heartbeat * 3 / 2 }
 
 // claims picks what to take: what is dealt to this node at once, the rest when
 // others have left it for as long as patience lasts. What is wanted by name is
@@ -185,6 +191,9 @@ func (s *State) claims(now time.Duration) []Lease {
 		o := s.free[name]
 		if _, mine := s.grants[name]; mine || !s.wants(name, o.class) || now < s.resting[name] || o.rests(now, s.Terms.Heartbeat) {
 			continue
+		}
+		if to := dealt[name]; to != s.Node && to != "" && to == o.goal && now-o.since < s.patience() {
+			continue // on its way to another
 		}
 		if dealt[name] == s.Node || slices.Contains(s.Wants, name) || now-o.since >= s.patience() {
 			out = append(out, Lease{Name: name, Class: o.class, Token: o.token})

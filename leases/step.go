@@ -1,6 +1,7 @@
 package leases
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -38,6 +39,7 @@ type State struct {
 	free    map[string]offer
 	resting map[string]time.Duration // leases whose holder returned by itself: not taken before then
 	load    []Load
+	paused  bool // no balancing
 }
 
 // never is later than any moment of a life.
@@ -52,6 +54,7 @@ type watch struct {
 type offer struct {
 	token Token
 	class string
+	goal  string        // node that is to take it
 	since time.Duration // when this node first saw it free
 	tried               // to take it
 }
@@ -173,10 +176,11 @@ func (s *State) answered(now time.Duration, e Answered) []Action {
 	if e.Listing == nil {
 		return nil
 	}
-	s.seen, s.stale, s.load = e.Head, false, e.Listing.Load
+	s.seen, s.stale, s.load, s.paused = e.Head, false, e.Listing.Load, e.Listing.Paused
 	s.offers(now, e.Listing.Free)
 	out := s.held(now, e.Listing.Held)
 	out = s.yieldUnwanted(out)
+	out = s.move(out, e.Listing.Held)
 	out = s.balance(out)
 	if len(s.claims(now)) > 0 || s.releasing(now) {
 		s.hurry = now // do not wait a heartbeat to take or give back
@@ -221,7 +225,7 @@ func (s *State) offers(now time.Duration, free []Lease) {
 		if before, ok := old[l.Name]; ok && before.token == l.Token {
 			o = before
 		}
-		o.token, o.class = l.Token, l.Class
+		o.token, o.class, o.goal = l.Token, l.Class, cmp.Or(l.Goal, l.Prefer)
 		s.free[l.Name] = o
 		s.Mark = max(s.Mark, l.Token)
 	}

@@ -59,8 +59,8 @@ func names(acts []Action, do Do) (names []string) {
 
 func TestBalanceGoesOnBesideLeasesThatNobodyTakes(t *testing.T) {
 	l := begin("x")
-	held := []Lease{{"l1", "x", 1}, {"l2", "x", 2}, {"l3", "x", 3}}
-	free := []Lease{{"by name", "", 0}, {"nobody's", "y", 0}}
+	held := []Lease{{Name: "l1", Class: "x", Token: 1}, {Name: "l2", Class: "x", Token: 2}, {Name: "l3", Class: "x", Token: 3}}
+	free := []Lease{{Name: "by name", Class: "", Token: 0}, {Name: "nobody's", Class: "y", Token: 0}}
 	_, acts := l.beat(lists(held, free, holds("a", 3, "x"), holds("b", 0, "x")))
 	if got := names(acts, Yield); len(got) != 1 {
 		t.Errorf("asked %v to yield, want one of three", got)
@@ -69,7 +69,7 @@ func TestBalanceGoesOnBesideLeasesThatNobodyTakes(t *testing.T) {
 
 func TestAYieldThatIsNotAnsweredHoldsUpNoOther(t *testing.T) {
 	l := begin("x")
-	held := []Lease{{"l1", "x", 1}, {"l2", "x", 2}, {"l3", "x", 3}, {"l4", "x", 4}}
+	held := []Lease{{Name: "l1", Class: "x", Token: 1}, {Name: "l2", Class: "x", Token: 2}, {Name: "l3", Class: "x", Token: 3}, {Name: "l4", Class: "x", Token: 4}}
 	_, acts := l.beat(lists(held, nil, holds("a", 4, "x"), holds("b", 1, "x")))
 	if got := names(acts, Yield); !slices.Equal(got, []string{"l1"}) {
 		t.Fatalf("asked %v to yield, want l1", got)
@@ -83,7 +83,7 @@ func TestAYieldThatIsNotAnsweredHoldsUpNoOther(t *testing.T) {
 
 func TestWhatWasYieldedIsLeftToOthers(t *testing.T) {
 	l := begin("x")
-	held := []Lease{{"l1", "x", 1}, {"l2", "x", 2}, {"l3", "x", 3}, {"l4", "x", 4}, {"l5", "x", 5}}
+	held := []Lease{{Name: "l1", Class: "x", Token: 1}, {Name: "l2", Class: "x", Token: 2}, {Name: "l3", Class: "x", Token: 3}, {Name: "l4", Class: "x", Token: 4}, {Name: "l5", Class: "x", Token: 5}}
 	// Thirteen on three nodes: the fair share is four or five.
 	_, acts := l.beat(lists(held, nil, holds("a", 5, "x"), holds("b", 5, "x"), holds("c", 3, "x")))
 	if got := names(acts, Yield); !slices.Equal(got, []string{"l1"}) {
@@ -94,15 +94,15 @@ func TestWhatWasYieldedIsLeftToOthers(t *testing.T) {
 	if r := l.Request(l.now); len(r.Claim) > 0 {
 		t.Errorf("takes %v back at once", r.Claim)
 	}
-	l.now += l.Terms.Heartbeat
+	l.now += l.patience()
 	if r := l.Request(l.now); len(r.Claim) != 1 {
-		t.Errorf("claims %v after a heartbeat of patience, want l1: nobody else took it", r.Claim)
+		t.Errorf("claims %v when patience is over, want l1: nobody else took it", r.Claim)
 	}
 }
 
 func TestClassesThatOnlyOthersTakeDoNotHoldUpBalance(t *testing.T) {
 	l := begin("x")
-	held := []Lease{{"l1", "x", 1}, {"l2", "x", 2}, {"l3", "x", 3}, {"l4", "x", 4}}
+	held := []Lease{{Name: "l1", Class: "x", Token: 1}, {Name: "l2", Class: "x", Token: 2}, {Name: "l3", Class: "x", Token: 3}, {Name: "l4", Class: "x", Token: 4}}
 	// The emptiest node takes nothing that this one has; the next one does.
 	_, acts := l.beat(lists(held, nil, holds("a", 4, "x"), holds("b", 0, "y"), holds("c", 1, "x")))
 	if got := names(acts, Yield); len(got) != 1 {
@@ -143,7 +143,7 @@ func TestOneLostHeartbeatCostsNoTrust(t *testing.T) {
 
 func TestALoopLooksOftenWhileHoldersAct(t *testing.T) {
 	l := begin("x")
-	l.beat(lists([]Lease{{"l1", "x", 1}}, nil, holds("a", 1, "x")))
+	l.beat(lists([]Lease{{Name: "l1", Class: "x", Token: 1}}, nil, holds("a", 1, "x")))
 	if wake := l.Wake(l.now, true) - l.now; wake > l.Terms.Margin/2 {
 		t.Errorf("looks again after %v: a timer does not see that the host slept, and the holder would act for as long", wake)
 	}
@@ -153,7 +153,7 @@ func TestAYoungEraIsQuiet(t *testing.T) {
 	l := &life{State: State{Node: "a", Takes: []string{"x"}}, now: 10 * sec}
 	l.Begun(l.now, sixSeconds, Era{Mark: 7, Quiet: 15 * sec}, 8*sec)
 	l.last = Answer{Alive: true, Terms: sixSeconds}
-	free := []Lease{{"l1", "x", 0}}
+	free := []Lease{{Name: "l1", Class: "x", Token: 0}}
 	r, _ := l.beat(lists(nil, free))
 	if len(r.Takes) > 0 {
 		t.Errorf("says that it takes %v: others would leave leases to it", r.Takes)

@@ -37,6 +37,11 @@ which to ask. Nothing was done.`},
 			"coterie unpause",
 			`Somebody has frozen the cluster, so no lease or role moves until it is thawed.
 What runs goes on running. coterie status says who did it and why.`},
+		{"COT-108", ExitRefused, "lease cannot move there",
+			"coterie leases LEASE shows who would take it",
+			`The node that was named does not live, or does not take leases of this kind: its
+configuration does not define the action, or it is being drained. Or nobody
+holds the lease at the moment, and a node that can will take it by itself.`},
 		{"COT-120", ExitRefused, "the last ready node",
 			"first coterie resume another node, or say --allow-empty",
 			`The node is the only one that is ready. Without it nobody would run the jobs and

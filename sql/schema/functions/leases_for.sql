@@ -1,7 +1,7 @@
 CREATE OR REPLACE FUNCTION coterie.leases_for(p_node text, p_incarnation bigint) RETURNS json
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
     WITH seen AS (
-        SELECT l.name, l.class, l.token, l.node,
+        SELECT l.name, l.class, l.token, l.node, l.goal, l.goal_now, l.prefer,
                s.node IS NOT NULL AS held, l.node = p_node AND l.incarnation = p_incarnation AS mine
         FROM coterie.lease l
         LEFT JOIN coterie.session s ON s.node = l.node AND s.incarnation = l.incarnation
@@ -14,11 +14,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_t
         WHERE cardinality(s.takes) > 0
     )
     SELECT json_build_object(
-        'held', (SELECT json_agg(json_build_object('name', name, 'class', class, 'token', token) ORDER BY name)
+        'held', (SELECT json_agg(json_build_object('name', name, 'class', class, 'token', token, 'goal', goal, 'goal_now', goal_now, 'prefer', prefer) ORDER BY name)
                  FROM seen WHERE held AND mine),
-        'free', (SELECT json_agg(json_build_object('name', name, 'class', class, 'token', token) ORDER BY name)
+        'free', (SELECT json_agg(json_build_object('name', name, 'class', class, 'token', token, 'goal', goal, 'goal_now', goal_now, 'prefer', prefer) ORDER BY name)
                  FROM seen WHERE NOT held),
-        'load', (SELECT json_agg(json_build_object('node', node, 'takes', takes, 'holds', holds) ORDER BY node) FROM load))
+        'load', (SELECT json_agg(json_build_object('node', node, 'takes', takes, 'holds', holds) ORDER BY node) FROM load),
+        'paused', (SELECT paused FROM coterie.setting))
 $$;
 COMMENT ON FUNCTION coterie.leases_for(text, bigint) IS 'What a life of a node holds, what is free, and how many leases of each class each node that takes leases holds.';
 REVOKE ALL ON FUNCTION coterie.leases_for(text, bigint) FROM PUBLIC;

@@ -99,7 +99,8 @@ BEGIN
         ), claimed AS (
             UPDATE coterie.lease l
             SET node = p_node, incarnation = p_incarnation, token = coterie.next_token(), acquired_at = coterie.clock(),
-                from_node = free.from_node, freed_at = free.freed_at, freed_by = free.freed_by
+                from_node = free.from_node, freed_at = free.freed_at, freed_by = free.freed_by,
+                goal = NULL, goal_now = false
             FROM free WHERE l.name = free.name
             RETURNING l.name, l.token, l.from_node, l.freed_at, l.freed_by
         )

@@ -20,6 +20,11 @@ SELECT 'COT-611' AS code, 'error' AS severity, name AS subject, coalesce(last_se
        'look at the machine, and at systemctl status coterie on it' AS remedy
 FROM node WHERE state = 'dead'
 UNION ALL
+SELECT 'COT-107', 'warning', 'hand-overs', s.paused_at,
+       format('hand-overs are paused by %s%s', coalesce(s.paused_by, 'somebody'), coalesce(': ' || s.paused_reason, '')),
+       'coterie unpause'
+FROM coterie.setting s WHERE s.paused
+UNION ALL
 SELECT 'COT-612', 'warning', name, last_seen_at,
        format('%s is late: its session has expired and nobody has ended it', name),
        'look at the machine, and at its way to the database'

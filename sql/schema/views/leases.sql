@@ -11,7 +11,9 @@ SELECT l.name,
        l.class,
        l.from_node,
        l.freed_at,
-       l.freed_by
+       l.freed_by,
+       l.goal,
+       l.prefer
 FROM coterie.lease l
 LEFT JOIN coterie.session s ON s.node = l.node AND s.incarnation = l.incarnation;
 COMMENT ON VIEW coterie.leases IS 'A row per lease: who holds it.';
@@ -27,3 +29,5 @@ COMMENT ON COLUMN coterie.leases.class IS 'What a node must be able to do to tak
 COMMENT ON COLUMN coterie.leases.from_node IS 'Who held it before.';
 COMMENT ON COLUMN coterie.leases.freed_at IS 'Last moment at which the former holder is known to have held it.';
 COMMENT ON COLUMN coterie.leases.freed_by IS 'How the former holder lost it: release, crash or switchover.';
+COMMENT ON COLUMN coterie.leases.goal IS 'Node that an operator wants to hold it next.';
+COMMENT ON COLUMN coterie.leases.prefer IS 'Node that balance leaves it with.';

@@ -3,7 +3,8 @@ SELECT v.key, v.value, s.generation, s.changed_by, s.changed_at
 FROM coterie.setting s,
      LATERAL (VALUES ('session_ttl', s.session_ttl::text),
                      ('heartbeat', s.heartbeat::text),
-                     ('margin', s.margin::text)) AS v (key, value);
+                     ('margin', s.margin::text),
+                     ('paused', s.paused::text)) AS v (key, value);
 COMMENT ON VIEW coterie.settings IS 'A row per cluster-wide setting.';
 COMMENT ON COLUMN coterie.settings.key IS 'Name of the setting.';
 COMMENT ON COLUMN coterie.settings.value IS 'Its value.';
