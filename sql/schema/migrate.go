@@ -37,8 +37,12 @@ func (s Source) Migrate(ctx context.Context, db *sqlx.DB) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	// Who comes to a finished schema has it applied again, which repairs; who
+	// waited while somebody else finished it has nothing left to do.
+	before, err := s.Status(ctx, db)
+	finished := err == nil && before.CodeCurrent && len(before.Pending) == 0
 	for {
-		r, err := p.attempt(ctx, db)
+		r, err := p.attempt(ctx, db, finished)
 		if err == nil {
 			return r, nil
 		}
@@ -84,7 +88,7 @@ SET name = excluded.name, sha256 = excluded.sha256, needs = excluded.needs,
     applied_at = excluded.applied_at, applied_by = excluded.applied_by
 WHERE schema_version.sha256 <> excluded.sha256`
 
-func (p plan) attempt(ctx context.Context, db *sqlx.DB) (r Result, err error) {
+func (p plan) attempt(ctx context.Context, db *sqlx.DB, again bool) (r Result, err error) {
 	tx, err := db.BeginTxx(ctx, nil)
 	if err != nil {
 		return Result{}, err
@@ -110,9 +114,15 @@ func (p plan) attempt(ctx context.Context, db *sqlx.DB) (r Result, err error) {
 	if err := p.bootstrap.apply(ctx, tx); err != nil {
 		return Result{}, err
 	}
-	r, err = p.applyPending(ctx, tx)
+	recorded, err := readRecord(ctx, tx)
 	if err != nil {
 		return Result{}, err
+	}
+	if r, err = p.applyPending(ctx, tx, recorded); err != nil {
+		return Result{}, err
+	}
+	if !again && len(r.Applied) == 0 && p.codeCurrent(recorded) {
+		return r, tx.Commit()
 	}
 	if err := applyCode(ctx, tx, p.code); err != nil {
 		return Result{}, err
@@ -128,11 +138,12 @@ func (p plan) attempt(ctx context.Context, db *sqlx.DB) (r Result, err error) {
 	return r, tx.Commit()
 }
 
-func (p plan) applyPending(ctx context.Context, tx *sqlx.Tx) (Result, error) {
-	var recorded []Applied
-	if err := tx.SelectContext(ctx, &recorded, `SELECT version, name, sha256, needs, applied_at, applied_by FROM coterie.schema_version`); err != nil {
-		return Result{}, err
-	}
+func readRecord(ctx context.Context, tx *sqlx.Tx) (recorded []Applied, err error) {
+	err = tx.SelectContext(ctx, &recorded, `SELECT version, name, sha256, needs, applied_at, applied_by FROM coterie.schema_version`)
+	return recorded, err
+}
+
+func (p plan) applyPending(ctx context.Context, tx *sqlx.Tx, recorded []Applied) (Result, error) {
 	pending, err := p.pending(recorded)
 	if err != nil {
 		return Result{}, err

@@ -71,6 +71,7 @@ func TestEightUpgradesAtOnceApplyEachMigrationOnce(t *testing.T) {
 	for range 8 {
 		pools = append(pools, open(t, server.DSN(name)))
 	}
+	noteWriters(t, pools[0])
 	begun := time.Now()
 	results := make([]schema.Result, len(pools))
 	var wg sync.WaitGroup
@@ -100,6 +101,32 @@ func TestEightUpgradesAtOnceApplyEachMigrationOnce(t *testing.T) {
 	if v, err := schema.Check(t.Context(), pools[0]); err != nil || v.Number != results[0].To {
 		t.Errorf("Check: %+v, %v; want version %d", v, err, results[0].To)
 	}
+	if n := writers(t, pools[0]); n != 1 {
+		t.Errorf("%d of 8 upgrades wrote functions, want 1", n)
+	}
+	if _, err := schema.Migrate(t.Context(), pools[0]); err != nil {
+		t.Fatal(err)
+	}
+	if n := writers(t, pools[0]); n != 2 {
+		t.Error("an upgrade of a finished schema does not write its functions again")
+	}
+}
+
+// noteWriters makes the database remember which transactions write functions.
+func noteWriters(t *testing.T, db *sqlx.DB) {
+	t.Helper()
+	db.MustExec(`CREATE TABLE writer (id xid8)`)
+	db.MustExec(`CREATE FUNCTION note_writer() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
+		AS $$ BEGIN INSERT INTO public.writer VALUES (pg_current_xact_id()); END $$`)
+	db.MustExec(`CREATE EVENT TRIGGER note_writer ON ddl_command_end WHEN TAG IN ('CREATE FUNCTION') EXECUTE FUNCTION note_writer()`)
+}
+
+func writers(t *testing.T, db *sqlx.DB) (n int) {
+	t.Helper()
+	if err := db.Get(&n, `SELECT count(DISTINCT id) FROM writer`); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func TestUpgradesOfSeveralDatabasesShareTheRoles(t *testing.T) {

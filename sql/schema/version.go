@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -141,10 +142,9 @@ func (s Source) Status(ctx context.Context, db *sqlx.DB) (State, error) {
 			return State{}, fmt.Errorf("read the schema's versions: %w", err)
 		}
 	}
-	st := State{Latest: p.latest()}
+	st := State{Latest: p.latest(), CodeCurrent: p.codeCurrent(recorded)}
 	for _, a := range recorded {
 		if a.Version == 0 {
-			st.CodeCurrent = a.SHA256 == p.codeDigest()
 			continue
 		}
 		st.Version = a.Version
@@ -156,6 +156,11 @@ func (s Source) Status(ctx context.Context, db *sqlx.DB) (State, error) {
 		st.Pending = append(st.Pending, m.name)
 	}
 	return st, nil
+}
+
+// codeCurrent tells whether functions and views are this program's.
+func (p plan) codeCurrent(recorded []Applied) bool {
+	return slices.ContainsFunc(recorded, func(a Applied) bool { return a.Version == 0 && a.SHA256 == p.codeDigest() })
 }
 
 // pending compares the record with the files: what is applied must be ours to
