@@ -13,9 +13,12 @@ import (
 // DefaultPing is how often a silent listener asks whether its line is alive.
 const DefaultPing = 15 * time.Second
 
-// reconnect is how long a listener waits before it tries again; it is also
-// what the end of Run may have to wait for.
+// reconnect is how long a listener waits before it tries again; the end of Run
+// waits for it too, when it comes during such a rest.
 const reconnect = time.Second
+
+// parting is how long closing may wait for the network.
+const parting = 100 * time.Millisecond
 
 // Listener hears the notifications of one channel on a connection of its own.
 type Listener struct {
@@ -75,15 +78,22 @@ func (l Listener) listen(ctx context.Context, hints chan<- struct{}) error {
 			cancel()
 		}
 	}
-	inner := pq.NewDialListener(l.dialer(ctx), render(cfg), reconnect, reconnect, events)
+	lines, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	inner := pq.NewDialListener(l.dialer(lines), render(cfg), reconnect, reconnect, events)
 	defer func() {
 		for range inner.Notify { // closed when its goroutines are done
 		}
 	}()
 	stop := context.AfterFunc(ctx, func() {
+		// A listener whose line is cut before it is closed would still try to
+		// reconnect, and rest; one that waits for a silent network closes only then.
+		late := time.AfterFunc(parting, cut)
+		defer late.Stop()
 		if err := inner.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			trouble(err)
 		}
+		cut()
 	})
 	defer stop()
 	defer cancel()

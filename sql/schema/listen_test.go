@@ -109,3 +109,22 @@ func TestAListenerNoticesThatPacketsVanish(t *testing.T) {
 	}
 	hinted(t, hints, "after a reconnect")
 }
+
+func TestAListenerThatIsWellEndsAtOnce(t *testing.T) {
+	l := schema.Listener{Options: schema.Options{DSN: server.DSN("postgres")}, Channel: "coterie"}
+	for range 50 {
+		ctx, cancel := context.WithCancel(t.Context())
+		hints, ended := make(chan struct{}, 1), make(chan error)
+		go func() { ended <- l.Run(ctx, hints) }()
+		hinted(t, hints, "when it began to listen")
+		begun := time.Now()
+		cancel()
+		<-ended
+		if took := time.Since(begun); took > reconnectRest/2 {
+			t.Fatalf("Run took %v to end", took)
+		}
+	}
+}
+
+// reconnectRest is how long lib/pq rests before it connects again.
+const reconnectRest = time.Second
