@@ -9,7 +9,7 @@ DEMOFLAGS ?=
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test race check lint fmt vet fix staticcheck golangci cover bench generate postgres clean help
+.PHONY: build demo test race check lint fmt vet fix staticcheck golangci cover bench figures generate postgres clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ cover: postgres ## which lines the tests reach
 
 bench: postgres ## the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+figures: postgres ## docs/performance.md measured anew, half an hour on a machine at rest
+	$(GO) test -count=1 -timeout 90m -v -run . ./test/figures -long
 
 generate: postgres ## write the golden files anew; read the diff
 	$(GO) test ./internal/config ./internal/problem ./sql/schema -update

@@ -88,6 +88,8 @@ var mayImport = map[string][]string{
 	"internal/problem":       {},
 	"internal/table":         {},
 	"cmd/coterie":            {"*"},
+	"test/cluster":           {"*"},
+	"test/figures":           {"*"},
 }
 
 // In tests a package may also start a real database and act on its schema.
@@ -105,7 +107,7 @@ var onlyIn = map[string][]string{
 	"github.com/spf13/cobra":                     {"cmd/coterie"},
 	"github.com/spf13/pflag":                     {"internal/config", "cmd/coterie"},
 	"github.com/prometheus/client_golang":        {"coordinator/console", "cmd/coterie"},
-	"os/exec":                                    {"jobs", "coordinator/failover", "coordinator/supervisor", "appdata/worker", "sql/pgserver", "internal/demo"},
+	"os/exec":                                    {"jobs", "coordinator/failover", "coordinator/supervisor", "appdata/worker", "sql/pgserver", "internal/demo", "test/cluster"},
 	"github.com/google/go-cmp":                   {},
 	"github.com/rogpeppe/go-internal":            {},
 	"pgregory.net/rapid":                         {},

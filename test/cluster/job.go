@@ -1,0 +1,44 @@
+//go:build linux
+
+package cluster
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Job is a job on the grid of an interval, whose action is witness.
+type Job struct {
+	Name    string
+	Every   time.Duration
+	Misfire string // once if empty
+}
+
+// Apply defines jobs.
+func (c *Cluster) Apply(jobs ...Job) {
+	c.t.Helper()
+	now := Get[time.Time](c, `SELECT coterie.clock()`)
+	type definition struct {
+		Name     string    `json:"name"`
+		Schedule string    `json:"schedule"`
+		Action   string    `json:"action"`
+		Every    int64     `json:"every_ms"`
+		Misfire  string    `json:"misfire,omitempty"`
+		Since    time.Time `json:"since"`
+		First    time.Time `json:"first_due_at"`
+		Seen     int64     `json:"generation"`
+	}
+	var all []definition
+	for _, j := range jobs {
+		grid := j.Every.Nanoseconds()
+		all = append(all, definition{
+			Name: j.Name, Schedule: "@every " + j.Every.String(), Action: "witness", Every: j.Every.Milliseconds(),
+			Misfire: j.Misfire, Since: now, First: time.Unix(0, (now.UnixNano()+grid-1)/grid*grid).UTC(),
+		})
+	}
+	doc, err := json.Marshal(map[string]any{"set": all})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.Exec(`SELECT coterie.job_apply($1::jsonb)`, string(doc))
+}

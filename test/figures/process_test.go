@@ -1,0 +1,186 @@
+//go:build linux
+
+package figures
+
+import (
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coterie-ha/coterie/test/cluster"
+)
+
+// busy starts a cluster in which every job has a program at work, for longer
+// than the test takes.
+func busy(t *testing.T, nodes int) *cluster.Cluster {
+	t.Helper()
+	c := cluster.Start(t, cluster.Options{Terms: terms()})
+	action := c.WitnessAction(cluster.Witness{For: time.Hour, Step: 2 * time.Millisecond, Hold: 2 * time.Millisecond})
+	var jobs []cluster.Job
+	for _, name := range []string{"a", "b", "c", "d"}[:2*nodes] {
+		jobs = append(jobs, cluster.Job{Name: name, Every: time.Second})
+	}
+	c.Apply(jobs...)
+	for _, name := range []string{"n0", "n1", "n2"}[:nodes] {
+		c.Add(name, cluster.NodeOptions{Actions: action}).Start()
+	}
+	atWork(c)
+	return c
+}
+
+// atWork waits until a run is open for each job under the present token. Loads
+// may differ: a holder yields only between runs.
+func atWork(c *cluster.Cluster) {
+	c.AwaitReady()
+	c.AwaitHeld()
+	c.Await(`SELECT bool_and(EXISTS (SELECT FROM coterie.runs r
+			WHERE 'job/' || r.job = l.name AND r.token = l.token AND r.outcome = 'running' AND r.started_at < coterie.clock() - interval '150ms'))
+		FROM coterie.leases l`)
+}
+
+// fuller is the node that holds most.
+func fuller(t *testing.T, c *cluster.Cluster) *cluster.Node {
+	t.Helper()
+	name := cluster.Get[string](c, `SELECT holder FROM coterie.leases GROUP BY holder ORDER BY count(*) DESC LIMIT 1`)
+	for _, n := range c.Nodes {
+		if n.Name == name {
+			return n
+		}
+	}
+	t.Fatalf("%s holds most, and is no node of this cluster", name)
+	return nil
+}
+
+// grip is a lease in the hands of a node before a fault.
+type grip struct {
+	Name  string
+	Token int64
+}
+
+func grips(t *testing.T, c *cluster.Cluster, node string) []grip {
+	t.Helper()
+	var all []grip
+	if err := c.DB.Select(&all, `SELECT name, token FROM coterie.leases WHERE holder = $1`, node); err != nil {
+		t.Fatal(err)
+	}
+	if len(all) == 0 {
+		t.Fatalf("%s holds nothing", node)
+	}
+	return all
+}
+
+// deadBefore checks that what ran under the grips did nothing any more when
+// their leases were claimed again, and never made an effect after that.
+func deadBefore(t *testing.T, c *cluster.Cluster, lost []grip) {
+	t.Helper()
+	offset := time.Now().UnixNano() - cluster.Monotonic()
+	all := c.Testimonies()
+	for _, g := range lost {
+		claim := cluster.Get[time.Time](c, `SELECT min(at) FROM coterie.event
+			WHERE kind = 'lease.claimed' AND subject = $1 AND token > $2`, g.Name, g.Token).UnixNano() - offset
+		seen := false
+		for _, w := range all {
+			if "job/"+w.Job != g.Name || w.Token != g.Token {
+				continue
+			}
+			seen = true
+			if w.At > claim {
+				t.Errorf("%s with token %d: %s %v after the lease was claimed by another", g.Name, g.Token, w.Deed, time.Duration(w.At-claim))
+				break
+			}
+		}
+		if !seen {
+			t.Errorf("%s with token %d left no testimony", g.Name, g.Token)
+		}
+	}
+	if disorder := cluster.Get[int](c, `SELECT count(*) FROM (SELECT token, max(token) OVER (PARTITION BY job ORDER BY id) AS most FROM effect) AS e
+		WHERE token < most`); disorder > 0 {
+		t.Errorf("%d effects came after one with a higher token", disorder)
+	}
+}
+
+// A killed agent hands over in an instant, and its jobs are dead by then.
+func TestAKilledAgentIsFollowedAtOnce(t *testing.T) {
+	beside(t)
+	c := busy(t, 2)
+	var got sample
+	for range tries(2, 50) {
+		node := fuller(t, c)
+		phase(c)
+		lost, killed := grips(t, c, node.Name), time.Now()
+		node.Signal(node.Agent(), syscall.SIGKILL)
+		got = append(got, claimed(c, node.Name, len(lost), killed).Sub(killed))
+		node.Reaped()
+		deadBefore(t, c, lost)
+		if rule := cluster.Get[string](c, `SELECT rule FROM coterie.event WHERE kind = 'session.ended' AND subject = $1 ORDER BY id DESC LIMIT 1`, node.Name); rule != "its process is gone" {
+			t.Errorf("the session ended because %q", rule)
+		}
+		node.Start()
+		atWork(c)
+	}
+	got.hold(t, "from kill -9 of an agent until another node has its leases", 250*time.Millisecond)
+}
+
+// Without its supervisor an agent stops, and takes its jobs along.
+func TestAnAgentDoesNotOutliveItsSupervisor(t *testing.T) {
+	beside(t)
+	c := busy(t, 2)
+	var jobs, agents, everything, followed sample
+	for range tries(2, 50) {
+		node := fuller(t, c)
+		phase(c)
+		agent, lost := node.Agent(), grips(t, c, node.Name)
+		programs, all := node.Jobs(), node.Descendants()
+		killed := time.Now()
+		node.Signal(node.Supervisor(), syscall.SIGKILL)
+		gone(t, c, programs)
+		jobs = append(jobs, time.Since(killed))
+		gone(t, c, []int{agent})
+		agents = append(agents, time.Since(killed))
+		gone(t, c, all)
+		everything = append(everything, time.Since(killed))
+		followed = append(followed, claimed(c, node.Name, len(lost), killed).Sub(killed))
+		node.Reaped()
+		deadBefore(t, c, lost)
+		node.Start()
+		atWork(c)
+	}
+	jobs.hold(t, "from kill -9 of a supervisor until its jobs are gone", 100*time.Millisecond)
+	agents.hold(t, "from kill -9 of a supervisor until its agent is gone", 250*time.Millisecond)
+	everything.hold(t, "from kill -9 of a supervisor until nothing of it is left", 2*time.Second)
+	followed.hold(t, "from kill -9 of a supervisor until another node has its leases", 250*time.Millisecond)
+}
+
+// gone waits until processes have ended.
+func gone(t *testing.T, c *cluster.Cluster, pids []int) {
+	t.Helper()
+	for begun := time.Now(); slices.ContainsFunc(pids, func(pid int) bool { return !cluster.Gone(pid) }); c.Elapse(time.Millisecond) {
+		if time.Since(begun) > 10*time.Second {
+			t.Fatalf("still alive: %v", pids)
+		}
+	}
+}
+
+// An agent that is frozen for longer than its session lasts loses its jobs
+// before others begin them, and when it wakes it does nothing in their name.
+func TestAFrozenAgentDoesNothingWhenItWakes(t *testing.T) {
+	beside(t)
+	c := busy(t, 2)
+	for range tries(1, 10) {
+		node := fuller(t, c)
+		phase(c)
+		lost, frozen := grips(t, c, node.Name), time.Now()
+		agent := node.Agent()
+		node.Signal(agent, syscall.SIGSTOP)
+		t.Logf("frozen: followed after %v", claimed(c, node.Name, len(lost), frozen).Sub(frozen).Round(time.Millisecond))
+		c.Elapse(c.Terms.TTL / 2)
+		node.Signal(agent, syscall.SIGCONT)
+		c.AwaitReady()
+		deadBefore(t, c, lost)
+		for _, g := range lost {
+			c.Await(`SELECT outcome = 'lost' FROM coterie.runs WHERE 'job/' || job = $1 AND token = $2 ORDER BY due_at DESC LIMIT 1`, g.Name, g.Token)
+		}
+		atWork(c)
+	}
+}

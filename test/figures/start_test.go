@@ -1,0 +1,53 @@
+//go:build linux
+
+package figures
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/coterie-ha/coterie/test/cluster"
+)
+
+// Agents that come at the same moment to an empty database make its schema
+// once, and all of them work.
+func TestEightAgentsStartOnAnEmptyDatabase(t *testing.T) {
+	beside(t)
+	var got sample
+	for range tries(1, 20) {
+		c := cluster.Start(t, cluster.Options{Empty: true})
+		for i := range 8 {
+			c.Add(fmt.Sprintf("n%d", i), cluster.NodeOptions{AutoMigrate: true})
+		}
+		begun := time.Now()
+		for _, n := range c.Nodes {
+			n.Start()
+		}
+		c.AwaitTable("coterie.cluster")
+		c.Await(`SELECT count(*) = 1 FROM coterie.cluster`)
+		c.Mark()
+		c.AwaitReady()
+		got = append(got, time.Since(begun))
+		if once := cluster.Get[bool](c, `SELECT count(*) = count(DISTINCT version) AND count(DISTINCT applied_by) = 1 FROM coterie.schema_versions`); !once {
+			t.Error("the schema was applied more than once")
+		}
+	}
+	got.hold(t, "from the start of 8 agents on an empty database until all are ready", 1500*time.Millisecond)
+}
+
+// Somebody who asks how things are does not wait.
+func TestStatusAnswersAtOnce(t *testing.T) {
+	beside(t)
+	c := crew(t, cluster.Options{}, 3, 30)
+	var got sample
+	for range tries(5, 100) {
+		begun := time.Now()
+		out, code := c.Run("-c", c.Nodes[0].Config(), "status")
+		got = append(got, time.Since(begun))
+		if code != 0 && code != 3 { // 3: something needs attention
+			t.Fatalf("exit code %d: %s", code, out)
+		}
+	}
+	got.hold(t, "coterie status, from exec to exit", 100*time.Millisecond)
+}
