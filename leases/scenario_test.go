@@ -41,7 +41,7 @@ var update = flag.Bool("update", false, "write what the scenarios print into the
 //	takes NODE [CLASS...]        change what a node takes
 //	busy NODE, idle NODE         holders of the node do not, or do, return when asked to yield
 //	stuck NODE D                 holders of the node take that long to return
-//	hint                         every node is told that the ledger may have moved
+//	hint [NODE...]               nodes, or all, are told that the ledger may have moved
 //	assert LEASE TOKEN           an application asserts it in a transaction, and sits in it until "commit"
 //	sql STATEMENT                run it, print its rows
 func TestScenarios(t *testing.T) {
@@ -195,8 +195,10 @@ func (w *world) do(f []string) {
 	case "stuck":
 		w.nodes[args[0]].set(func(n *node) { n.slow = w.duration(args[1]) })
 	case "hint":
-		for _, n := range w.nodes {
-			n.Wake()
+		for name, n := range w.nodes {
+			if len(args) == 0 || slices.Contains(args, name) {
+				n.Wake()
+			}
 		}
 	case "assert":
 		tx, err := w.db.Beginx()
