@@ -28,6 +28,8 @@
 //	list it                -> readable
 //	write, force to disk,     READ_ONLY, FULL; reads something else than was
 //	rename, read, remove   -> written: STALE; the time it took: latency
+//	keep my highest token, -> a database that knows a lower one was restored
+//	read those of all
 //	ask for free space     -> FULL, DEGRADED
 //
 // The worst finding is the state; the reason tells all of them.

@@ -37,6 +37,11 @@ func (s Share) tryWrite(c *Condition, root *os.Root) {
 			c.worsen(writeProblem(err), "cannot keep the challenge file: %v", withoutName(err))
 		}
 	}
+	if s.Cluster != "" {
+		if err := s.keepToken(root); err != nil {
+			c.worsen(writeProblem(err), "cannot keep the highest token: %v", withoutName(err))
+		}
+	}
 }
 
 func (s Share) writeNonce(c *Condition, root *os.Root, dir string) error {

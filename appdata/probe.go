@@ -54,6 +54,7 @@ func (s Share) look(ctx context.Context, c *Condition) {
 	// Nothing is written to a folder that is not ours, or no longer.
 	if ours && ctx.Err() == nil {
 		s.tryWrite(c, root)
+		s.readTokens(c, root)
 	}
 	s.judgeSpace(c, dir)
 }
@@ -130,6 +131,18 @@ func (s Share) judgeAbsence(c *Condition, place string, expected bool) {
 	default:
 		c.worsen(NotMounted, "no marker: nothing is mounted here")
 	}
+}
+
+func (s Share) readTokens(c *Condition, root *os.Root) {
+	if s.Cluster == "" {
+		return
+	}
+	token, err := tokens(root)
+	if err != nil {
+		c.worsen(readProblem(err), "cannot read the tokens that nodes keep: %v", withoutName(err))
+		return
+	}
+	c.Token = token
 }
 
 // space is what statfs says; freeInodes is -1 where they are not counted.

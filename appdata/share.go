@@ -17,6 +17,7 @@ type Share struct {
 	Challenge  string   `json:"challenge,omitempty"`  // what this node's challenge file must say; empty: none is kept
 	FSTypes    []string `json:"fs_types,omitempty"`   // allowed file systems, as in /proc/filesystems (nfs4, cifs, fuse.sshfs); empty: any
 	MinFree    int64    `json:"min_free,omitempty"`   // bytes below which the share counts as full; 0: 16 MiB
+	Token      int64    `json:"token,omitempty"`      // highest that this node knows of; kept on the share for all to see
 }
 
 var nodeName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
@@ -47,6 +48,7 @@ type Condition struct {
 	FreeInodes      int64         `json:"free_inodes"` // -1: the file system does not count them
 	Latency         time.Duration `json:"latency"`     // of a small file written, forced to disk and renamed; 0: not tried
 	CaseInsensitive bool          `json:"case_insensitive"`
+	Token           int64         `json:"token"` // highest that any node has kept there
 }
 
 // Usable reports whether the application can work with the share.
@@ -67,8 +69,8 @@ func (c *Condition) worsen(s State, format string, args ...any) {
 	}
 }
 
-// sameAs reports whether b says nothing new to people: free space and latency move all the time.
+// sameAs reports whether b says nothing new to people: free space, latency and tokens move all the time.
 func (c Condition) sameAs(b Condition) bool {
-	c.FreeBytes, c.FreeInodes, c.Latency = b.FreeBytes, b.FreeInodes, b.Latency
+	c.FreeBytes, c.FreeInodes, c.Latency, c.Token = b.FreeBytes, b.FreeInodes, b.Latency, b.Token
 	return c == b
 }
