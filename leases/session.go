@@ -101,6 +101,11 @@ func (s *Session) View() View {
 // holds and is no longer to take, each lease as soon as its holder is idle.
 func (s *Session) Change(takes, wants []string) { s.send(Changed{Takes: takes, Wants: wants}) }
 
+// Learn tells the session of a token that was given, as far as another node
+// remembers. What Change lets it take afterwards is taken only from a database
+// that knows of that token too, or in a new era.
+func (s *Session) Learn(t Token) { s.send(Marked{t}) }
+
 // Wake is a hint that the ledger may have moved. It never blocks for long and
 // may be called at any time.
 func (s *Session) Wake() { s.send(Hinted{}) }

@@ -89,6 +89,9 @@ type Changed struct{ Takes, Wants []string }
 // Hinted is word that the ledger may have moved.
 type Hinted struct{}
 
+// Marked is word of a token that was given, from another node's memory.
+type Marked struct{ Token Token }
+
 func (Answered) event() {}
 func (Failed) event()   {}
 func (Elapsed) event()  {}
@@ -96,6 +99,7 @@ func (Returned) event() {}
 func (Stopped) event()  {}
 func (Changed) event()  {}
 func (Hinted) event()   {}
+func (Marked) event()   {}
 
 // Action is something to do for a holder.
 type Action struct {
@@ -137,6 +141,8 @@ func (s *State) Step(now time.Duration, e Event) []Action {
 		s.hurry = now
 	case Hinted:
 		s.hurry = min(s.hurry, now+hintDelay)
+	case Marked:
+		s.Mark = max(s.Mark, e.Token)
 	case Elapsed:
 	}
 	return s.distrust(now, out)
