@@ -14,16 +14,17 @@ import (
 // the former life of this installation, if its process is surely gone; a later
 // one follows a session that the database ended.
 func (a *agent) live(ctx context.Context) error {
-	former, mark := a.identity.Former(a.cfg.Node.Name), a.identity.Mark()
+	former := a.identity.Former(a.cfg.Node.Name)
 	for {
 		s := &leases.Session{
-			DB: a.beats, Node: a.cfg.Node.Name, Takes: a.takes(), Wants: a.wants(), Former: former, Mark: mark,
+			DB: a.beats, Node: a.cfg.Node.Name, Takes: a.takes(), Wants: a.wants(), Former: former,
 			Hold: a.hold, Began: a.began, Ticked: a.ticked,
 		}
 		a.session.Store(s)
+		s.Mark = a.mark() // what a probe learns from here on it tells this session
 		poke(a.facts)
 		err := s.Run(ctx)
-		mark = max(mark, s.View().Mark)
+		a.know(func(k *memory) { k.mark = max(k.mark, s.View().Mark) })
 		switch {
 		case ctx.Err() != nil:
 			return errors.Join(context.Cause(ctx), a.farewell(ctx, err))

@@ -47,7 +47,7 @@ func (a *agent) follow(ctx context.Context) error {
 }
 
 func (a *agent) catchUp(ctx context.Context) error {
-	if err := a.identity.Note(a.session.Load().View().Mark); err != nil {
+	if err := a.identity.Note(a.mark()); err != nil {
 		a.log.Warn("a restore of the database might go unnoticed", "err", err)
 	}
 	if err := a.runner.Refresh(ctx); err != nil {

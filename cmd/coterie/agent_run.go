@@ -77,6 +77,7 @@ type memory struct {
 	head    int64
 	runs    int64
 	docs    map[string]console.Document
+	mark    leases.Token // highest that this node knows of, from wherever
 }
 
 func (a *agent) know(f func(*memory)) {
@@ -204,6 +205,7 @@ func (a *agent) join(ctx context.Context) error {
 	a.know(func(k *memory) { k.joined, k.state, k.wanted.Goal = true, coordinator.Joining, welcome.Goal })
 	a.log.Info("joined", "cluster", a.cfg.Cluster, "id", identity.ID(), "version", buildVersion())
 	a.runner = a.newRunner()
+	a.know(func(k *memory) { k.mark = identity.Mark() })
 	a.session.Store(&leases.Session{}) // none yet
 	return nil
 }
@@ -240,12 +242,30 @@ func (a *agent) address(ctx context.Context) string {
 func (a *agent) prober() appdata.Prober {
 	return appdata.Prober{
 		Share: func() appdata.Share {
-			return appdata.Share{Path: a.cfg.AppData.Path, Cluster: a.cfg.Cluster, ID: a.cluster, Node: a.cfg.Node.Name, FSTypes: a.cfg.AppData.ExpectMount}
+			return appdata.Share{
+				Path: a.cfg.AppData.Path, Cluster: a.cfg.Cluster, ID: a.cluster, Node: a.cfg.Node.Name,
+				FSTypes: a.cfg.AppData.ExpectMount, Token: int64(a.mark()),
+			}
 		},
-		Probe: a.share.Probe,
+		Probe: a.probe,
 		Every: a.cfg.AppData.CheckEvery,
 	}
 }
+
+// probe looks at the share, and takes in what other nodes remember there before
+// anybody can hear that the share is proved, and let this node take leases.
+func (a *agent) probe(ctx context.Context, s appdata.Share) (appdata.Condition, error) {
+	c, err := a.share.Probe(ctx, s)
+	if err == nil && leases.Token(c.Token) > a.mark() {
+		a.know(func(k *memory) { k.mark = max(k.mark, leases.Token(c.Token)) })
+		a.session.Load().Learn(leases.Token(c.Token))
+	}
+	return c, err
+}
+
+// mark is the highest token that this node knows of: from its sessions, from
+// the memory of this installation, from the share.
+func (a *agent) mark() leases.Token { return max(a.knows().mark, a.session.Load().View().Mark) }
 
 // listen turns notifications into hints. A hint that is lost costs a heartbeat.
 func (a *agent) listen(ctx context.Context) error {
