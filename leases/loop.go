@@ -81,19 +81,43 @@ func (s *Session) heartbeat(ctx context.Context, r Request) <-chan beat {
 	return answer
 }
 
+// clockTolerance is what the database's clock may differ from a node's between
+// two heartbeats, beyond what delays explain, before it is called a step.
+const clockTolerance = 500 * time.Millisecond
+
+// stepped is how far the database's clock surely jumped between two answers: by
+// what no delay of theirs explains. Nothing is decided by it.
+func (s *Session) stepped(b beat, now time.Duration) time.Duration {
+	last := s.answered
+	if last.sent.IsZero() || !b.Alive {
+		return 0
+	}
+	passed := b.Now.Sub(last.Now)
+	least, most := b.began-s.answeredAt, now-last.began
+	switch {
+	case passed > most+clockTolerance:
+		return passed - most
+	case passed < least-clockTolerance:
+		return passed - least
+	}
+	return 0
+}
+
 func (s *Session) took(b beat) []Action {
 	now := s.now()
 	var acts []Action
+	var jumped time.Duration
 	if b.err != nil {
 		acts = s.core.Step(now, Failed{})
 	} else {
 		s.rtt = b.took
 		s.Clock.Observe(b.sent, b.sent.Add(b.took), b.Now)
 		acts = s.core.Step(now, Answered{Began: b.began, Answer: b.Answer})
-		s.answered = b
+		jumped = s.stepped(b, now)
+		s.answered, s.answeredAt = b, now
 	}
 	if s.Ticked != nil {
-		s.Ticked(Tick{Err: b.err, Took: b.took, Trust: s.core.Trusted() - now, Margin: s.core.Terms.Margin, Answer: b.Answer})
+		s.Ticked(Tick{Err: b.err, Took: b.took, Trust: s.core.Trusted() - now, Margin: s.core.Terms.Margin, Stepped: jumped, Answer: b.Answer})
 	}
 	return acts
 }
@@ -132,7 +156,7 @@ func (s *Session) start(ctx context.Context, a Action) {
 func (s *Session) publish() {
 	last := s.answered
 	v := &View{
-		Incarnation: s.incarnation, RTT: last.took, Terms: s.core.Terms,
+		Turned: time.Now(), Incarnation: s.incarnation, RTT: last.took, Terms: s.core.Terms,
 		Trusted: time.Now().Add(s.core.Trusted() - s.now()),
 		Mark:    s.core.Mark,
 		Held:    s.core.Held(), Peers: last.Peers, Head: last.Head,

@@ -299,6 +299,11 @@ func (n *node) begin(w *world, name string, former int64, mark leases.Token) {
 		n.Session = &leases.Session{
 			DB: n.line.DB, Node: name, Takes: []string{"work"}, Former: former, Mark: mark,
 			Hold: func(ctx context.Context, g leases.Grant) { w.hold(ctx, n, g) },
+			Ticked: func(t leases.Tick) {
+				if t.Stepped != 0 {
+					w.say("%s sees the database's clock step by %v", name, t.Stepped)
+				}
+			},
 		}
 	})
 }

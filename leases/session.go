@@ -56,6 +56,7 @@ type Session struct {
 	in          chan Event
 	done        chan struct{} // closed when nobody reads in any more
 	answered    beat          // the last heartbeat that was
+	answeredAt  time.Duration // and when it was, on the node's own clock
 	view        atomic.Pointer[View]
 	holders     map[string]holder
 	wait        sync.WaitGroup
@@ -73,11 +74,16 @@ type Tick struct {
 	Took   time.Duration
 	Trust  time.Duration // how long holders may act from now on without another heartbeat
 	Margin time.Duration
+
+	// Stepped is how far the database's clock jumped since the answer before, if it
+	// surely did. It is for the record: no decision hangs on one clock.
+	Stepped time.Duration
 	Answer
 }
 
 // View is a snapshot of a session for whoever wants to look at it.
 type View struct {
+	Turned      time.Time // when the loop last turned; it does so at least once per heartbeat
 	Incarnation int64
 	Trusted     time.Time // until when holders may act, on this process's monotonic clock
 	Beaten      time.Time // when the last heartbeat was acknowledged

@@ -36,7 +36,7 @@ func (a *agent) live(ctx context.Context) error {
 			former = 0
 		default:
 			a.log.Warn("no session yet", "err", err)
-			a.know(func(k *memory) { k.failure, k.turned = err.Error(), time.Now() })
+			a.know(func(k *memory) { k.failure = err.Error() })
 		}
 		if err := pause(ctx, time.Second/2); err != nil {
 			return err
@@ -90,9 +90,14 @@ func (a *agent) ticked(t leases.Tick) {
 	if t.Err == nil && t.Alive {
 		a.supervisor.Extend(supervisor.BootTime()+t.Trust, t.Margin/2)
 	}
+	if t.Stepped != 0 {
+		a.log.Warn("the database's clock stepped", "by", t.Stepped)
+		a.know(func(k *memory) { k.stepped += t.Stepped })
+		poke(a.moved)
+	}
 	moved := false
 	a.know(func(k *memory) {
-		k.turned, k.failure = time.Now(), ""
+		k.failure = ""
 		switch {
 		case t.Err != nil:
 			k.failure = t.Err.Error()

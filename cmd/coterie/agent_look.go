@@ -50,6 +50,9 @@ func (a *agent) catchUp(ctx context.Context) error {
 	if err := a.identity.Note(a.mark()); err != nil {
 		a.log.Warn("a restore of the database might go unnoticed", "err", err)
 	}
+	if err := a.recordStep(ctx); err != nil {
+		return err
+	}
 	if err := a.runner.Refresh(ctx); err != nil {
 		return err
 	}
@@ -64,6 +67,27 @@ func (a *agent) catchUp(ctx context.Context) error {
 		return err
 	}
 	a.know(func(k *memory) { k.docs = docs })
+	return nil
+}
+
+// recordStep puts a jump of the database's clock into the ledger, once for all
+// nodes that saw it.
+func (a *agent) recordStep(ctx context.Context) error {
+	var jumped time.Duration
+	a.know(func(k *memory) { jumped, k.stepped = k.stepped, 0 })
+	if jumped == 0 {
+		return nil
+	}
+	conn, err := a.work.Connx(ctx)
+	if err == nil {
+		defer conn.Close()
+		var told bool
+		err = conn.GetContext(ctx, &told, `SELECT coterie.clock_stepped($1, $2, $3)`, a.cfg.Node.Name, a.session.Load().View().Incarnation, jumped.Milliseconds())
+	}
+	if err != nil {
+		a.know(func(k *memory) { k.stepped += jumped })
+		return fmt.Errorf("record a step of the database's clock: %w", err)
+	}
 	return nil
 }
 
@@ -126,7 +150,7 @@ func (a *agent) snapshot() console.Snapshot {
 		Cluster: a.cfg.Cluster, Node: a.cfg.Node.Name,
 		Goal: string(k.wanted.Goal), GoalBy: k.wanted.By, GoalReason: k.wanted.Reason,
 		State: string(k.state), Message: k.message,
-		Joined: k.joined, Schema: a.schema.Number, Started: a.started, Turned: k.turned,
+		Joined: k.joined, Schema: a.schema.Number, Started: a.started, Turned: view.Turned,
 		TTL: view.Terms.TTL, Heartbeat: view.Terms.Heartbeat, Margin: view.Terms.Margin,
 		Trusted: view.Trusted, Beaten: view.Beaten, RTT: view.RTT, Err: k.failure, Now: s.Clock.Now(),
 		Share: console.Share{State: string(k.share.State), Proved: k.share.Usable() && k.share.MarkerOK, FreeBytes: k.share.FreeBytes},

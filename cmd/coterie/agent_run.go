@@ -71,9 +71,9 @@ type memory struct {
 	wanted  coordinator.Wanted
 	joined  bool
 	share   appdata.Condition
-	looked  bool // share is known
-	turned  time.Time
-	failure string // why the last heartbeat failed
+	looked  bool          // share is known
+	stepped time.Duration // by how far the database's clock was seen to jump, not recorded yet
+	failure string        // why the last heartbeat failed
 	head    int64
 	runs    int64
 	docs    map[string]console.Document
