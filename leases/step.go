@@ -170,14 +170,16 @@ func (s *State) answered(now time.Duration, e Answered) []Action {
 		s.ended = true
 		return nil
 	}
+	if s.old = s.old || s.cut(e); s.old {
+		// What it says is of another history. The next heartbeat tells it so, and ends this life.
+		s.hurry = now
+		return nil
+	}
+	s.beats = e.Beats
 	s.Terms = e.Terms
 	// Not the longer of old and new: the next heartbeat tells the database the new terms.
 	s.trust = e.Began + e.Terms.Trust()
 	s.due = e.Began + e.Terms.Heartbeat
-	if s.cut(e) {
-		s.hurry, s.old = now, true
-	}
-	s.beats = e.Beats
 	s.watch(now, e.Peers)
 	if e.Listing == nil {
 		return nil

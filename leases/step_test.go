@@ -181,8 +181,12 @@ func TestRowsThatWentBackAreTold(t *testing.T) {
 	} {
 		l := begin("x")
 		l.beat(func(a *Answer) { a.Peers = []Peer{peer} })
-		if r, _ := l.beat(back); r.Old {
+		r, acts := l.beat(back, lists([]Lease{{Name: "l1", Class: "x", Token: 1}}, nil))
+		if r.Old {
 			t.Fatalf("%s: told before it was seen", name)
+		}
+		if len(acts) > 0 {
+			t.Errorf("%s: begins what a cut history says: %v", name, acts)
 		}
 		if due := l.Due(); due != l.now {
 			t.Errorf("%s: told at %v, not at once", name, due)

@@ -40,8 +40,10 @@ BEGIN
     -- beginning in the future is a clock that was set back: it says nothing.
     SELECT era_settled INTO settled FROM coterie.cluster;
     IF p_settles AND NOT settled THEN
-        UPDATE coterie.cluster c SET era_settled = true
-        WHERE NOT era_settled AND (coterie.clock() < era_since OR coterie.clock() >= era_since + era_quiet);
+        UPDATE coterie.cluster SET era_settled = true
+        WHERE one IN (SELECT one FROM coterie.cluster
+                      WHERE NOT era_settled AND (coterie.clock() < era_since OR coterie.clock() >= era_since + era_quiet)
+                      FOR NO KEY UPDATE SKIP LOCKED); -- whoever has it locked settles it
         IF FOUND THEN
             INSERT INTO coterie.event (node, kind, subject, detail)
             SELECT p_node, 'era.settled', name, jsonb_build_object('era', era) FROM coterie.cluster;
