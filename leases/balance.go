@@ -9,7 +9,7 @@ import (
 // computes the same from the same listing, and does its own part of it.
 
 func (l Load) count() int {
-	n := 0
+	n := l.Stays
 	for _, k := range l.Holds {
 		n += k
 	}

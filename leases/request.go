@@ -56,11 +56,13 @@ type Lease struct {
 	Prefer string `json:"prefer"`   // node that balance leaves it with
 }
 
-// Load is what a node holds that takes leases: how many of each class.
+// Load is what a node holds that takes leases: how many of each class, and how
+// many that balance leaves with it.
 type Load struct {
 	Node  string         `json:"node"`
 	Takes []string       `json:"takes"`
 	Holds map[string]int `json:"holds"`
+	Stays int            `json:"stays"`
 }
 
 // Listing is what is held by this node and what is free, at one ledger position.

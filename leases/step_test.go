@@ -110,6 +110,17 @@ func TestClassesThatOnlyOthersTakeDoNotHoldUpBalance(t *testing.T) {
 	}
 }
 
+func TestWhatStaysWithItsNodeIsNotCountedOnByOthers(t *testing.T) {
+	l := begin("x")
+	held := []Lease{{Name: "l1", Class: "x", Token: 1}, {Name: "l2", Class: "x", Token: 2}, {Name: "l3", Class: "x", Token: 3}}
+	// The fullest keeps what an operator gave to it, so this one must give.
+	full := Load{Node: "b", Takes: []string{"x"}, Stays: 5}
+	_, acts := l.beat(lists(held, nil, holds("a", 3, "x"), full, holds("c", 0, "x")))
+	if got := names(acts, Yield); len(got) != 1 {
+		t.Errorf("asked %v to yield, want one, for c", got)
+	}
+}
+
 func TestAShorterTimeToLiveCountsAtOnceForTheHolder(t *testing.T) {
 	l := begin("x")
 	long := Terms{TTL: 30 * sec, Heartbeat: 1500 * ms1, Margin: 1500 * ms1}
