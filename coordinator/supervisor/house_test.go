@@ -360,12 +360,30 @@ func (h *house) tearDown() {
 	if h.conn != nil {
 		h.conn.Close()
 	}
+	h.removeCgroups()
 	for _, pid := range h.alive() {
 		h.t.Errorf("left behind: %v", describe([]int{pid}))
 		syscall.Kill(pid, syscall.SIGKILL)
 	}
 	if h.t.Failed() {
 		h.t.Logf("log:\n%s", h.log)
+	}
+}
+
+// removeCgroups does what the next start would do for a supervisor that was killed.
+func (h *house) removeCgroups() {
+	own, err := ownCgroup()
+	if err != nil {
+		return
+	}
+	dirs, err := filepath.Glob(filepath.Join(own, fmt.Sprintf("%s%d-*", cgroupPrefix, h.sup.Process.Pid)))
+	if err != nil {
+		h.t.Error(err)
+	}
+	for _, dir := range dirs {
+		if err := removeCgroup(dir); err != nil {
+			h.t.Logf("cgroup stays: %v", err)
+		}
 	}
 }
 
