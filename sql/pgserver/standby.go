@@ -50,7 +50,8 @@ func (s *Server) Promote(ctx context.Context) error {
 	}
 	// What pg_ctl promote does.
 	sign := filepath.Join(s.data(), "promote")
-	if err := errors.Join(os.WriteFile(sign, nil, 0o600), s.who.own(sign)); err != nil {
+	made := sign + ".new" // a postmaster that looks by chance takes it away before it has its owner
+	if err := errors.Join(os.WriteFile(made, nil, 0o600), s.who.own(made), os.Rename(made, sign)); err != nil {
 		return fmt.Errorf("promote: %w", err)
 	}
 	if err := s.process.cmd.Process.Signal(promoteSignal); err != nil {
