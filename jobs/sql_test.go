@@ -431,3 +431,32 @@ func TestAPoisonedBatchHarmsOnlyItsOwn(t *testing.T) {
 		t.Errorf("the bad one: %v, %v; the good one: %v, %v", batch[0].out, batch[0].err, batch[1].out, batch[1].err)
 	}
 }
+
+// Each invariant of runs, broken on purpose by who may write the tables.
+func TestBrokenInvariantsOfRunsAreSeen(t *testing.T) {
+	l := newLab(t, "a", "b")
+	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	run := func(due, from, to int, node string, token int) {
+		l.exec(`INSERT INTO coterie.run (job, due_at, token, nonce, node, started_at, finished_at, outcome)
+			VALUES ('tidy', $1, $2, 1, $3, $4, $5, 'succeeded')`, at.Add(time.Duration(due)*time.Second), token, node,
+			at.Add(time.Duration(from)*time.Second), at.Add(time.Duration(to)*time.Second))
+	}
+	broken := func() string {
+		t.Helper()
+		var list []string
+		if err := l.db.Select(&list, `SELECT invariant || ' on ' || node FROM coterie.violations ORDER BY 1`); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(list, ", ")
+	}
+	l.exec(`INSERT INTO coterie.event (node, kind, subject, token) VALUES ('a', 'lease.claimed', 'job/tidy', 1), ('b', 'lease.claimed', 'job/tidy', 2)`)
+	run(0, 0, 5, "a", 1)
+	run(5, 5, 9, "b", 2)
+	expect(t, "as it should be", broken(), "")
+	run(8, 8, 12, "b", 2)
+	expect(t, "an overlap", broken(), "two runs at once on b")
+	run(20, 20, 21, "a", 1)
+	expect(t, "an old token", broken(), "run under an old token on a, two runs at once on b")
+	run(30, 30, 31, "a", 2)
+	expect(t, "another's token", broken(), "run under an old token on a, run without the lease on a, two runs at once on b")
+}

@@ -10,7 +10,28 @@ UNION ALL
 SELECT 'token outside the ledger', l.name, l.acquired_at, l.node, format('token %s was never claimed', l.token)
 FROM coterie.lease l
 WHERE l.token > 0 AND NOT EXISTS (
-    SELECT FROM coterie.event e WHERE e.subject = l.name AND e.kind = 'lease.claimed' AND e.token = l.token);
+    SELECT FROM coterie.event e WHERE e.subject = l.name AND e.kind = 'lease.claimed' AND e.token = l.token)
+UNION ALL
+-- A run that started while another one of its job had not ended.
+SELECT 'two runs at once', 'job/' || r.job, r.started_at, r.node,
+       format('the run of %s started before the one of %s ended at %s', r.due_at, r.other, r.until)
+FROM (SELECT job, due_at, node, started_at, lag(due_at) OVER w AS other, lag(coalesce(finished_at, 'infinity')) OVER w AS until
+      FROM coterie.run WHERE started_at IS NOT NULL
+      WINDOW w AS (PARTITION BY job ORDER BY started_at, due_at)) AS r
+WHERE r.started_at < r.until
+UNION ALL
+-- A run that began under an older token than one before it.
+SELECT 'run under an old token', 'job/' || r.job, r.started_at, r.node, format('token %s follows token %s', r.token, r.before)
+FROM (SELECT job, node, started_at, token, lag(token) OVER (PARTITION BY job ORDER BY started_at, due_at) AS before
+      FROM coterie.run WHERE started_at IS NOT NULL) AS r
+WHERE r.token < r.before
+UNION ALL
+-- A run by a node that never had that token of its job's lease.
+SELECT 'run without the lease', 'job/' || r.job, r.started_at, r.node, format('token %s was not given to %s', r.token, r.node)
+FROM coterie.run r
+WHERE r.started_at IS NOT NULL AND NOT EXISTS (
+    SELECT FROM coterie.event e
+    WHERE e.subject = 'job/' || r.job AND e.kind = 'lease.claimed' AND e.token = r.token AND e.node = r.node);
 COMMENT ON VIEW coterie.violations IS 'Invariants that do not hold. This view must stay empty.';
 COMMENT ON COLUMN coterie.violations.invariant IS 'What should hold and does not.';
 COMMENT ON COLUMN coterie.violations.subject IS 'Lease or job that it concerns.';
