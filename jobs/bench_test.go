@@ -33,7 +33,11 @@ func newTeam(t testing.TB, nodes, count int, schedule string, action Action) *te
 	for i := range count {
 		wanted = append(wanted, Definition{Name: fmt.Sprintf("job-%05d", i), Schedule: schedule, Action: "ok"})
 	}
-	c.apply(wanted...)
+	for chunk := range slices.Chunk(Diff(nil, wanted), 1000) {
+		if _, err := Apply(t.Context(), c.db.Operator().DB, chunk, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
 	c.exec(`ANALYZE`)
 	for range 5 {
 		sent := time.Now()

@@ -27,7 +27,9 @@
 //	                                       ctx ends: timeout, lease lost
 //
 // The run is begun in the database before it is due, so the action itself starts
-// exactly when it is due. Nothing is polled: a held job costs a timer.
+// exactly when it is due; earlier still when the database has been slow lately.
+// Runs that fall due together are begun by one statement, and so they are ended.
+// Nothing is polled: a held job costs a timer.
 //
 // # Laws
 //
