@@ -9,10 +9,12 @@ import (
 	"io/fs"
 	"net"
 	"strings"
+	"syscall"
 
 	"github.com/lib/pq"
 
 	"github.com/coterie-ha/coterie/coordinator"
+	"github.com/coterie-ha/coterie/coordinator/console"
 	"github.com/coterie-ha/coterie/internal/config"
 	"github.com/coterie-ha/coterie/internal/problem"
 	"github.com/coterie-ha/coterie/internal/table"
@@ -31,7 +33,7 @@ func asProblem(err error) *problem.Problem {
 		return asProblem(columnProblem(e))
 	}
 	for _, known := range []func(error) *problem.Problem{
-		configProblem, schemaProblem, connectProblem, identityProblem, serverProblem, refusalProblem, fileProblem, brokenProblem,
+		configProblem, schemaProblem, connectProblem, identityProblem, serverProblem, refusalProblem, listenProblem, fileProblem, brokenProblem,
 	} {
 		if p := known(err); p != nil {
 			return p
@@ -44,6 +46,16 @@ func asProblem(err error) *problem.Problem {
 func refusalProblem(err error) *problem.Problem {
 	if errors.Is(err, jobs.ErrChangedMeanwhile) {
 		return problem.New("COT-506", nil, "%v", err)
+	}
+	return nil
+}
+
+// listenProblem is an address or socket that the agent cannot have.
+func listenProblem(err error) *problem.Problem {
+	for _, taken := range []error{syscall.EADDRINUSE, syscall.EADDRNOTAVAIL, console.ErrSocketTaken, console.ErrNotSocket, console.ErrSocketPath} {
+		if errors.Is(err, taken) {
+			return problem.New("COT-224", nil, "%v", err)
+		}
 	}
 	return nil
 }

@@ -15,10 +15,12 @@ import (
 	"github.com/lib/pq/pqerror"
 
 	"github.com/coterie-ha/coterie/coordinator"
+	"github.com/coterie-ha/coterie/coordinator/console"
 	"github.com/coterie-ha/coterie/internal/config"
 	"github.com/coterie-ha/coterie/internal/problem"
 	"github.com/coterie-ha/coterie/internal/table"
 	"github.com/coterie-ha/coterie/jobs"
+	"github.com/coterie-ha/coterie/leases"
 	"github.com/coterie-ha/coterie/sql/schema"
 )
 
@@ -51,6 +53,12 @@ func TestEveryErrorBecomesAProblem(t *testing.T) {
 		{&schema.ChangedError{Migration: "m"}, "COT-219", 5},
 		{&schema.PrivilegeError{User: "u", Run: []string{"CREATE ROLE x"}}, "COT-203", 5},
 		{&schema.FileError{File: "f", Err: errors.New("x")}, "COT-207", 1},
+		{fmt.Errorf("listen on 127.0.0.1:7480: %w", &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}), "COT-224", 2},
+		{fmt.Errorf("listen on /run/x: %w", console.ErrSocketTaken), "COT-224", 2},
+		{fmt.Errorf("join app-a: %w", coordinator.ErrNameTaken), "COT-601", 2},
+		{fmt.Errorf("begin session of app-a: %w", leases.ErrTaken), "COT-601", 2},
+		{fmt.Errorf("join app-a: %w", coordinator.ErrCopied), "COT-604", 2},
+		{fmt.Errorf("/var/lib/coterie: %w", coordinator.ErrRunning), "COT-603", 5},
 		{&coordinator.WrongClusterError{Said: "other"}, "COT-209", 2},
 		{jobs.ErrChangedMeanwhile, "COT-506", 5},
 		{said("42501"), "COT-203", 5},

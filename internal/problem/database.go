@@ -107,6 +107,10 @@ settings of the cluster.`},
 			"say the same again: every command can be repeated",
 			`The command was told to stop before it was done. What it had asked the cluster
 to do goes on.`},
+		{"COT-224", ExitUsage, "address or socket is taken",
+			"choose another in http.listen or http.socket, or stop what uses it",
+			`The agent answers on an address and a socket of its own, and cannot have one of
+them. Most often another agent runs on this machine with the same settings.`},
 		{"COT-299", ExitFailed, "unexpected error",
 			"look at what it says; if that does not help, report it with the version of coterie",
 			`Something failed in a way that nobody has given a code.`},
