@@ -17,11 +17,11 @@ BEGIN
     SELECT * INTO c FROM coterie.cluster FOR KEY SHARE;
     SELECT * INTO terms FROM coterie.setting;
     -- The former life of this node is replaced only as the caller saw it: at once when the caller
-    -- has proof that its process is gone (no beats given), else when it is expired and stood still.
+    -- has proof that its process is gone (no beats given; its own login's word), else when it is
+    -- expired and stood still, as anybody may end it then: the login may be another by now.
     DELETE FROM coterie.session s
     WHERE s.node = p_node AND s.incarnation = p_replaces AND s.incarnation <> p_incarnation
-      AND s.login = session_user
-      AND (p_replaces_beats IS NULL OR (s.beats = p_replaces_beats AND coterie.is_expired(s)))
+      AND ((p_replaces_beats IS NULL AND s.login = session_user) OR (s.beats = p_replaces_beats AND coterie.is_expired(s)))
     RETURNING * INTO old;
     IF FOUND THEN
         PERFORM coterie.leases_free(old, 'crash');
