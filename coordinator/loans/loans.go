@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/coterie-ha/coterie/leases"
 )
@@ -59,7 +60,7 @@ type Loan struct {
 // Check refuses names that are ours or unreadable.
 func Check(name string) error {
 	if name == "" || len(name) > 200 || strings.ContainsAny(name, "/") ||
-		strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }) {
+		strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == '\uFFFD' }) {
 		return ErrName
 	}
 	return nil

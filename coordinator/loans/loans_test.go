@@ -203,3 +203,18 @@ func TestNonsenseIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// The database refuses control characters as its locale counts them, in one
+// statement for all loans: one such name would hold up those of other users.
+func TestNamesThatCannotBeShownAreRefused(t *testing.T) {
+	for _, name := range []string{"", "a/b", "a\nb", "a\x7f", "a\u0085b", "a\u009bb", "a\u2028b", "a\u200bb", "a\xffb"} {
+		if loans.Check(name) == nil {
+			t.Errorf("%q is taken for a name", name)
+		}
+	}
+	for _, name := range []string{"nightly", "Über uns.2"} {
+		if err := loans.Check(name); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
