@@ -116,7 +116,8 @@ func publish(ctx context.Context, db *sqlx.DB, lease string, token int64, src, d
 // asserted is a transaction that holds the lease for the token's holder. The
 // transaction is returned also with an error, to be rolled back.
 func asserted(ctx context.Context, db *sqlx.DB, lease string, token int64) (*sqlx.Tx, error) {
-	tx, err := db.BeginTxx(ctx, nil)
+	// Told to stop, this process must not give up the lock while the rename goes on.
+	tx, err := db.BeginTxx(context.WithoutCancel(ctx), nil)
 	if err != nil {
 		return nil, err
 	}
