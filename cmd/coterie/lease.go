@@ -8,7 +8,9 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
+	"unicode"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/spf13/cobra"
@@ -100,7 +102,7 @@ func leaseName(name string) error {
 		return usageProblem("a lease needs a name")
 	case len(name) > 200:
 		return usageProblem("the name of a lease has at most 200 bytes, not %d", len(name))
-	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }):
+	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == '\uFFFD' }):
 		return usageProblem("the name %q has characters that cannot be shown", name)
 	case strings.Contains(name, "/"):
 		return usageProblem("the name %q has a slash: such names are coterie's own (job/NAME, service/NAME)", name)
@@ -148,9 +150,10 @@ type holding struct {
 	config string
 	wait   leaseWait
 
-	begun bool
-	exit  jobs.Exit
-	err   error
+	decided atomic.Bool // to run the command, or to give up
+	begun   bool
+	exit    jobs.Exit
+	err     error
 }
 
 // errDone ends the session of a command that has ended.
@@ -177,7 +180,7 @@ func (h *holding) run(ctx context.Context) error {
 		}
 	}
 	s.Hold = func(ctx context.Context, g leases.Grant) {
-		if h.begun {
+		if !h.decided.CompareAndSwap(false, true) {
 			return // once is what was asked for
 		}
 		h.begun = true
@@ -188,7 +191,7 @@ func (h *holding) run(ctx context.Context) error {
 		end(errDone)
 	}
 	if h.wait.given {
-		timer := time.AfterFunc(h.wait.limit, func() { h.giveUp(end) })
+		timer := time.AfterFunc(h.wait.limit, func() { h.giveUp(life, node, end) })
 		defer timer.Stop()
 	}
 	line, hangUp := context.WithCancel(context.WithoutCancel(ctx))
@@ -207,13 +210,27 @@ func (h *holding) run(ctx context.Context) error {
 	return h.verdict(ctx, err)
 }
 
-// giveUp ends the waiting unless the command runs; a heartbeat or two are left
-// for a lease that is free.
-func (h *holding) giveUp(end context.CancelCauseFunc) {
-	var holder *string
-	err := h.db.Get(&holder, `SELECT holder FROM coterie.leases WHERE name = $1`, h.lease)
-	if err == nil && holder != nil && !strings.HasPrefix(*holder, commandPrefix+strconv.Itoa(os.Getpid())+".") {
-		end(errNotFree)
+// giveUp ends the waiting unless the command runs. A lease that is free is waited
+// for until somebody has it: of two that ask at once, one gives up.
+func (h *holding) giveUp(ctx context.Context, node string, end context.CancelCauseFunc) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var holder *string
+		err := h.db.GetContext(ctx, &holder, `SELECT holder FROM coterie.leases WHERE name = $1`, h.lease)
+		switch {
+		case err != nil || holder == nil: // asked again
+		case *holder == node:
+			return
+		case h.decided.CompareAndSwap(false, true):
+			end(errNotFree)
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
 }
 
