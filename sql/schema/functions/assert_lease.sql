@@ -10,8 +10,8 @@ BEGIN
     FROM coterie.lease l
     WHERE l.name = assert_lease.name AND l.token = assert_lease.token AND l.node IS NOT NULL
     FOR SHARE OF l;
-    -- Rows that a promotion or restore brought back prove nothing until a heartbeat has begun the new era.
-    IF live IS NOT TRUE OR coterie.timeline() <> (SELECT c.timeline FROM coterie.cluster c) THEN
+    -- Rows that a promotion, a restore or a clone brought here prove nothing until a heartbeat has begun the new era.
+    IF live IS NOT TRUE OR NOT EXISTS (SELECT FROM coterie.cluster c WHERE c.timeline = coterie.timeline() AND c.history = coterie.history()) THEN
         RAISE EXCEPTION 'lease % is not held with token %', quote_literal(left(assert_lease.name, 80)), assert_lease.token
             USING ERRCODE = 'CT001', HINT = 'Stop: another holder may be at work. See coterie.leases.';
     END IF;
