@@ -71,7 +71,8 @@ type Listing struct {
 	Free []Lease `json:"free"`
 	Load []Load  `json:"load"`
 
-	Paused bool `json:"paused"` // nothing moves that need not
+	Paused bool  `json:"paused"` // nothing moves that need not
+	Mark   Token `json:"mark"`   // the highest token so far, whoever got it
 }
 
 // listEvery asks for a listing every so many heartbeats although the ledger did

@@ -185,6 +185,7 @@ func (s *State) answered(now time.Duration, e Answered) []Action {
 		return nil
 	}
 	s.seen, s.stale, s.load, s.paused = e.Head, false, e.Listing.Load, e.Listing.Paused
+	s.Mark = max(s.Mark, e.Listing.Mark)
 	s.offers(now, e.Listing.Free)
 	out := s.held(now, e.Listing.Held)
 	out = s.yieldUnwanted(out)

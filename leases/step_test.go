@@ -236,3 +236,16 @@ func TestAFormerLifeIsReplacedByTwoClocks(t *testing.T) {
 		t.Errorf("replaces %+v, want at once what is known to be gone", f)
 	}
 }
+
+func TestANodeRemembersTokensThatOthersGot(t *testing.T) {
+	l := begin("x")
+	l.beat(lists(nil, nil, holds("b", 1, "x")), func(a *Answer) { a.Listing.Mark = 7 })
+	if r, _ := l.beat(); r.Mark != 7 {
+		t.Errorf("the next heartbeat knows of token %d, want 7", r.Mark)
+	}
+	l.Step(l.now, Marked{9})
+	l.Step(l.now, Marked{8})
+	if r, _ := l.beat(); r.Mark != 9 {
+		t.Errorf("the next heartbeat knows of token %d, want 9", r.Mark)
+	}
+}

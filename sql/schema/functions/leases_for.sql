@@ -20,7 +20,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_t
         'free', (SELECT json_agg(json_build_object('name', name, 'class', class, 'token', token, 'goal', goal, 'goal_now', goal_now, 'prefer', prefer) ORDER BY name)
                  FROM seen WHERE NOT held),
         'load', (SELECT json_agg(json_build_object('node', node, 'takes', takes, 'holds', holds, 'stays', stays) ORDER BY node) FROM load),
-        'paused', (SELECT paused FROM coterie.setting))
+        'paused', (SELECT paused FROM coterie.setting),
+        'mark', coterie.last_token())
 $$;
 COMMENT ON FUNCTION coterie.leases_for(text, bigint) IS 'What a life of a node holds, what is free, and how many leases of each class each node that takes leases holds, and of all that stay with it.';
 REVOKE ALL ON FUNCTION coterie.leases_for(text, bigint) FROM PUBLIC;
