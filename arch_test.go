@@ -65,7 +65,7 @@ func house(t *testing.T) []listed {
 var mayImport = map[string][]string{
 	"":                       {},
 	"leases":                 {},
-	"leases/upheaval":        {"leases"},
+	"leases/upheaval":        {"leases", "appdata"},
 	"coordinator":            {"leases", "internal/atomicfile"},
 	"coordinator/failover":   {"leases"},
 	"coordinator/supervisor": {},

@@ -1,7 +1,6 @@
 package upheaval_test
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"maps"
@@ -23,11 +22,8 @@ import (
 // hundred that it was not luck.
 var rounds = flag.Int("rounds", 1, "how often each upheaval happens")
 
-// class is what all nodes take, and database is where.
-const (
-	class    = "work"
-	database = "app"
-)
+// class is what all nodes take.
+const class = "work"
 
 // terms are short, and leave time for a busy machine all the same.
 var terms = leases.Terms{TTL: 2 * time.Second, Heartbeat: 400 * time.Millisecond, Margin: 600 * time.Millisecond}
@@ -40,6 +36,7 @@ type cluster struct {
 	record record
 	nodes  []*node
 	dsn    func(login string) string
+	share  string // the folder that nodes share, "" for none
 
 	mu       sync.Mutex // guards troubles
 	troubles map[string]int
@@ -109,7 +106,7 @@ func super(t testing.TB, s *pgserver.Server, db string) *sqlx.DB {
 }
 
 // exec runs statements, one after the other.
-func exec(t testing.TB, db *sqlx.DB, statements ...string) {
+func do(t testing.TB, db *sqlx.DB, statements ...string) {
 	t.Helper()
 	for _, s := range statements {
 		if _, err := db.ExecContext(t.Context(), s); err != nil {
@@ -128,34 +125,43 @@ func ask[T any](t testing.TB, db *sqlx.DB, query string, args ...any) T {
 	return v
 }
 
+// list returns a column.
+func list[T any](t testing.TB, db *sqlx.DB, query string, args ...any) []T {
+	t.Helper()
+	var v []T
+	if err := db.SelectContext(t.Context(), &v, query, args...); err != nil {
+		t.Fatalf("%.200s: %v", query, err)
+	}
+	return v
+}
+
 // effectSQL is the application's table.
 const effectSQL = `
 CREATE TABLE effect (id bigserial PRIMARY KEY, lease text NOT NULL, token bigint NOT NULL, node text NOT NULL, text text NOT NULL UNIQUE);
 GRANT INSERT, SELECT ON effect TO PUBLIC;
 GRANT USAGE ON SEQUENCE effect_id_seq TO PUBLIC;`
 
-// prepare makes the database, the cluster, its leases, and logins.
-func prepare(t testing.TB, s *pgserver.Server, nodes, held int) *sqlx.DB {
+// prepare makes a database, the cluster, its leases, and logins.
+func prepare(t testing.TB, s *pgserver.Server, name string, held int) *sqlx.DB {
 	t.Helper()
-	exec(t, super(t, s, "postgres"), "CREATE DATABASE "+database)
-	db := super(t, s, database)
-	if _, err := schema.Migrate(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
+	do(t, super(t, s, "postgres"), "CREATE DATABASE "+name)
+	db := super(t, s, name)
 	initialise(t, db, held)
-	exec(t, db, effectSQL)
-	for i := range nodes {
-		exec(t, db, fmt.Sprintf("CREATE ROLE %s LOGIN IN ROLE coterie_agent", nodeName(i)))
+	do(t, db, effectSQL)
+	for _, login := range []string{"app_a", "app_b", "app_c", "app_d"} {
+		do(t, db, fmt.Sprintf(`DO $$ BEGIN CREATE ROLE %s LOGIN IN ROLE coterie_agent;
+			EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`, login))
 	}
 	return db
 }
 
-func nodeName(i int) string { return "app_" + string(rune('a'+i)) }
-
-// initialise makes the cluster and its leases in a schema that is there.
+// initialise makes the schema, the cluster and its leases.
 func initialise(t testing.TB, db *sqlx.DB, held int) {
 	t.Helper()
-	exec(t, db, "SELECT coterie.cluster_init('upheaval')",
+	if _, err := schema.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	do(t, db, "SELECT coterie.cluster_init('upheaval')",
 		fmt.Sprintf("UPDATE coterie.setting SET session_ttl = '%v', heartbeat = '%v', margin = '%v'", terms.TTL, terms.Heartbeat, terms.Margin))
 	var names pq.StringArray
 	for i := range held {
@@ -182,15 +188,11 @@ func (c *cluster) finish(db *sqlx.DB) {
 		n.leave()
 	}
 	check(c.t, c.record.all())
-	var back []string
-	err := db.Select(&back, `
+	back := list[string](c.t, db, `
 		SELECT text || ' after token ' || before FROM (
 			SELECT text, token, max(token) OVER (PARTITION BY lease ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
 			FROM effect) e
 		WHERE token < before`)
-	if err != nil {
-		c.t.Fatal(err)
-	}
 	for _, wrong := range back {
 		c.t.Errorf("an effect went back: %s", wrong)
 	}
@@ -202,12 +204,8 @@ func (c *cluster) finish(db *sqlx.DB) {
 // missing are effects that were acknowledged and are not there.
 func (c *cluster) missing(db *sqlx.DB) []string {
 	c.t.Helper()
-	var there []string
-	if err := db.SelectContext(context.Background(), &there, `SELECT text FROM effect`); err != nil {
-		c.t.Fatal(err)
-	}
 	known := map[string]bool{}
-	for _, text := range there {
+	for _, text := range list[string](c.t, db, `SELECT text FROM effect`) {
 		known[text] = true
 	}
 	return slices.DeleteFunc(c.record.effects(), func(text string) bool { return known[text] })

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/coterie-ha/coterie/appdata"
 	"github.com/coterie-ha/coterie/leases"
 	"github.com/coterie-ha/coterie/sql/schema"
 )
@@ -29,6 +31,7 @@ type node struct {
 	mu      sync.Mutex // guards what follows
 	session *leases.Session
 	mark    leases.Token
+	proved  bool        // the share was read
 	answers []time.Time // when heartbeats were acknowledged
 	lost    int         // sessions that the database ended
 }
@@ -73,12 +76,24 @@ func (n *node) leave() {
 	<-n.over
 }
 
+func (n *node) atWork() bool {
+	select {
+	case <-n.over:
+		return false
+	default:
+		return true
+	}
+}
+
 // live is what an agent does with sessions.
 func (n *node) live(ctx context.Context) {
 	for ctx.Err() == nil {
 		s := &leases.Session{
-			DB: n.beats, Node: n.name, Takes: []string{class}, Mark: n.knows(),
+			DB: n.beats, Node: n.name, Mark: n.knows(),
 			Hold: n.hold, Ticked: n.ticked,
+		}
+		if n.proved || n.cluster.share == "" {
+			s.Takes = []string{class}
 		}
 		n.mu.Lock()
 		n.session = s
@@ -114,6 +129,37 @@ func (n *node) ticked(t leases.Tick) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.answers = append(n.answers, time.Now())
+	if n.cluster.share != "" && t.Alive {
+		n.probe()
+	}
+}
+
+// probe is what an agent's prober does: keep the own mark on the share, learn
+// those of others, and only then take leases.
+func (n *node) probe() {
+	s := appdata.Share{Path: n.cluster.share, Cluster: "upheaval", ID: shareID, Node: strings.ReplaceAll(n.name, "_", "-"), Token: int64(n.session.View().Mark)}
+	c, err := s.Probe(context.Background())
+	if err != nil || !c.Usable() {
+		n.cluster.trouble(n.name, fmt.Errorf("share %s %s: %w", c.State, c.Reason, err))
+		return
+	}
+	n.session.Learn(leases.Token(c.Token))
+	if !n.proved {
+		n.proved = true
+		n.session.Change([]string{class}, nil)
+	}
+}
+
+const shareID = "00000000-0000-4000-8000-000000000000"
+
+// newShare is a folder that is marked as the cluster's.
+func newShare(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := appdata.CreateMarker(dir, appdata.Marker{Cluster: "upheaval", ID: shareID, Generation: 1}); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // answered is when the first heartbeat after that moment was acknowledged.
