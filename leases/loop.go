@@ -159,6 +159,7 @@ func (s *Session) publish() {
 		Turned: time.Now(), Incarnation: s.incarnation, RTT: last.took, Terms: s.core.Terms,
 		Trusted: time.Now().Add(s.core.Trusted() - s.now()),
 		Mark:    s.core.Mark,
+		Busy:    len(s.holders),
 		Held:    s.core.Held(), Peers: last.Peers, Head: last.Head,
 	}
 	if !last.sent.IsZero() {

@@ -91,6 +91,7 @@ type View struct {
 	Terms       Terms
 	Mark        Token // highest token that this node knows of
 	Held        []Lease
+	Busy        int // holders that have not returned yet, also those that were told to end
 	Peers       []Peer
 	Head        int64
 }

@@ -100,7 +100,9 @@ func (a *agent) takes() []string {
 	return a.runner.Takes()
 }
 
-func (a *agent) held() int { return len(a.session.Load().View().Held) }
+// held counts holders that have not returned: also one that was told to end, while
+// a program of it lives.
+func (a *agent) held() int { return a.session.Load().View().Busy }
 
 // sawShare takes in what a probe found.
 func (a *agent) sawShare(ctx context.Context, c appdata.Condition) error {

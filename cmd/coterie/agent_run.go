@@ -105,7 +105,10 @@ func (a *agent) run(ctx context.Context) error {
 	a.started = time.Now()
 	a.moved, a.facts = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.lent = make(chan struct{}, 1)
-	a.desk = &loans.Desk{Change: func([]string) { poke(a.lent) }}
+	a.desk = &loans.Desk{
+		Change: func([]string) { poke(a.lent) },
+		Trust:  func() time.Duration { return time.Until(a.session.Load().View().Trusted) },
+	}
 	a.metrics = console.NewMetrics(a.cfg.Cluster, buildVersion())
 	if err := a.open(ctx); err != nil {
 		return err

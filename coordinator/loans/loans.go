@@ -17,6 +17,7 @@ var (
 	ErrHeld    = errors.New("another holds the lease")
 	ErrStale   = errors.New("this token is not that of a loan")
 	ErrForeign = errors.New("the loan is another user's")
+	ErrClosing = errors.New("the lease is wanted elsewhere: finish, and give it back")
 	ErrName    = errors.New("not a lease's name for applications")
 )
 
@@ -34,6 +35,8 @@ var ErrTooMany = errors.New("too many loans at once")
 type Desk struct {
 	// Change tells the session which leases to take by name.
 	Change func(wants []string)
+	// Trust tells how long the session may be trusted without another heartbeat.
+	Trust func() time.Duration
 
 	mu    sync.Mutex // guards loans and what is in them
 	loans map[string]*loan
@@ -47,6 +50,7 @@ type loan struct {
 	trusted func() bool
 	granted chan struct{} // closed when the session holds the lease
 	over    chan struct{} // closed when it is to be given back
+	closing bool          // the lease is wanted elsewhere: the loan is not extended any more
 	timer   *time.Timer   // ends the loan that nobody keeps
 }
 
@@ -54,7 +58,7 @@ type loan struct {
 type Loan struct {
 	Lease     string
 	Token     leases.Token
-	ExpiresIn time.Duration // unless it is kept
+	ExpiresIn time.Duration // unless it is kept, and heartbeats arrive
 }
 
 // Check refuses names that are ours or unreadable.
@@ -89,7 +93,16 @@ func (d *Desk) Acquire(ctx context.Context, name string, user int, ttl time.Dura
 		d.end(name, l)
 		return Loan{}, ErrHeld
 	}
-	return Loan{Lease: name, Token: l.token, ExpiresIn: l.ttl}, nil
+	return d.show(name, l), nil
+}
+
+// show is what an application is told: no more than can be promised.
+func (d *Desk) show(name string, l *loan) Loan {
+	left := l.ttl
+	if d.Trust != nil {
+		left = min(left, max(d.Trust(), 0))
+	}
+	return Loan{Lease: name, Token: l.token, ExpiresIn: left}
 }
 
 // ask notes that a lease is wanted.
@@ -152,8 +165,11 @@ func (d *Desk) Keep(name string, user int, token leases.Token) (Loan, error) {
 	if err != nil {
 		return Loan{}, err
 	}
+	if l.closing {
+		return Loan{}, ErrClosing
+	}
 	l.timer.Reset(l.ttl)
-	return Loan{Lease: name, Token: l.token, ExpiresIn: l.ttl}, nil
+	return d.show(name, l), nil
 }
 
 // Look says whether a token is that of a loan that lasts.
@@ -164,10 +180,10 @@ func (d *Desk) Look(name string, user int, token leases.Token) (Loan, error) {
 	if err != nil {
 		return Loan{}, err
 	}
-	return Loan{Lease: name, Token: l.token, ExpiresIn: l.ttl}, nil
+	return d.show(name, l), nil
 }
 
-// Release gives a loan back. Giving it back twice is harmless for who knows its token.
+// Release gives a loan back; the second time it is no loan any more: ErrStale.
 func (d *Desk) Release(name string, user int, token leases.Token) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -211,8 +227,17 @@ func (d *Desk) Hold(ctx context.Context, g leases.Grant) {
 	}
 	select {
 	case <-l.over:
-	case <-g.Yield: // the session is asked to hand over: the process must ask again elsewhere
 	case <-ctx.Done():
+	case <-g.Yield:
+		// Wanted elsewhere. The process still acts, and learns of it when it keeps or
+		// checks the loan; until it gives back, or its time is over, it has the lease.
+		d.mu.Lock()
+		l.closing = true
+		d.mu.Unlock()
+		select {
+		case <-l.over:
+		case <-ctx.Done():
+		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -28,7 +28,7 @@ func newAgent(t *testing.T, db *sqltest.DB, node string) *agent {
 	pool := db.Agent()
 	s := &leases.Session{DB: pool.DB, Node: node}
 	a := &agent{user: 1000}
-	a.desk = &loans.Desk{}
+	a.desk = &loans.Desk{Trust: func() time.Duration { return time.Until(s.View().Trusted) }}
 	s.Hold = a.desk.Hold
 	a.desk.Change = func(wants []string) {
 		go func() { // the desk must not wait for the database
@@ -182,6 +182,55 @@ func TestALostSessionEndsItsLoans(t *testing.T) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+func TestALoanThatIsWantedElsewhereLastsUntilItIsGivenBack(t *testing.T) {
+	var desk loans.Desk
+	desk.Change = func([]string) {}
+	yield := make(chan struct{})
+	type answer struct {
+		loan loans.Loan
+		err  error
+	}
+	got := make(chan answer)
+	go func() {
+		l, err := desk.Acquire(t.Context(), "x", 1000, time.Minute)
+		got <- answer{l, err}
+	}()
+	for len(desk.Wants()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	returned := make(chan struct{})
+	go func() {
+		defer close(returned)
+		desk.Hold(t.Context(), leases.Grant{Lease: "x", Token: 7, Yield: yield})
+	}()
+	if a := <-got; a.err != nil || a.loan.Token != 7 {
+		t.Fatalf("acquire: %+v", a)
+	}
+	close(yield)
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		if _, err := desk.Keep("x", 1000, 7); err == loans.ErrClosing {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a loan that is wanted elsewhere can be kept")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := desk.Look("x", 1000, 7); err != nil {
+		t.Errorf("a loan that was not given back checks as %v", err)
+	}
+	select {
+	case <-returned:
+		t.Fatal("the lease was handed over while its borrower acts")
+	default:
+	}
+	if err := desk.Release("x", 1000, 7); err != nil {
+		t.Fatal(err)
+	}
+	<-returned
 }
 
 func TestNonsenseIsRefused(t *testing.T) {

@@ -141,7 +141,7 @@ func status(err error) int {
 		return http.StatusBadRequest
 	case errors.Is(err, ErrForeign):
 		return http.StatusForbidden
-	case errors.Is(err, ErrHeld), errors.Is(err, ErrStale):
+	case errors.Is(err, ErrHeld), errors.Is(err, ErrStale), errors.Is(err, ErrClosing):
 		return http.StatusConflict
 	case errors.Is(err, ErrTooMany):
 		return http.StatusTooManyRequests

@@ -19,4 +19,4 @@ END $$;
 COMMENT ON FUNCTION coterie.assert_lease(text, bigint) IS
     'Raises CT001 unless the token is that of the live holder; holds the lease until the caller''s transaction ends.';
 REVOKE ALL ON FUNCTION coterie.assert_lease(text, bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION coterie.assert_lease(text, bigint) TO coterie_agent, coterie_operator, coterie_reader;
+GRANT EXECUTE ON FUNCTION coterie.assert_lease(text, bigint) TO coterie_agent, coterie_operator;
