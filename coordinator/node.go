@@ -103,10 +103,11 @@ type Wanted struct {
 	Goal   Goal
 	By     string
 	Reason string
+	State  State // that the row has; also dead and suspect, which nobody reports
 }
 
 const goalSQL = `
-SELECT goal, coalesce(goal_by, '') AS by, coalesce(goal_reason, '') AS reason
+SELECT goal, coalesce(goal_by, '') AS by, coalesce(goal_reason, '') AS reason, state
 FROM coterie.nodes WHERE name = $1`
 
 // Wanted reads the node's goal.

@@ -57,12 +57,16 @@ func TestAJoinIsRefusedWithARowThatSaysWhy(t *testing.T) {
 	if wrong := new(coordinator.WrongClusterError); !errors.As(join("other", "app-c", "id-c"), &wrong) {
 		t.Error("joining another cluster is not refused")
 	}
+	db.MustExec(`SELECT coterie.session_begin('app-a', 7, '{}', NULL, NULL, 0)`) // under another login
+	if err := join("deploy", "app-a", "id-a"); !errors.Is(err, coordinator.ErrNameTaken) {
+		t.Errorf("joining beside a life under another login: %v, want ErrNameTaken", err)
+	}
 	var reasons []string
 	if err := db.Select(&reasons, `SELECT reason FROM coterie.events WHERE kind = 'node.refused' ORDER BY id`); err != nil {
 		t.Fatal(err)
 	}
-	if len(reasons) != 2 || !strings.Contains(reasons[1], "copied") {
-		t.Errorf("the ledger says %q, want both refusals", reasons)
+	if len(reasons) != 3 || !strings.Contains(reasons[1], "copied") || !strings.Contains(reasons[2], "login") {
+		t.Errorf("the ledger says %q, want all three refusals", reasons)
 	}
 }
 

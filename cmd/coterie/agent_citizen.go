@@ -26,10 +26,13 @@ func (a *agent) citizen(stop, life context.Context) error {
 		})
 		message := a.message(k)
 		view := a.session.Load().View()
-		if next != reported.state || message != reported.message || view.Incarnation != incarnation {
+		// A copy of this node that tried to join, and was refused later, has written over the row.
+		overwritten := k.wanted.State == coordinator.Joining && reported.state != coordinator.Joining
+		if next != reported.state || message != reported.message || view.Incarnation != incarnation || overwritten {
 			a.become(next, message)
 			if view.Incarnation != 0 && a.report(life, view.Incarnation, next, message) {
 				reported, incarnation = memory{state: next, message: message}, view.Incarnation
+				a.know(func(k *memory) { k.wanted.State = next })
 			}
 		}
 		if next == coordinator.Left {

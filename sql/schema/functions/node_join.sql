@@ -23,6 +23,11 @@ BEGIN
             RETURN;
         END IF;
     END IF;
+    IF EXISTS (SELECT FROM coterie.session s WHERE s.node = p_name AND s.login <> session_user AND s.expires_at > coterie.clock()) THEN
+        INSERT INTO coterie.event (node, kind, subject, reason, detail)
+        VALUES (p_name, 'node.refused', p_name, 'a node of this name lives under another login', jsonb_build_object('host', p_host));
+        RETURN;
+    END IF;
     IF EXISTS (SELECT FROM coterie.node WHERE id = p_id AND name <> p_name) THEN
         INSERT INTO coterie.event (node, kind, subject, reason, detail)
         VALUES (p_name, 'node.refused', p_name, 'its identity belongs to another node: a copied installation',
