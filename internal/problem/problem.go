@@ -7,9 +7,10 @@
 //	COT-1xx leases and acting    COT-4xx migration
 //	COT-2xx database, settings   COT-5xx jobs
 //	COT-3xx storage              COT-6xx nodes
+//	                             COT-7xx demo
 //
 // To add a code, add one literal to the table of its area (leases.go,
-// database.go, storage.go, jobs.go, nodes.go) and run the test with -update,
+// database.go, storage.go, jobs.go, nodes.go, demo.go) and run the test with -update,
 // which writes docs/problems.md. A test finds every code that is used anywhere
 // and has no entry.
 package problem
@@ -108,7 +109,7 @@ type Entry struct {
 
 // Table is all entries in the order of their codes.
 func Table() []Entry {
-	table := slices.Concat(leases(), database(), storage(), migration(), jobs(), nodes())
+	table := slices.Concat(leases(), database(), storage(), migration(), jobs(), nodes(), demo())
 	slices.SortFunc(table, func(a, b Entry) int { return cmp.Compare(a.Code, b.Code) })
 	return table
 }
