@@ -9,7 +9,7 @@ DEMOFLAGS ?=
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test race check lint fmt vet fix staticcheck golangci cover bench figures generate postgres clean help
+.PHONY: build demo soak test race check lint fmt vet fix staticcheck golangci cover bench figures generate postgres clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ build: ## bin/coterie, one static file
 
 demo: postgres build ## a whole cluster on this machine (DEMOFLAGS="--for 20s")
 	bin/coterie demo $(DEMOFLAGS)
+
+soak: postgres build ## ten minutes of a demo that is broken again and again, and judged
+	bin/coterie demo --for 10m --nodes 5
 
 test: postgres ## all tests; TESTFLAGS= takes the long way
 	$(GO) test $(TESTFLAGS) ./...

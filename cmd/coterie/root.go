@@ -104,7 +104,7 @@ func (c *cli) addVerbs(root *cobra.Command) {
 		{groupLook, []*cobra.Command{c.statusCommand(), c.nodesCommand(), c.jobsCommand(), c.leasesCommand(), c.takeoversCommand(), c.eventsCommand()}},
 		{groupAct, []*cobra.Command{c.drainCommand(), c.resumeCommand(), c.switchoverCommand(), c.runCommand(), c.pauseCommand(true), c.pauseCommand(false), c.leaseCommand()}},
 		{groupSetUp, []*cobra.Command{c.initCommand(), c.agentCommand(), c.schemaCommand(), c.settingsCommand(), c.configCommand()}},
-		{groupHelp, []*cobra.Command{c.doctorCommand(), c.manCommand(), c.versionCommand()}},
+		{groupHelp, []*cobra.Command{c.doctorCommand(), c.demoCommand(), c.manCommand(), c.versionCommand()}},
 		{groupHelp, []*cobra.Command{c.releaseCommand(), c.supervisedCommand(), c.supervisedLeaseCommand(), c.workerCommand()}}, // hidden
 	} {
 		for _, verb := range group.verbs {
