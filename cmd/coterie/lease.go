@@ -207,6 +207,9 @@ func (h *holding) run(ctx context.Context) error {
 	if lerr := loops.Wait(); lerr != nil && !errors.Is(lerr, context.Canceled) {
 		return lerr
 	}
+	if errors.Is(context.Cause(life), errNotFree) {
+		err = errNotFree // whatever it was in the middle of
+	}
 	return h.verdict(ctx, err)
 }
 
