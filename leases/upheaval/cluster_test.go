@@ -204,9 +204,10 @@ func (c *cluster) finish(db *sqlx.DB) {
 // missing are effects that were acknowledged and are not there.
 func (c *cluster) missing(db *sqlx.DB) []string {
 	c.t.Helper()
+	acknowledged := c.record.effects() // before looking: nodes go on
 	known := map[string]bool{}
 	for _, text := range list[string](c.t, db, `SELECT text FROM effect`) {
 		known[text] = true
 	}
-	return slices.DeleteFunc(c.record.effects(), func(text string) bool { return known[text] })
+	return slices.DeleteFunc(acknowledged, func(text string) bool { return known[text] })
 }

@@ -183,7 +183,7 @@ func (n *node) hold(ctx context.Context, g leases.Grant) {
 	for i := 0; ; i++ {
 		effect := fmt.Sprintf("%s/%s/%d/%d", n.name, g.Lease, g.Token, i)
 		if err := n.effect(ctx, g, effect); err == nil {
-			n.cluster.record.acknowledged(effect)
+			n.cluster.record.acknowledged(g.Lease, effect)
 		} else if ctx.Err() == nil {
 			n.cluster.trouble(n.name, err)
 		}

@@ -24,6 +24,7 @@ type record struct {
 	mu      sync.Mutex // guards what follows
 	beliefs []belief
 	acks    []string
+	latest  map[string]time.Time // when the last effect of a lease was acknowledged
 }
 
 func (r *record) begin(node string, g leases.Grant) {
@@ -42,10 +43,26 @@ func (r *record) end(node string, g leases.Grant) {
 	}
 }
 
-func (r *record) acknowledged(effect string) {
+func (r *record) acknowledged(lease, effect string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.latest == nil {
+		r.latest = map[string]time.Time{}
+	}
 	r.acks = append(r.acks, effect)
+	r.latest[lease] = time.Now()
+}
+
+// worked returns the leases under which something was acknowledged since then.
+func (r *record) worked(since time.Time) (leases []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for lease, at := range r.latest {
+		if at.After(since) {
+			leases = append(leases, lease)
+		}
+	}
+	return leases
 }
 
 // all returns the beliefs so far, in the order in which they began.
