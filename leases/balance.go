@@ -2,6 +2,7 @@ package leases
 
 import (
 	"hash/fnv"
+	"maps"
 	"slices"
 )
 
@@ -108,9 +109,7 @@ func moves(load []Load, from string) map[string]int {
 	count, holds := make([]int, len(load)), make([]map[string]int, len(load))
 	for i, l := range load {
 		count[i], holds[i] = l.count(), map[string]int{}
-		for class, n := range l.Holds {
-			holds[i][class] = n
-		}
+		maps.Copy(holds[i], l.Holds)
 	}
 	give := map[string]int{}
 	for {

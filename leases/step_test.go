@@ -1,6 +1,7 @@
 package leases
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -228,7 +229,7 @@ func TestAFormerLifeIsReplacedByTwoClocks(t *testing.T) {
 		t.Errorf("replaces %+v", f)
 	}
 	birth.Beats++
-	if _, err := b.Told(now, birth); err != ErrTaken {
+	if _, err := b.Told(now, birth); !errors.Is(err, ErrTaken) {
 		t.Errorf("a former life that beats: %v, want ErrTaken", err)
 	}
 	b = Beginning{Gone: 5}

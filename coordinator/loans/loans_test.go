@@ -3,6 +3,7 @@ package loans_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -211,7 +212,7 @@ func TestALoanThatIsWantedElsewhereLastsUntilItIsGivenBack(t *testing.T) {
 	close(yield)
 	deadline := time.Now().Add(5 * time.Second)
 	for {
-		if _, err := desk.Keep("x", 1000, 7); err == loans.ErrClosing {
+		if _, err := desk.Keep("x", 1000, 7); errors.Is(err, loans.ErrClosing) {
 			break
 		}
 		if time.Now().After(deadline) {

@@ -42,7 +42,7 @@ func (d *Desk) Handler(peer func(context.Context) (user int, ok bool)) http.Hand
 	mux.HandleFunc("DELETE /v1/leases/{name}", with(d.delete))
 	mux.HandleFunc("GET /v1/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
-		w.Write(openAPI) // who asked may have gone
+		write(w, openAPI)
 	})
 	return mux
 }
@@ -156,5 +156,12 @@ func answer(w http.ResponseWriter, code int, body any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	w.Write(append(text, '\n')) // who asked may have gone
+	write(w, append(text, '\n'))
+}
+
+// write answers whoever asked, if it is still there.
+func write(w http.ResponseWriter, text []byte) {
+	if _, err := w.Write(text); err != nil {
+		return // it has gone, and nobody else cares
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,9 +84,7 @@ func Start(t testing.TB, o Options) *Cluster {
 		t.Fatal(err)
 	}
 	settings := map[string]string{"autovacuum": "off", "track_commit_timestamp": "on"}
-	for key, value := range o.Settings {
-		settings[key] = value
-	}
+	maps.Copy(settings, o.Settings)
 	if c.Server, err = pgserver.Start(t.Context(), pgserver.Options{MaxConns: 200, Settings: settings, Durable: o.Durable}); err != nil {
 		t.Fatal(err)
 	}

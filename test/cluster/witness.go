@@ -214,7 +214,7 @@ func (w *witness) effect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // it says only that the commit came first
+	defer tx.Rollback() // says only, at worst, that the commit came first
 	if _, err := tx.ExecContext(ctx, `SELECT coterie.assert_lease($1, $2)`, "job/"+w.Job, w.Token); err != nil {
 		return err
 	}
