@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION coterie.is_expired(p_session coterie.session) RETURNS boolean
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
+LANGUAGE sql VOLATILE AS $$
+    -- Neither SECURITY DEFINER nor a search_path of its own: so it is part of its caller's plan.
     -- Further ahead than its time to live: the clock was set back, and would keep the dead for as long as that.
     SELECT coterie.clock() NOT BETWEEN p_session.expires_at - p_session.ttl AND p_session.expires_at
 $$;

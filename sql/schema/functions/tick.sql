@@ -53,21 +53,23 @@ BEGIN
 
     -- End the dead: expired by this clock, and unchanged since the caller began to watch them by its own.
     -- Whoever else is ending or renewing such a row holds it locked and is passed over.
-    FOR gone IN
-        DELETE FROM coterie.session s
-        WHERE s.node IN (
-            SELECT d.node FROM coterie.session d
-            JOIN unnest(p_dead_nodes, p_dead_incarnations, p_dead_beats) AS w (node, incarnation, beats)
-              ON d.node = w.node AND d.incarnation = w.incarnation AND d.beats = w.beats
-            WHERE coterie.is_expired(d) AND d.node <> p_node
-            FOR UPDATE OF d SKIP LOCKED)
-        RETURNING s.*
-    LOOP
-        PERFORM coterie.leases_free(gone, 'crash');
-        INSERT INTO coterie.event (node, kind, subject, peer, since, rule, detail)
-        VALUES (p_node, 'session.ended', gone.node, p_node, gone.renewed_at, 'expired, and seen unchanged for its time to live',
-                jsonb_build_object('incarnation', gone.incarnation, 'cause', 'crash'));
-    END LOOP;
+    IF cardinality(p_dead_nodes) > 0 THEN
+        FOR gone IN
+            DELETE FROM coterie.session s
+            WHERE s.node IN (
+                SELECT d.node FROM coterie.session d
+                JOIN unnest(p_dead_nodes, p_dead_incarnations, p_dead_beats) AS w (node, incarnation, beats)
+                  ON d.node = w.node AND d.incarnation = w.incarnation AND d.beats = w.beats
+                WHERE coterie.is_expired(d) AND d.node <> p_node
+                FOR UPDATE OF d SKIP LOCKED)
+            RETURNING s.*
+        LOOP
+            PERFORM coterie.leases_free(gone, 'crash');
+            INSERT INTO coterie.event (node, kind, subject, peer, since, rule, detail)
+            VALUES (p_node, 'session.ended', gone.node, p_node, gone.renewed_at, 'expired, and seen unchanged for its time to live',
+                    jsonb_build_object('incarnation', gone.incarnation, 'cause', 'crash'));
+        END LOOP;
+    END IF;
 
     -- Give back what I no longer act on.
     IF cardinality(p_release_names) > 0 THEN
