@@ -1,0 +1,13 @@
+CREATE OR REPLACE FUNCTION coterie.event_hint() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    -- A notification holds one lock of the whole server until its transaction is on disk, so nobody is woken
+    -- for what gives nobody anything to do: that a lease was taken, or that one is free which no node takes by
+    -- itself. Asked here, and not by a WHEN of the trigger, which is read anew at each statement.
+    IF NEW.kind <> 'lease.claimed' AND NEW.rule IS DISTINCT FROM 'taken by name only' THEN
+        PERFORM pg_catalog.pg_notify('coterie', '');
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION coterie.event_hint() IS 'Wakes listening agents after something that may give them something to do.';
+REVOKE ALL ON FUNCTION coterie.event_hint() FROM PUBLIC;
