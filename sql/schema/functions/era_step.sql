@@ -11,7 +11,9 @@ BEGIN
     END IF;
     UPDATE coterie.cluster
     SET era = greatest(era, p_above) + 1, era_since = coterie.clock(), era_reason = p_reason, era_settled = false,
-        era_quiet = greatest((SELECT session_ttl FROM coterie.setting), (SELECT max(ttl) FROM coterie.session)),
+        -- Before an era is settled somebody may still trust in the one before that.
+        era_quiet = greatest((SELECT session_ttl FROM coterie.setting), (SELECT max(ttl) FROM coterie.session),
+                             CASE WHEN NOT era_settled THEN era_quiet END),
         history = coterie.history(), timeline = coterie.timeline();
 
     -- Two standbys, promoted one after the other from the same point, begin eras with one number. Tokens jump

@@ -14,6 +14,8 @@ BEGIN
     EXCEPTION WHEN data_exception THEN
         RAISE EXCEPTION '% is not a duration', quote_literal(left(p_value, 80)) USING ERRCODE = 'CT013', HINT = 'Write it like 6s or 1500ms.';
     END;
+    -- A new era counts by the terms that there were.
+    PERFORM coterie.era_check(0);
     SELECT * INTO old FROM coterie.setting FOR UPDATE;
     new := old;
     CASE p_key
