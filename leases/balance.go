@@ -91,7 +91,7 @@ func (s *State) balance(out []Action) []Action {
 			g := s.grants[name]
 			switch {
 			case give[g.class] == 0:
-			case going && g.phase == yielding && g.cause == "switchover":
+			case going && g.phase > holding && !g.retry:
 				give[g.class]--
 			case !going && g.phase == holding && !slices.Contains(s.Wants, name) && g.prefer != s.Node:
 				out = s.yield(out, name, "switchover")

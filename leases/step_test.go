@@ -82,6 +82,21 @@ func TestAYieldThatIsNotAnsweredHoldsUpNoOther(t *testing.T) {
 	}
 }
 
+func TestWhatIsAboutToBeGivenBackIsNotCountedAgain(t *testing.T) {
+	l := begin("x")
+	held := []Lease{{Name: "l1", Class: "x", Token: 1}, {Name: "l2", Class: "x", Token: 2}, {Name: "l3", Class: "x", Token: 3}}
+	_, acts := l.beat(lists(held, nil, holds("a", 3, "x"), holds("b", 1, "x")))
+	if got := names(acts, Yield); !slices.Equal(got, []string{"l1"}) {
+		t.Fatalf("asked %v to yield, want l1", got)
+	}
+	// Its holder has returned, and the answer to a heartbeat before that still lists it.
+	l.Step(l.now, Returned{"l1", 1})
+	_, acts = l.beat(lists(held, nil, holds("a", 3, "x"), holds("b", 1, "x")))
+	if got := names(acts, Yield); len(got) > 0 {
+		t.Errorf("asked %v to yield, too", got)
+	}
+}
+
 func TestWhatWasYieldedIsLeftToOthers(t *testing.T) {
 	l := begin("x")
 	held := []Lease{{Name: "l1", Class: "x", Token: 1}, {Name: "l2", Class: "x", Token: 2}, {Name: "l3", Class: "x", Token: 3}, {Name: "l4", Class: "x", Token: 4}, {Name: "l5", Class: "x", Token: 5}}
