@@ -6,10 +6,11 @@ GO        ?= go
 # -short: simulators and fault injection take fewer seeds. TESTFLAGS= for all.
 TESTFLAGS ?= -short
 DEMOFLAGS ?=
+CHAOS     ?= 3m
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test race check lint fmt vet fix staticcheck golangci cover bench figures generate postgres clean help
+.PHONY: build demo soak test race check lint fmt vet fix staticcheck golangci cover bench figures chaos mutants generate postgres clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +71,12 @@ bench: postgres ## the benchmarks
 
 figures: postgres ## docs/performance.md measured anew, half an hour on a machine at rest
 	$(GO) test -count=1 -timeout 90m -v -run . ./test/figures -long
+
+chaos: postgres ## real agents under faults for three minutes, judged (CHAOS=10m for longer)
+	$(GO) test -count=1 -timeout 60m -v -run Hurt ./test/chaos -duration $(CHAOS)
+
+mutants: postgres ## programs with a mistake, each of which chaos must catch
+	$(GO) test -count=1 -timeout 60m -v -run Mutant ./test/chaos -mutants
 
 generate: postgres ## write the golden files anew; read the diff
 	$(GO) test ./internal/config ./internal/problem ./sql/schema -update

@@ -88,6 +88,7 @@ var mayImport = map[string][]string{
 	"internal/problem":       {},
 	"internal/table":         {},
 	"cmd/coterie":            {"*"},
+	"test/chaos":             {"*"},
 	"test/cluster":           {"*"},
 	"test/figures":           {"*"},
 }
@@ -108,6 +109,7 @@ var onlyIn = map[string][]string{
 	"github.com/spf13/pflag":                     {"internal/config", "cmd/coterie"},
 	"github.com/prometheus/client_golang":        {"coordinator/console", "cmd/coterie"},
 	"os/exec":                                    {"jobs", "coordinator/failover", "coordinator/supervisor", "appdata/worker", "sql/pgserver", "internal/demo", "test/cluster"},
+	"github.com/anishathalye/porcupine":          {"test/chaos"},
 	"github.com/google/go-cmp":                   {},
 	"github.com/rogpeppe/go-internal":            {},
 	"pgregory.net/rapid":                         {},

@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -175,7 +176,7 @@ func (c *Cluster) Await(query string, args ...any) {
 			return
 		}
 		if time.Since(begun) > patience {
-			c.t.Fatalf("never true: %s\n%s", query, c.logs())
+			c.t.Fatalf("never true: %s\n%s", query, c.Picture())
 		}
 	}
 }
@@ -198,16 +199,19 @@ func (c *Cluster) AwaitHeld() {
 	c.Await(`SELECT bool_and(valid) FROM coterie.leases`)
 }
 
-// logs is the end of what the agents said, for a test that failed.
-func (c *Cluster) logs() string {
+// Picture is what the database knows, for a test that failed.
+func (c *Cluster) Picture() string {
 	var b strings.Builder
-	for _, n := range c.Nodes {
-		text, err := os.ReadFile(n.logFile())
-		if err != nil {
-			fmt.Fprintf(&b, "%s: %v\n", n.Name, err)
-			continue
+	for _, query := range []string{
+		`SELECT string_agg(concat_ws(' ', name, state, expires_in, leases_held, message), E'\n' ORDER BY name) FROM coterie.nodes`,
+		`SELECT string_agg(concat_ws(' ', name, holder, token, valid, wanted_by), E'\n' ORDER BY name) FROM coterie.leases`,
+		`SELECT string_agg(concat_ws(' ', name, last_due_at, last_outcome, running_since, message), E'\n' ORDER BY name) FROM coterie.jobs`,
+	} {
+		var text sql.NullString
+		if err := c.DB.Get(&text, query); err != nil {
+			text.String = err.Error()
 		}
-		fmt.Fprintf(&b, "--- %s\n%s", n.Name, text[max(0, len(text)-2000):])
+		fmt.Fprintf(&b, "%s\n\n", text.String)
 	}
 	return b.String()
 }
@@ -217,10 +221,7 @@ func (c *Cluster) end() {
 	for _, n := range c.Nodes {
 		n.end()
 	}
-	if c.t.Failed() {
-		c.t.Log(c.logs())
-	}
-	var errs []error
+	errs := []error{c.keepLogs()}
 	if c.DB != nil {
 		errs = append(errs, c.DB.Close())
 	}
@@ -240,4 +241,25 @@ func (c *Cluster) Elapse(d time.Duration) {
 	case <-c.t.Context().Done():
 		c.t.Fatal(context.Cause(c.t.Context()))
 	}
+}
+
+// keepLogs saves what the agents and the server said when the test failed.
+func (c *Cluster) keepLogs() error {
+	if !c.t.Failed() {
+		return nil
+	}
+	kept, err := os.MkdirTemp("", "coterie-trial-failed-")
+	if err != nil {
+		return err
+	}
+	files, err := filepath.Glob(filepath.Join(c.Dir, "*.log"))
+	if c.Server != nil {
+		files = append(files, c.Server.LogFile())
+	}
+	for _, file := range files {
+		text, readErr := os.ReadFile(file)
+		err = errors.Join(err, readErr, os.WriteFile(filepath.Join(kept, filepath.Base(file)), text, 0o600))
+	}
+	c.t.Logf("what agents and server said is in %s", kept)
+	return err
 }

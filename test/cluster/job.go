@@ -3,13 +3,14 @@
 package cluster
 
 import (
-	"encoding/json"
+	"cmp"
 	"time"
 )
 
-// Job is a job on the grid of an interval, whose action is witness.
+// Job is a job on the grid of an interval.
 type Job struct {
 	Name    string
+	Action  string // witness if empty
 	Every   time.Duration
 	Misfire string // once if empty
 }
@@ -32,13 +33,9 @@ func (c *Cluster) Apply(jobs ...Job) {
 	for _, j := range jobs {
 		grid := j.Every.Nanoseconds()
 		all = append(all, definition{
-			Name: j.Name, Schedule: "@every " + j.Every.String(), Action: "witness", Every: j.Every.Milliseconds(),
+			Name: j.Name, Schedule: "@every " + j.Every.String(), Action: cmp.Or(j.Action, "witness"), Every: j.Every.Milliseconds(),
 			Misfire: j.Misfire, Since: now, First: time.Unix(0, (now.UnixNano()+grid-1)/grid*grid).UTC(),
 		})
 	}
-	doc, err := json.Marshal(map[string]any{"set": all})
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	c.Exec(`SELECT coterie.job_apply($1::jsonb)`, string(doc))
+	c.Exec(`SELECT coterie.job_apply($1::jsonb)`, c.json(map[string]any{"set": all}))
 }

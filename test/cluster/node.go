@@ -84,7 +84,7 @@ log: {level: %s, format: text}
 // Start starts the agent. Its process does not outlive this one.
 func (n *Node) Start() {
 	n.c.t.Helper()
-	if n.life != nil {
+	if n.Alive() {
 		n.c.t.Fatalf("%s runs already", n.Name)
 	}
 	log, err := os.OpenFile(n.logFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -113,6 +113,15 @@ func (n *Node) Start() {
 	n.life = l
 }
 
+// Keep starts the node again when it has ended by itself, as a service manager
+// does.
+func (n *Node) Keep() {
+	n.c.t.Helper()
+	if !n.Alive() {
+		n.Start()
+	}
+}
+
 // Alive tells whether the supervisor's process is there.
 func (n *Node) Alive() bool {
 	if n.life == nil {
@@ -129,17 +138,18 @@ func (n *Node) Alive() bool {
 // Supervisor is the process id of the supervisor.
 func (n *Node) Supervisor() int { return n.life.pid }
 
-// Agent is the process id of the agent, as soon as it is there.
+// Agent is the process id of the agent, as soon as it is there; 0 when the node
+// ends before.
 func (n *Node) Agent() int {
 	n.c.t.Helper()
-	for begun := time.Now(); n.life.agent == 0; time.Sleep(time.Millisecond) {
+	for begun := time.Now(); n.life.agent == 0 && n.Alive(); time.Sleep(time.Millisecond) {
 		for _, pid := range children(n.life.pid) {
 			if strings.Contains(commandLine(pid), "agent-main") {
 				n.life.agent = pid
 			}
 		}
-		if !n.Alive() || time.Since(begun) > patience {
-			n.c.t.Fatalf("%s has no agent\n%s", n.Name, n.c.logs())
+		if time.Since(begun) > patience {
+			n.c.t.Fatalf("%s has no agent", n.Name)
 		}
 	}
 	return n.life.agent
@@ -148,6 +158,9 @@ func (n *Node) Agent() int {
 // Signal sends a signal to one process; that it has gone already is no matter.
 func (n *Node) Signal(pid int, sig syscall.Signal) {
 	n.c.t.Helper()
+	if pid == 0 {
+		return
+	}
 	if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 		n.c.t.Fatalf("signal %v to %s: %v", sig, n.Name, err)
 	}
@@ -163,33 +176,22 @@ func (n *Node) KillHost() {
 	n.Reaped()
 }
 
-// Reaped waits until the supervisor's process has ended, and forgets it.
+// Reaped waits until the supervisor's process has ended.
 func (n *Node) Reaped() {
 	n.c.t.Helper()
 	select {
 	case <-n.life.ended:
-		n.life = nil
 	case <-time.After(patience):
-		n.c.t.Fatalf("%s does not end\n%s", n.Name, n.c.logs())
+		n.c.t.Fatalf("%s does not end", n.Name)
 	}
 }
 
 // Descendants are the process ids of all that descends from the supervisor.
 func (n *Node) Descendants() []int { return descendants(n.life.pid) }
 
-// Freeze stops processes of the node from the supervisor down, as a host does
-// that is suspended.
-func (n *Node) Freeze() { n.signalTree(n.life.pid, syscall.SIGSTOP) }
-
-// Thaw lets them go on.
-func (n *Node) Thaw() { n.signalTree(n.life.pid, syscall.SIGCONT) }
-
-func (n *Node) signalTree(pid int, sig syscall.Signal) {
-	n.Signal(pid, sig)
-	for _, child := range children(pid) {
-		n.signalTree(child, sig)
-	}
-}
+// Freeze stops all processes of the node, as a host does that is suspended.
+// They go on when thaw is called.
+func (n *Node) Freeze() (thaw func()) { return FreezeTree(n.life.pid) }
 
 // end kills what is left of the node.
 func (n *Node) end() {

@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -66,4 +68,26 @@ func Monotonic() int64 {
 		panic(err) // this clock is always there
 	}
 	return ts.Nano()
+}
+
+// FreezeTree stops a process and all that descends from it, and returns what
+// lets them go on.
+func FreezeTree(pid int) (thaw func()) {
+	// From the top down, so that nobody is born meanwhile.
+	stopped := []int{}
+	var stop func(pid int)
+	stop = func(pid int) {
+		if syscall.Kill(pid, syscall.SIGSTOP) == nil {
+			stopped = append(stopped, pid)
+		}
+		for _, child := range children(pid) {
+			stop(child)
+		}
+	}
+	stop(pid)
+	return func() {
+		for _, pid := range slices.Backward(stopped) {
+			_ = syscall.Kill(pid, syscall.SIGCONT) // it may have been killed meanwhile
+		}
+	}
 }

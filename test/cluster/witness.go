@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -64,24 +66,33 @@ const (
 // for the configuration of a node.
 func (c *Cluster) WitnessAction(w Witness) string {
 	c.t.Helper()
+	return c.WitnessActions(map[string]Witness{"witness": w})
+}
+
+// WitnessActions is for several kinds of witnesses, by the names of their actions.
+func (c *Cluster) WitnessActions(kinds map[string]Witness) string {
+	c.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	text, err := json.Marshal(w)
+	c.makeApplication()
+	text := "actions:\n"
+	for name, w := range kinds {
+		env := []string{witnessEnv + "=" + c.json(w), fileEnv + "=" + c.witnessFile(), dsnEnv + "=" + c.Server.DSN(database) + " user=" + application}
+		// JSON is YAML.
+		text += fmt.Sprintf("  - name: %s\n    command: %s\n    env: %s\n", name, c.json([]string{self}), c.json(env))
+	}
+	return text
+}
+
+func (c *Cluster) json(v any) string {
+	c.t.Helper()
+	doc, err := json.Marshal(v)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.makeApplication()
-	list := func(words ...string) string {
-		doc, err := json.Marshal(words) // JSON is YAML
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		return string(doc)
-	}
-	return fmt.Sprintf("actions:\n  - name: witness\n    command: %s\n    env: %s\n", list(self),
-		list(witnessEnv+"="+string(text), fileEnv+"="+c.witnessFile(), dsnEnv+"="+c.Server.DSN(database)+" user="+application))
+	return string(doc)
 }
 
 func (c *Cluster) witnessFile() string { return filepath.Join(c.Dir, "witness") }
@@ -164,6 +175,7 @@ func call() (*witness, error) {
 }
 
 func (w *witness) live(ctx context.Context) error {
+	signal.Ignore(syscall.SIGTERM) // the worst kind of program: it must be killed
 	if err := w.say(Began, w.began); err != nil {
 		return err
 	}

@@ -1,0 +1,162 @@
+//go:build linux
+
+package chaos
+
+import (
+	"context"
+	"database/sql"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coterie-ha/coterie/test/cluster"
+)
+
+var (
+	duration = flag.Duration("duration", 12*time.Second, "how long a trial hurts the cluster")
+	seed     = flag.Uint64("seed", 0, "choices of the nemesis; 0 for new ones")
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *seed == 0 {
+		*seed = rand.Uint64()
+	}
+	cluster.Main(m)
+}
+
+// usual terms leave a supervisor time to end programs on a machine that is busy.
+var usual = cluster.Terms{TTL: 1500 * time.Millisecond, Heartbeat: 250 * time.Millisecond, Margin: 500 * time.Millisecond}
+
+func TestAHurtClusterKeepsItsPromises(t *testing.T) {
+	t.Logf("again with: go test ./test/chaos -run %s -duration %v -seed %d", t.Name(), *duration, *seed)
+	h, found := trial{seed: *seed, lasts: *duration, terms: usual}.run(t)
+	for _, v := range found {
+		t.Error(v)
+	}
+	enough(t, h)
+}
+
+// trial is a cluster that is hurt for a while.
+type trial struct {
+	program string        // "" for the one of this module
+	seed    uint64        // choices of the nemesis
+	lasts   time.Duration // without the healing
+	only    []string      // kinds of faults
+	terms   cluster.Terms
+	atOnce  int // nodes that are hurt at one time
+}
+
+// run returns what was written down, and what is wrong with it.
+func (tr trial) run(t *testing.T) (*History, []Violation) {
+	t.Helper()
+	c := cluster.Start(t, cluster.Options{Program: tr.program, Terms: tr.terms})
+	// Programs that are short and on time, and programs that outlast a session.
+	witness := func(d time.Duration) cluster.Witness {
+		return cluster.Witness{For: d, Step: 10 * time.Millisecond, Hold: 15 * time.Millisecond}
+	}
+	actions := c.WitnessActions(map[string]cluster.Witness{
+		"brief": witness(300 * time.Millisecond), "usual": witness(700 * time.Millisecond), "long": witness(2500 * time.Millisecond),
+	})
+	for i, misfire := range []string{"all", "once", "skip", "once", "skip", "once"} {
+		c.Apply(cluster.Job{
+			Name: fmt.Sprintf("job-%d", i), Action: []string{"brief", "usual", "long"}[i%3], Every: time.Second, Misfire: misfire,
+		})
+	}
+	for i := range 4 {
+		c.Add(fmt.Sprintf("n%d", i), cluster.NodeOptions{Actions: actions}).Start()
+	}
+	c.AwaitReady()
+	c.AwaitHeld()
+
+	w := &Watcher{DSN: c.Server.DSN("app")}
+	watching, stop := context.WithCancel(t.Context())
+	defer stop()
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := w.Run(watching); err != nil {
+			t.Error(err)
+		}
+	})
+	n := &Nemesis{Cluster: c, Seed: tr.seed, Only: tr.only, AtOnce: tr.atOnce}
+	hurting, end := context.WithTimeout(t.Context(), tr.lasts)
+	defer end()
+	if err := n.Run(hurting); err != nil {
+		t.Fatal(err)
+	}
+	ill := healed(c)
+	stop()
+	all.Wait()
+	for _, node := range c.Nodes { // so that nothing is written any more
+		node.Freeze()
+	}
+	h, err := Gather(c, w, n.Faults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, append(ill, h.Check()...)
+}
+
+// well are conditions of a cluster that is whole. The last one must always hold.
+var well = map[string]string{
+	"every node is ready":         `SELECT count(*) = 4 FROM coterie.nodes WHERE state = 'ready' AND expires_in > '0'`,
+	"every lease is held":         `SELECT bool_and(valid) FROM coterie.leases`,
+	"every slot is accounted for": `SELECT count(*) = 0 FROM coterie.jobs WHERE coalesce(last_due_at < coterie.clock() - interval '3s', true)`,
+	"there are no violations":     `SELECT count(*) = 0 FROM coterie.violations`,
+}
+
+// healed waits until all is well again.
+func healed(c *cluster.Cluster) (ill []Violation) {
+	for begun := time.Now(); time.Since(begun) < 30*time.Second; c.Elapse(50 * time.Millisecond) {
+		for _, node := range c.Nodes {
+			node.Keep()
+		}
+		ill = nil
+		for what, query := range well {
+			if ok := cluster.Get[sql.NullBool](c, query); !ok.Bool {
+				ill = append(ill, Violation{"healing", "long after the last fault it is not so that " + what + "\n" + c.Picture()})
+			}
+		}
+		if len(ill) == 0 {
+			return nil
+		}
+	}
+	return ill
+}
+
+// enough fails when too little happened for the trial to prove anything.
+func enough(t *testing.T, h *History) {
+	t.Helper()
+	count := map[string]int{}
+	for _, f := range h.Faults {
+		count[f.Kind]++
+	}
+	for _, e := range h.Events {
+		count[e.Kind]++
+	}
+	for _, w := range h.Testimonies {
+		count["effect "+string(w.Deed)]++
+	}
+	for _, r := range h.Runs {
+		count["run "+r.Outcome]++
+	}
+	count["read"] = len(h.Reads)
+	for _, what := range sorted(count) {
+		t.Logf("%6d %s", count[what], what)
+	}
+	least := map[string]int{"lease.claimed": 20, "session.ended": 8, "effect accepted": 300, "run succeeded": 20, "read": 2000}
+	for kind := range nodeFaults {
+		least[kind] = 1
+	}
+	for kind := range databaseFaults {
+		least[kind] = 1
+	}
+	for what, n := range least {
+		if count[what] < n {
+			t.Errorf("too little happened: %d times %s, want %d at least", count[what], what, n)
+		}
+	}
+}
