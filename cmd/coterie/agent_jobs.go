@@ -70,8 +70,12 @@ func runTree(ctx context.Context, line *supervisor.Client, c supervisor.Command,
 	for {
 		// Stopping what runs must outlive the authority to run it.
 		exit, err := p.Wait(context.WithoutCancel(ctx))
-		if _, stuck := errors.AsType[*supervisor.StuckError](err); stuck {
+		_, stuck := errors.AsType[*supervisor.StuckError](err)
+		if lost := errors.Is(err, supervisor.ErrGone) || errors.Is(err, supervisor.ErrSilent); stuck && !lost {
 			trouble(err) // it lives on: its run is not over
+			if perr := pause(context.WithoutCancel(ctx), time.Second); perr != nil {
+				return jobs.Exit{}, perr
+			}
 			continue
 		}
 		if err != nil {
