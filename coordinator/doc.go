@@ -52,10 +52,11 @@
 //
 // An agent that was killed and starts again finds the session of its former life
 // still there. It may replace it at once, instead of waiting for its end, when
-// the former process is surely gone: the lock in the state directory, which the
-// supervisor holds until every job of it is dead, could be taken, and the former
-// life began on this very boot of this host. A copied state directory fails the
-// second test and waits, like everybody else, for two clocks to agree.
+// the former process is surely gone: the very file which its supervisor held
+// locked until every job of it was dead could be locked, and the former life
+// began on this very boot of this host. A copied state directory has another
+// lock file; it waits, like everybody else, for two clocks to agree, and gives up
+// when it sees its original at work (node.refused in the ledger).
 //
 // # Failure
 //

@@ -91,11 +91,12 @@ type life struct {
 	Node        string `json:"node"`
 	Incarnation int64  `json:"incarnation"`
 	Boot        string `json:"boot"`
+	Lock        string `json:"lock"`
 }
 
 // Remember notes the session that this process began, for its successor.
 func (i Identity) Remember(node string, incarnation int64) error {
-	doc, err := json.Marshal(life{node, incarnation, boot()})
+	doc, err := json.Marshal(life{node, incarnation, boot(), lockID(i.Dir)})
 	if err != nil {
 		return fmt.Errorf("remember session: %w", err)
 	}
@@ -106,11 +107,13 @@ func (i Identity) Remember(node string, incarnation int64) error {
 }
 
 // Former is the incarnation of this node's former life if its process is surely
-// gone, else 0. Ask only while the state directory is locked.
+// gone, else 0. Ask only while the state directory is locked. Whoever holds the
+// lock that the former process held has outlived it; the lock of a copied
+// directory proves nothing, nor does one from before this boot.
 func (i Identity) Former(node string) int64 {
 	doc, err := os.ReadFile(filepath.Join(i.Dir, formerFile))
 	var l life
-	if err != nil || json.Unmarshal(doc, &l) != nil || l.Node != node || l.Boot == "" || l.Boot != boot() {
+	if err != nil || json.Unmarshal(doc, &l) != nil || l.Node != node || l.Boot == "" || l.Boot != boot() || l.Lock == "" || l.Lock != lockID(i.Dir) {
 		return 0 // nothing is proved: the former life, if any, is waited for
 	}
 	return l.Incarnation

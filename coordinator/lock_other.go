@@ -20,3 +20,6 @@ func Lock(dir string) (*os.File, error) {
 	}
 	return os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 }
+
+// lockID would name the very file that is locked. Here nothing tells it from a copy.
+func lockID(string) string { return "" }

@@ -30,3 +30,13 @@ func Lock(dir string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// lockID names the very file that is locked: a copy of it is another one. It is
+// empty when there is no lock.
+func lockID(dir string) string {
+	var st unix.Stat_t
+	if err := unix.Stat(filepath.Join(dir, lockFile), &st); err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+}

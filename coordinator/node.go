@@ -83,6 +83,21 @@ func (n *Node) refusal(ctx context.Context) error {
 	return ErrNameTaken
 }
 
+const takenSQL = `SELECT coterie.node_taken($1, $2, $3)`
+
+// Taken records that this installation gives up its name, because another
+// process was seen at work under it.
+func (n *Node) Taken(ctx context.Context) error {
+	err := n.call(ctx, func(c *sqlx.Conn) error {
+		_, err := c.ExecContext(ctx, takenSQL, n.Name, n.ID, n.Host)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("record that the name %s is taken: %w", n.Name, err)
+	}
+	return nil
+}
+
 const reportSQL = `SELECT coterie.node_report($1, $2, $3::coterie.node_state, $4)`
 
 // Report writes the node's state and message, fenced by its session. Saying the

@@ -2,6 +2,8 @@ package coordinator_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -121,6 +123,11 @@ func TestAnIdentityIsMadeOnceAndRemembersItsFormerLife(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	lock, err := coordinator.Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
 	if err := first.Remember("app-a", 4711); err != nil {
 		t.Fatal(err)
 	}
@@ -145,6 +152,23 @@ func TestAnIdentityIsMadeOnceAndRemembersItsFormerLife(t *testing.T) {
 	}
 	if got, want := again.Mark(), leases.Token(12); got != want {
 		t.Errorf("mark %d, want %d: it never goes back", got, want)
+	}
+	// In a copy of the directory nobody proves anything by locking it.
+	copied := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	twin, err := coordinator.Lock(copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer twin.Close()
+	clone, err := coordinator.OpenIdentity(copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := clone.Former("app-a"); got != 0 || clone.ID() != first.ID() {
+		t.Errorf("a copy of %s takes %d for its former life", first.ID(), got)
 	}
 	other, err := coordinator.OpenIdentity(t.TempDir())
 	if err != nil {

@@ -28,6 +28,9 @@ func (a *agent) citizen(stop, life context.Context) error {
 		view := a.session.Load().View()
 		// A copy of this node that tried to join, and was refused later, has written over the row.
 		overwritten := k.wanted.State == coordinator.Joining && reported.state != coordinator.Joining
+		if overwritten {
+			a.presentAgain(life)
+		}
 		if next != reported.state || message != reported.message || view.Incarnation != incarnation || overwritten {
 			a.become(next, message)
 			if view.Incarnation != 0 && a.report(life, view.Incarnation, next, message) {
@@ -55,6 +58,16 @@ func (a *agent) citizen(stop, life context.Context) error {
 			return errLeft
 		case <-a.facts:
 		}
+	}
+}
+
+// presentAgain puts this node's own address, host and versions back.
+func (a *agent) presentAgain(ctx context.Context) {
+	a.log.Warn("another installation presented itself as this node")
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Database.StatementTimeout)
+	defer cancel()
+	if _, err := a.node.Join(ctx); err != nil {
+		a.log.Warn("not presented again", "err", err)
 	}
 }
 

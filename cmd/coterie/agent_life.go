@@ -29,7 +29,7 @@ func (a *agent) live(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return errors.Join(context.Cause(ctx), a.farewell(ctx, err))
 		case errors.Is(err, leases.ErrTaken):
-			return err
+			return errors.Join(err, a.giveUpName(ctx))
 		case errors.Is(err, leases.ErrLost):
 			a.supervisor.Extend(0, 0) // whatever still runs has no authority
 			a.log.Warn("the session was ended; beginning another", "incarnation", s.View().Incarnation)
@@ -42,6 +42,13 @@ func (a *agent) live(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// giveUpName leaves a row that says why this installation is not at work.
+func (a *agent) giveUpName(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Database.StatementTimeout)
+	defer cancel()
+	return a.node.Taken(ctx)
 }
 
 // farewell tells the supervisor that there is no last will to be said, if the
