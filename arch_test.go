@@ -91,6 +91,7 @@ var mayImport = map[string][]string{
 	"test/chaos":             {"*"},
 	"test/cluster":           {"*"},
 	"test/figures":           {"*"},
+	"test/identity":          {"*"},
 }
 
 // In tests a package may also start a real database and act on its schema.

@@ -137,6 +137,9 @@ func (c *Cluster) Mark() {
 	}
 }
 
+// Program is the coterie that the nodes run.
+func (c *Cluster) Program() string { return c.program }
+
 // Run runs the program once and returns what it printed, and its exit code.
 func (c *Cluster) Run(args ...string) (out string, code int) {
 	c.t.Helper()
