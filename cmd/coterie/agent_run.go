@@ -275,7 +275,9 @@ func (a *agent) listen(ctx context.Context) error {
 	hints := make(chan struct{}, 1)
 	o := a.options("listener", 0)
 	o.Budget = 0
-	listener := schema.Listener{Options: o, Channel: "coterie"}
+	// A dead line is noticed by TCP; the ping is for one that only looks alive, and
+	// rare, because a node at rest costs its heartbeats and nothing else.
+	listener := schema.Listener{Options: o, Channel: "coterie", Ping: 10 * time.Minute}
 	loops, ctx := errgroup.WithContext(ctx)
 	loops.Go(func() error { return listener.Run(ctx, hints) })
 	loops.Go(func() error {
