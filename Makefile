@@ -6,11 +6,12 @@ GO        ?= go
 # -short: simulators and fault injection take fewer seeds. TESTFLAGS= for all.
 TESTFLAGS ?= -short
 DEMOFLAGS ?=
+SIM       ?= 1000
 CHAOS     ?= 3m
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test race check lint fmt vet fix staticcheck golangci cover bench figures chaos mutants generate postgres clean help
+.PHONY: build demo soak test race check lint fmt vet fix staticcheck golangci cover bench figures sim chaos mutants generate postgres clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,7 +76,11 @@ figures: postgres ## docs/performance.md measured anew, half an hour on a machin
 chaos: postgres ## real agents under faults for three minutes, judged (CHAOS=10m for longer)
 	$(GO) test -count=1 -timeout 60m -v -run Hurt ./test/chaos -duration $(CHAOS)
 
-mutants: postgres ## programs with a mistake, each of which chaos must catch
+sim: ## a thousand simulated hours of clusters under faults (SIM=100000 for more)
+	$(GO) test -count=1 -timeout 12h -v -run Storms ./leases/leasesim -sim.hours $(SIM)
+
+mutants: postgres ## programs with a mistake, each of which simulation or chaos must catch
+	$(GO) test -count=1 -timeout 60m -v ./leases/leasesim/mutants -mutants
 	$(GO) test -count=1 -timeout 60m -v -run Mutant ./test/chaos -mutants
 
 generate: postgres ## write the golden files anew; read the diff

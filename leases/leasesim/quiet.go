@@ -1,0 +1,107 @@
+package leasesim
+
+import (
+	"slices"
+	"time"
+)
+
+// quiet lets the cluster recover and looks whether it does: every lease that a
+// live node wants has a holder in time, then loads are level, then nothing moves.
+func (w *World) quiet() {
+	w.Calms++
+	for range 3 { // a new era may begin once what cut the history is over
+		w.run(w.settled + w.recovery() - w.now)
+	}
+	w.check.everyLeaseIsHeld()
+	w.worst = w.db.cluster.setting
+	w.level()
+	for _, h := range w.hosts {
+		if h.node() == nil {
+			h.restart(false)
+			w.level()
+		}
+	}
+	if !w.mixed && w.perMille(400) {
+		w.exercise(w.hosts[w.rand.IntN(len(w.hosts))])
+	}
+}
+
+// recovery is how long it may take until every lease is held again. Own clocks may
+// run slow, and the worst terms may be those of a dead node.
+func (w *World) recovery() time.Duration {
+	t := w.worst
+	patience := t.Heartbeat * 3 / 2
+	return (t.TTL+2*t.Heartbeat+patience)*106/100 + time.Second
+}
+
+// level waits until loads are level, and then for a while in which nothing moves.
+func (w *World) level() {
+	w.run(6 * w.worst.TTL)
+	w.check.loadsAreLevel()
+	before := w.Grants
+	w.run(2 * w.worst.TTL)
+	if w.Grants != before {
+		w.check.wrong("%d leases moved in quiet", w.Grants-before)
+	}
+	w.check.everyLeaseIsHeld()
+}
+
+// exercise lets a node leave and join again, and counts the leases that move.
+func (w *World) exercise(h *host) {
+	p := h.node()
+	if p == nil || len(w.hosts) < 2 || !w.check.fine() {
+		return
+	}
+	most := len(p.holders) + 1
+	w.moves("left", most, func() { h.up = false; p.halt() })
+	most = (len(w.db.leases)+len(w.hosts)-1)/len(w.hosts) + 1
+	w.moves("joined", most, func() { h.restart(true) })
+}
+
+func (w *World) moves(what string, most int, do func()) {
+	before := w.Grants
+	do()
+	w.level()
+	moved := w.Grants - before
+	w.Moved += moved
+	if moved > most {
+		w.check.wrong("%d leases moved when a node %s, more than %d", moved, what, most)
+	}
+}
+
+// wantsIt says whether the node wants a lease, and is able to have it.
+func (h *host) wantsIt(l lease) bool {
+	p := h.node()
+	return p != nil && p.living && !p.stop &&
+		(slices.Contains(h.wants, l.name) || l.class != "" && slices.Contains(h.takes, l.class))
+}
+
+// everyLeaseIsHeld: by a holder that acts, but for the moment of a hand-over.
+func (c *checker) everyLeaseIsHeld() {
+	const handOver = 3 // heartbeats
+	for _, l := range c.w.db.leases {
+		wanted := slices.ContainsFunc(c.w.hosts, func(h *host) bool { return h.wantsIt(l) })
+		held := slices.ContainsFunc(c.acting[l.name], func(h *holder) bool { return h.cause == nil && h.believes() })
+		since := max(c.left[l.name], c.w.settled)
+		if wanted && !held && c.w.now-since > handOver*c.w.db.cluster.setting.Heartbeat && c.fine() {
+			c.wrong("%s has no holder; the row says %+v", l.name, l)
+		}
+	}
+}
+
+// loadsAreLevel: no node holds two leases more than another that takes one of them.
+func (c *checker) loadsAreLevel() {
+	load := map[string]int{}
+	for _, l := range c.w.db.leases {
+		if c.w.db.held(l) && l.class != "" {
+			load[l.node]++
+		}
+	}
+	for _, l := range c.w.db.leases {
+		for _, h := range c.w.hosts {
+			if c.w.db.held(l) && l.class != "" && l.prefer != l.node && h.wantsIt(l) && load[l.node]-load[h.name] > 1 && c.fine() {
+				c.wrong("%s stays with %s, which holds %d, though %s holds %d", l.name, l.node, load[l.node], h.name, load[h.name])
+			}
+		}
+	}
+}
