@@ -42,7 +42,7 @@ func (h *host) node() *process {
 }
 
 // start starts a process.
-func (h *host) start() *process {
+func (h *host) start() {
 	h.up = true
 	h.w.lives++
 	p := &process{
@@ -55,7 +55,6 @@ func (h *host) start() *process {
 		h.sleeps(p)
 	}
 	p.deliver(fromTimers, p.begin)
-	return p
 }
 
 // suspend puts a host to sleep: its own clock goes on, its timers do not see it.

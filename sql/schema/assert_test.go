@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,10 +51,8 @@ func refused(t *testing.T, err error, what string, codes ...string) {
 	t.Helper()
 	said := new(pq.Error)
 	if errors.As(err, &said) {
-		for _, code := range codes {
-			if string(said.Code) == code {
-				return
-			}
+		if slices.Contains(codes, string(said.Code)) {
+			return
 		}
 	}
 	t.Errorf("%s: got %v, want one of %v", what, err, codes)

@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/coterie-ha/coterie/test/cluster"
@@ -109,13 +110,14 @@ func (h *History) Check() []Violation {
 func (h *History) around(from, to int64) string {
 	offset := time.Now().UnixNano() - cluster.Monotonic()
 	clock := func(at int64) string { return time.Unix(0, at+offset).UTC().Format("15:04:05.000") }
-	text := fmt.Sprintf("\n\tfrom %s to %s, with these faults:", clock(from), clock(to))
+	var text strings.Builder
+	text.WriteString(fmt.Sprintf("\n\tfrom %s to %s, with these faults:", clock(from), clock(to)))
 	for _, f := range h.Faults {
 		if f.From < to && from < f.To+int64(5*time.Second) {
-			text += fmt.Sprintf("\n\t%s - %s %s %s", clock(f.From), clock(f.To), f.Node, f.Kind)
+			text.WriteString(fmt.Sprintf("\n\t%s - %s %s %s", clock(f.From), clock(f.To), f.Node, f.Kind))
 		}
 	}
-	return text
+	return text.String()
 }
 
 // lease is the lease of a job.

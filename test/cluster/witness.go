@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -77,13 +78,14 @@ func (c *Cluster) WitnessActions(kinds map[string]Witness) string {
 		c.t.Fatal(err)
 	}
 	c.makeApplication()
-	text := "actions:\n"
+	var text strings.Builder
+	text.WriteString("actions:\n")
 	for name, w := range kinds {
 		env := []string{witnessEnv + "=" + c.json(w), fileEnv + "=" + c.witnessFile(), dsnEnv + "=" + c.Server.DSN(database) + " user=" + application}
 		// JSON is YAML.
-		text += fmt.Sprintf("  - name: %s\n    command: %s\n    env: %s\n", name, c.json([]string{self}), c.json(env))
+		text.WriteString(fmt.Sprintf("  - name: %s\n    command: %s\n    env: %s\n", name, c.json([]string{self}), c.json(env)))
 	}
-	return text
+	return text.String()
 }
 
 func (c *Cluster) json(v any) string {
