@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"strconv"
@@ -17,6 +18,8 @@ const (
 	// patience is how many seconds in a row the supervisor may leave an
 	// extension unanswered. It answers within a millisecond.
 	patience = 5
+	// wakeful is how soon a supervisor that is awake answers for sure.
+	wakeful = 100 * time.Millisecond
 	// ownHand bounds the client's own killing when there is no supervisor to do it.
 	ownHand = 3 * time.Second
 )
@@ -37,9 +40,12 @@ type Client struct {
 	mu      sync.Mutex // guards what follows
 	cause   error      // of the end
 	procs   map[string]*Process
-	extend  *message   // the latest, not yet sent
-	waiting bool       // an extension waits for its answer
-	queue   []outgoing // the rest, in its order
+	latest  message     // extension
+	due     *time.Timer // when it ends
+	asked   bool        // whether the supervisor is awake, after that
+	extend  *message    // the latest, not yet sent
+	waiting bool        // an extension waits for its answer
+	queue   []outgoing  // the rest, in its order
 	told    int
 	notes   map[int]chan struct{}
 }
@@ -74,7 +80,7 @@ func Dial(fd int) (*Client, error) {
 	}
 	c := &Client{
 		conn: conn, line: overConn(conn), procs: make(map[string]*Process), notes: make(map[int]chan struct{}),
-		wake: make(chan struct{}, 1), ended: make(chan struct{}),
+		wake: make(chan struct{}, 1), ended: make(chan struct{}), due: time.NewTimer(math.MaxInt64),
 	}
 	if err := c.greet(); err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -140,6 +146,10 @@ func (c *Client) watch(ctx context.Context, received <-chan struct{}) error {
 			return errLeaving
 		case <-received:
 			return ErrGone
+		case <-c.due.C:
+			if c.overdue() {
+				return ErrSilent
+			}
 		case <-tick.C:
 			// A late tick means that this process, or the host, stood still:
 			// then the supervisor may have, too.

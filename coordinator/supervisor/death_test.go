@@ -200,6 +200,46 @@ func TestAFrozenSupervisorIsReplacedByTheAgentsOwnHand(t *testing.T) {
 	h.allDead()
 }
 
+// Both at once: the agent has lost its authority, and who should end its runs
+// stands still.
+func TestAFrozenSupervisorDoesNotKeepRunsAliveBeyondTheDeadline(t *testing.T) {
+	both(t, func(t *testing.T, flags string) {
+		h := newHouse(t, flags)
+		h.long()
+		h.sh("a", stubborn)
+		h.file("child")
+		h.freeze(h.sup.Process.Pid)
+		h.extend(300*time.Millisecond, 200*time.Millisecond)
+		end := BootTime() + 500*time.Millisecond
+		r := h.get(h.end, "the client's end")
+		if !strings.Contains(r.Err, ErrSilent.Error()) {
+			t.Errorf("Run returned %q", r.Err)
+		}
+		h.allDead()
+		t.Logf("all dead %v after deadline and grace", BootTime()-end)
+		if late := BootTime() - end; late > time.Second {
+			t.Errorf("all dead only %v after deadline and grace", late)
+		}
+	})
+}
+
+// A supervisor that is awake is believed, however long a run takes to end.
+func TestAnAwakeSupervisorIsNotReplacedAfterTheDeadline(t *testing.T) {
+	both(t, func(t *testing.T, flags string) {
+		h := newHouse(t, flags)
+		h.extend(200*time.Millisecond, 600*time.Millisecond)
+		h.sh("a", stubborn)
+		h.file("child")
+		done := h.ask(order{Do: "wait", ID: "a"})
+		if r := h.get(done, "wait"); r.Exit.Cause != CauseDeadline {
+			t.Errorf("got %+v", r)
+		}
+		h.long()
+		h.sh("b", "true")
+		h.waitFor("b")
+	})
+}
+
 func TestSignalsReachTheAgent(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, "nocgroup")

@@ -45,7 +45,8 @@
 //	agent says farewell, exits  the same without a last will
 //	supervisor killed           programs die with it (parent-death signal); Client.Run kills the
 //	                            rest of the trees by hand and returns ErrGone: the agent stops
-//	supervisor frozen           five seconds of silence: the client kills it, and the trees; ErrSilent
+//	supervisor frozen           five seconds of silence, or grace after a deadline while programs run:
+//	                            the client kills it, and the trees; ErrSilent
 //	both killed                 programs die; what they forked lives until the service manager
 //	                            clears the unit's cgroup, or the next start sweeps it
 //	host suspended              the deadline is checked at wake-up, before the agent runs a job

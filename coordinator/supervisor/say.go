@@ -16,10 +16,34 @@ import (
 // and only the latest call counts.
 func (c *Client) Extend(until, grace time.Duration) {
 	c.mu.Lock()
-	c.extend = &message{Op: opExtend, Deadline: until, Grace: grace}
-	c.waiting = true
+	c.latest = message{Op: opExtend, Deadline: until, Grace: grace}
+	c.asked = false
+	c.due.Reset(max(until-BootTime(), 0))
+	c.sayAuthority()
 	c.mu.Unlock()
 	c.rouse()
+}
+
+// sayAuthority sends the latest extension. The caller holds c.mu.
+func (c *Client) sayAuthority() {
+	m := c.latest
+	c.extend, c.waiting = &m, true
+}
+
+// overdue is called when the deadline has passed. Runs must end now, and a
+// supervisor that stands still ends none; so it is told again, which changes
+// nothing, and is silent if it has not answered when its grace is over.
+func (c *Client) overdue() (silent bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.asked || len(c.procs) == 0 {
+		return c.asked && c.waiting
+	}
+	c.asked = true
+	c.due.Reset(max(c.latest.Grace, wakeful))
+	c.sayAuthority()
+	c.rouse()
+	return false
 }
 
 // Session tells the supervisor whom the agent stands for and what to say when
