@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	duration = flag.Duration("duration", 12*time.Second, "how long a trial hurts the cluster")
+	duration = flag.Duration("duration", 8*time.Second, "how long a trial hurts the cluster")
 	seed     = flag.Uint64("seed", 0, "choices of the nemesis; 0 for new ones")
 )
 
@@ -143,16 +143,23 @@ func enough(t *testing.T, h *History) {
 	for _, r := range h.Runs {
 		count["run "+r.Outcome]++
 	}
-	count["read"] = len(h.Reads)
+	count["read"], count["fault"] = len(h.Reads), len(h.Faults)
 	for _, what := range sorted(count) {
 		t.Logf("%6d %s", count[what], what)
 	}
-	least := map[string]int{"lease.claimed": 20, "session.ended": 8, "effect accepted": 300, "run succeeded": 20, "read": 2000}
-	for kind := range nodeFaults {
-		least[kind] = 1
+	// For each ten seconds; and in a trial of half a minute each fault comes at least once.
+	tens := int(*duration/(10*time.Second)) + 1
+	least := map[string]int{
+		"fault": 5 * tens, "lease.claimed": 6 + 4*tens, "session.ended": 2 * tens,
+		"effect accepted": 100 * tens, "run succeeded": 8 * tens, "read": 500 * tens,
 	}
-	for kind := range databaseFaults {
-		least[kind] = 1
+	if tens > 3 {
+		for kind := range nodeFaults {
+			least[kind] = 1
+		}
+		for kind := range databaseFaults {
+			least[kind] = 1
+		}
 	}
 	for what, n := range least {
 		if count[what] < n {

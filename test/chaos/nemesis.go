@@ -39,6 +39,7 @@ var nodeFaults = map[string]func(*Nemesis, *cluster.Node){
 	"freeze agent":            (*Nemesis).freezeAgent,
 	"freeze supervisor":       (*Nemesis).freezeSupervisor,
 	"freeze host":             (*Nemesis).freezeHost,
+	"freeze supervisor, cut":  (*Nemesis).freezeSupervisorAndCut,
 	"orphan":                  (*Nemesis).orphan,
 	"cut both ways":           weather(cluster.Weather{HoldUp: true, HoldDown: true}, false),
 	"cut towards database":    weather(cluster.Weather{HoldUp: true}, false),
@@ -185,6 +186,15 @@ func (n *Nemesis) freezeAgent(node *cluster.Node) { n.freeze(node, node.Agent())
 // freezeSupervisor is no longer than the supervisor's patience is tested: one
 // that is silent for five seconds is killed by its agent.
 func (n *Nemesis) freezeSupervisor(node *cluster.Node) { n.freeze(node, node.Supervisor()) }
+
+// freezeSupervisorAndCut leaves the agent alone with programs that must end.
+func (n *Nemesis) freezeSupervisorAndCut(node *cluster.Node) {
+	node.Signal(node.Supervisor(), syscall.SIGSTOP)
+	node.Link.Set(cluster.Weather{HoldUp: true, HoldDown: true})
+	time.Sleep(n.between(1.5, 2.2))
+	node.Link.Set(cluster.Weather{})
+	node.Signal(node.Supervisor(), syscall.SIGCONT)
+}
 
 func (n *Nemesis) freeze(node *cluster.Node, pid int) {
 	node.Signal(pid, syscall.SIGSTOP)

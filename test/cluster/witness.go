@@ -101,7 +101,7 @@ func (c *Cluster) witnessFile() string { return filepath.Join(c.Dir, "witness") 
 
 // makeApplication makes the table that jobs act on, and who owns it.
 func (c *Cluster) makeApplication() {
-	c.Exec(`DO $$ BEGIN CREATE ROLE ` + application + ` LOGIN IN ROLE coterie_reader; EXCEPTION WHEN duplicate_object THEN NULL; END $$`)
+	c.Exec(`DO $$ BEGIN CREATE ROLE ` + application + ` LOGIN IN ROLE coterie_agent; EXCEPTION WHEN duplicate_object THEN NULL; END $$`)
 	c.Exec(`CREATE TABLE IF NOT EXISTS effect (
 		id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 		job text NOT NULL, due_at timestamptz NOT NULL, token bigint NOT NULL, node text NOT NULL, pid int NOT NULL)`)

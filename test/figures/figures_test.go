@@ -21,7 +21,15 @@ import (
 
 var long = flag.Bool("long", false, "measure as docs/performance.md says")
 
-func TestMain(m *testing.M) { cluster.Main(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if !*long { // most of each test is waiting
+		if err := flag.Set("test.parallel", "4"); err != nil {
+			panic(err) // package testing has this flag
+		}
+	}
+	cluster.Main(m)
+}
 
 // tries is how often something is measured.
 func tries(short, many int) int {
@@ -31,7 +39,7 @@ func tries(short, many int) int {
 	return short
 }
 
-// beside lets tests of the short form run at the same time: most of each is waiting.
+// beside lets tests of the short form run at the same time.
 func beside(t *testing.T) {
 	if !*long {
 		t.Parallel()

@@ -94,6 +94,9 @@ func deadBefore(t *testing.T, c *cluster.Cluster, lost []grip) {
 			t.Errorf("%s with token %d left no testimony", g.Name, g.Token)
 		}
 	}
+	if effects := cluster.Get[int](c, `SELECT count(*) FROM effect`); effects == 0 {
+		t.Error("no effect was ever made")
+	}
 	if disorder := cluster.Get[int](c, `SELECT count(*) FROM (SELECT token, max(token) OVER (PARTITION BY job ORDER BY id) AS most FROM effect) AS e
 		WHERE token < most`); disorder > 0 {
 		t.Errorf("%d effects came after one with a higher token", disorder)
@@ -179,7 +182,7 @@ func TestAFrozenAgentDoesNothingWhenItWakes(t *testing.T) {
 		c.AwaitReady()
 		deadBefore(t, c, lost)
 		for _, g := range lost {
-			c.Await(`SELECT outcome = 'lost' FROM coterie.runs WHERE 'job/' || job = $1 AND token = $2 ORDER BY due_at DESC LIMIT 1`, g.Name, g.Token)
+			c.Await(`SELECT count(*) = 1 FROM coterie.runs WHERE 'job/' || job = $1 AND token = $2 AND outcome = 'lost'`, g.Name, g.Token)
 		}
 		atWork(c)
 	}
