@@ -329,7 +329,7 @@ func (s *State) whyLate(due, now time.Time, missed int) string {
 // Vacancy is how the lease came to its present holder.
 type Vacancy struct {
 	From  string    // former holder; empty if there was none
-	Freed time.Time // last moment at which it is known to have held the lease
+	Freed time.Time // last moment at which it is known to have held the lease; zero if there was none, or if the database does not know
 	By    string    // how it lost it: release, crash or switchover
 	To    string    // present holder
 	Taken time.Time // when it took the lease
@@ -340,7 +340,10 @@ func (v Vacancy) why(due time.Time) string {
 	switch {
 	case due.After(v.Taken):
 		return v.To + " held the lease and could not begin it in time"
-	case v.From == "":
+	case v.Freed.IsZero() && v.From == v.To:
+		// Nobody had ended its session when it reached the database again.
+		return fmt.Sprintf("%s could not trust its session until it took the lease anew at %s", v.To, stamp(v.Taken))
+	case v.Freed.IsZero():
 		return fmt.Sprintf("no node held the lease until %s took it at %s", v.To, stamp(v.Taken))
 	case due.Before(v.Freed):
 		return fmt.Sprintf("%s held the lease until %s (%s) and had not begun it", v.From, stamp(v.Freed), v.By)

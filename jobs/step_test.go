@@ -87,6 +87,10 @@ func TestStep(t *testing.T) {
 				"missed 10:00:15 (no node held the lease from 2026-11-21T10:00:02Z (a: crash) until b took it at 2026-11-21T10:00:21Z; misfire once runs only the latest slot)\n" +
 				"begin 10:00:20 (1.1s late: no node held the lease from 2026-11-21T10:00:02Z (a: crash) until b took it at 2026-11-21T10:00:21Z; it stands for 3 missed before it)\n"},
 		}},
+		{"a holder that was cut off and comes back says so", State{Accounted: day("10:00:00"), Vacancy: Vacancy{From: "b", By: "crash", To: "b", Taken: day("10:00:11")}}, []step{
+			{Woke{day("10:00:11.1")}, "missed 10:00:05 (b could not trust its session until it took the lease anew at 2026-11-21T10:00:11Z; misfire once runs only the latest slot)\n" +
+				"begin 10:00:10 (1.1s late: b could not trust its session until it took the lease anew at 2026-11-21T10:00:11Z; it stands for 1 missed before it)\n"},
+		}},
 		{"misfire skip runs no slot that is long over", State{Accounted: day("10:00:00"), Misfire: MisfireSkip, Schedule: mustParse(t, "@every 30s", ""), Vacancy: took}, []step{
 			{Woke{day("10:00:41")}, "missed 10:00:30 (b held the lease and could not begin it in time; misfire skip runs no slot late)\nwait 10:00:59.975\n"},
 		}},
