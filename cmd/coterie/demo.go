@@ -15,6 +15,7 @@ import (
 	"github.com/coterie-ha/coterie/internal/config"
 	"github.com/coterie-ha/coterie/internal/demo"
 	"github.com/coterie-ha/coterie/internal/problem"
+	"github.com/coterie-ha/coterie/internal/table"
 	"github.com/coterie-ha/coterie/sql/pgserver"
 )
 
@@ -56,7 +57,11 @@ fails (exit code 1) if a slot is missing or ran twice.`,
 				return fmt.Errorf("find this program: %w", err)
 			}
 			o.Program, o.Dir, o.Show = self, dir, c.stage()
-			return demoProblem(demo.Run(cmd.Context(), o))
+			result, err := demo.Run(cmd.Context(), o)
+			if c.flags.machine() && (result.Slots > 0 || err == nil) {
+				err = errors.Join(err, demoDocument(result).Write(c.out, c.flags.format()))
+			}
+			return demoProblem(err)
 		},
 	}
 	cmd.Flags().DurationVar(&o.For, "for", 0, "judge and end after this `TIME` (default: at Ctrl-C)")
@@ -67,11 +72,36 @@ fails (exit code 1) if a slot is missing or ran twice.`,
 	return cmd
 }
 
-// stage is this terminal, or whatever takes the output.
+// demoDocument is what a demo came to, for programs.
+func demoDocument(r demo.Result) table.Document {
+	takeovers := []float64{}
+	for _, t := range r.Takeovers {
+		takeovers = append(takeovers, t.Seconds())
+	}
+	return table.Document{
+		{Name: "schema", Value: "coterie.demo/v1"},
+		{Name: "well", Value: len(r.Wrong) == 0},
+		{Name: "ready_after", Value: r.Ready.Seconds()},
+		{Name: "slots", Value: r.Slots},
+		{Name: "outcomes", Value: r.Outcomes},
+		{Name: "latest", Value: r.Latest.Seconds()},
+		{Name: "crashes", Value: r.Crashes},
+		{Name: "takeovers", Value: takeovers},
+		{Name: "heard", Value: r.Heard},
+		{Name: "refused", Value: r.Refused},
+		{Name: "wrong", Value: append([]string{}, r.Wrong...)},
+	}
+}
+
+// stage is this terminal, or whatever takes the output; what is said goes to
+// stderr when a program reads the result.
 func (c *cli) stage() demo.Show {
+	if c.flags.machine() {
+		return demo.Show{Out: c.err}
+	}
 	show := demo.Show{Out: c.out}
 	f, ok := c.out.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) || os.Getenv("TERM") == "dumb" || c.flags.machine() {
+	if !ok || !term.IsTerminal(int(f.Fd())) || os.Getenv("TERM") == "dumb" {
 		return show
 	}
 	show.Colour = !c.flags.noColor && os.Getenv("NO_COLOR") == ""

@@ -78,7 +78,7 @@ func (d *demo) sayProgress(ctx context.Context) error {
 	if err := d.db.QueryRowContext(ctx, progressSQL).Scan(&well, &not, &badly); err != nil {
 		return fmt.Errorf("look at the runs: %w", err)
 	}
-	d.show.say("so far %d runs succeeded, %d did not; %d slots were skipped or missed", well, badly, not)
+	d.show.say("slots so far: %d succeeded, %d did not, %d skipped or missed", well, badly, not)
 	return nil
 }
 

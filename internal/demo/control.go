@@ -162,6 +162,7 @@ func (d *demo) serve(ctx context.Context, conn net.Conn) {
 
 // obey carries out an order. It says what it does to who asked and on the stage.
 func (d *demo) obey(ctx context.Context, o Order, say func(string)) error {
+	d.order.Do(func() { close(d.ordered) })
 	both := func(format string, args ...any) {
 		text := fmt.Sprintf(format, args...)
 		d.show.say("%s", text)

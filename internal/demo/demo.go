@@ -47,6 +47,19 @@ type Options struct {
 	Show    Show
 }
 
+// Result is what a demo came to.
+type Result struct {
+	Ready     time.Duration   // from the start until it was ready; 0 if it never was
+	Slots     int             // of all schedules
+	Outcomes  map[string]int  // of slots
+	Latest    time.Duration   // that a run started after it was due
+	Takeovers []time.Duration // from each kill to each lease's next holder
+	Crashes   int             // leases that were taken over after a crash
+	Heard     int             // words of the witness
+	Refused   int             // effects under an old token that were not made
+	Wrong     []string        // what must not be
+}
+
 // FailedError is a demo that has shown what must not be, or too little.
 type FailedError struct {
 	Wrong []string
@@ -82,51 +95,55 @@ type demo struct {
 	moves  []takeover     // those that the demo caused, timed from the kill
 	until  time.Time      // all slots up to it must have rows
 
-	loads atomic.Int64 // jobs that loads have made so far
+	order   sync.Once
+	ordered chan struct{} // closed by the first order
+
+	loads  atomic.Int64 // jobs that loads have made so far
+	result Result
 }
 
 // Run shows a cluster until ctx ends or its time is over, and judges what
 // happened. It leaves nothing behind, but the logs of a demo that failed.
-func Run(ctx context.Context, o Options) (err error) {
+func Run(ctx context.Context, o Options) (r Result, err error) {
 	if !supported {
-		return ErrUnsupported
+		return r, ErrUnsupported
 	}
-	d := &demo{Options: o, begun: time.Now(), deaths: map[string]int{}, show: newStage(o.Show)}
-	if d.place, err = takePlace(o.Dir); err != nil {
-		return err
-	}
-	reaper, err := startReaper(o.Program, d.place.dir)
+	d := &demo{Options: o, begun: time.Now(), deaths: map[string]int{}, ordered: make(chan struct{}), show: newStage(o.Show)}
+	dir, err := choosePlace(o.Dir)
 	if err != nil {
-		return errors.Join(err, d.place.remove())
+		return r, err
+	}
+	reaper, err := startReaper(o.Program, dir)
+	if err != nil {
+		return r, err
+	}
+	if d.place, err = openPlace(dir); err != nil {
+		return r, errors.Join(err, reaper.dismiss())
 	}
 	err = d.run(ctx)
-	if d.failed(err) {
-		err = d.keepLogs(err)
-	} else {
-		err = errors.Join(err, d.place.remove())
+	failed, wrong := errors.AsType[*FailedError](err)
+	switch {
+	case wrong:
+		failed.Logs, err = d.place.path("log"), errors.Join(err, d.keepLogs())
+	case err != nil && ctx.Err() != nil: // whatever broke, broke because it was stopped
+		err = errors.Join(context.Cause(ctx), d.place.remove())
+	case err != nil:
+		err = errors.Join(&StartError{Err: err, Logs: d.place.path("log")}, d.keepLogs())
+	default:
+		err = d.place.remove()
 	}
-	return errors.Join(err, reaper.dismiss())
+	return d.result, errors.Join(err, reaper.dismiss())
 }
 
-// failed tells whether the logs are worth keeping.
-func (d *demo) failed(err error) bool {
-	return err != nil && !errors.Is(err, context.Canceled)
-}
-
-// keepLogs removes all but the logs, and says where these are.
-func (d *demo) keepLogs(err error) error {
-	logs := d.place.path("log")
-	if failed, ok := errors.AsType[*FailedError](err); ok {
-		failed.Logs = logs
-	} else {
-		err = &StartError{Err: err, Logs: logs}
-	}
+// keepLogs removes all but the logs.
+func (d *demo) keepLogs() error {
+	var errs []error
 	for name, as := range map[string]string{filepath.Join("pg", "log"): "postgresql.log", filepath.Join("share", witnessName): witnessName} {
-		if moved := os.Rename(d.place.path(name), filepath.Join(logs, as)); moved != nil && !errors.Is(moved, os.ErrNotExist) {
-			err = errors.Join(err, moved)
+		if err := os.Rename(d.place.path(name), d.place.path("log", as)); !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
 		}
 	}
-	return errors.Join(err, d.place.removeBut("log"))
+	return errors.Join(append(errs, d.place.removeBut("log"))...)
 }
 
 // run is the demo within its folder.

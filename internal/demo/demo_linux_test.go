@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -229,11 +230,24 @@ const nobody = 65534
 func TestADemoJudgesItself(t *testing.T) {
 	t.Parallel()
 	const length = 10 * time.Second
-	r := startDemo(t, os.Geteuid(), "--for", length.String(), "--nodes", "4")
+	r := startDemo(t, os.Geteuid(), "--for", length.String(), "--nodes", "4", "-o", "jsonl")
 	if code := r.end(length + time.Minute); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	for _, want := range []string{"kill -9 of the agent of", "kill -9 of all processes of", "take-overs", "verdict     every slot has exactly one row, and none ran twice"} {
+	var result struct {
+		Schema    string
+		Well      bool
+		Slots     int
+		Takeovers []float64
+	}
+	lines := strings.Split(strings.TrimSpace(r.text()), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &result); err != nil {
+		t.Error(err)
+	}
+	if result.Schema != "coterie.demo/v1" || !result.Well || result.Slots < 10 || len(result.Takeovers) == 0 {
+		t.Errorf("got %+v", result)
+	}
+	for _, want := range []string{"kill -9 of the agent of", "kill -9 of all of", "take-overs", "verdict     every slot has exactly one row, and none ran twice"} {
 		if !strings.Contains(r.text(), want) {
 			t.Errorf("%q is not said", want)
 		}
@@ -352,6 +366,30 @@ func TestADemoLeavesNothingHoweverItEnds(t *testing.T) {
 				r.end(20 * time.Second)
 				r.gone()
 			})
+		}
+	}
+}
+
+func TestADemoThatIsStoppedWhileItStartsLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
+		for _, after := range []time.Duration{50 * time.Millisecond, 300 * time.Millisecond, 900 * time.Millisecond} {
+			above := shortDir(t)
+			if err := os.Chmod(above, 0o755); err != nil { // PostgreSQL may run as somebody else
+				t.Fatal(err)
+			}
+			dir := filepath.Join(above, "demo")
+			r := &running{t: t, self: program(t), dir: dir, ended: make(chan error, 1)}
+			r.cmd = r.command(os.Geteuid(), "demo", "--dir", dir)
+			r.cmd.Stdout, r.cmd.Stderr = r, r
+			if err := r.cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			go func() { r.ended <- r.cmd.Wait() }()
+			time.Sleep(after)
+			r.signal(s)
+			r.end(20 * time.Second)
+			r.gone()
 		}
 	}
 }

@@ -24,24 +24,29 @@ func (e *DownError) Error() string { return "the agent of " + e.Node + " is down
 // kill kills what is asked for; the node is started again after a rest. It
 // returns the process that was hit first.
 func (n *node) kill(what victim, rest time.Duration) (pid int, err error) {
-	ours, err := n.processes()
-	if err != nil {
-		return 0, err
-	}
 	n.mu.Lock()
 	up := n.agent != nil
 	if up {
 		n.rest = rest
 	}
 	n.mu.Unlock()
-	var hit []process
-	for _, p := range ours {
-		rank := n.rank(p)
-		if what == victimAll || what == victimSupervisor && rank == 0 || what == victimAgent && rank == 1 {
-			hit = append(hit, p)
-		}
+	if !up {
+		return 0, &DownError{n.name}
 	}
-	if !up || len(hit) == 0 {
+	var hit []process
+	if what == victimAll {
+		// Where the power goes, nobody has time to notice that another has gone.
+		hit, err = n.halt()
+	} else {
+		hit, err = n.processes()
+		hit = slices.DeleteFunc(hit, func(p process) bool {
+			return p.rank != map[victim]int{victimSupervisor: rankSupervisor, victimAgent: rankAgent}[what]
+		})
+	}
+	if err != nil {
+		return 0, err
+	}
+	if len(hit) == 0 {
 		return 0, &DownError{n.name}
 	}
 	var errs []error
@@ -49,6 +54,27 @@ func (n *node) kill(what victim, rest time.Duration) (pid int, err error) {
 		errs = append(errs, signalTo(p.pid, syscall.SIGKILL))
 	}
 	return hit[0].pid, errors.Join(errs...)
+}
+
+// halt stops all processes of the node, until none is left that could have
+// started another.
+func (n *node) halt() ([]process, error) {
+	for stopped := map[int]bool{}; ; {
+		ours, err := n.processes()
+		if err != nil {
+			return nil, err
+		}
+		before := len(stopped)
+		for _, p := range ours {
+			if err := signalTo(p.pid, sigStop); err != nil {
+				return nil, err
+			}
+			stopped[p.pid] = true
+		}
+		if len(stopped) == before {
+			return ours, nil
+		}
+	}
 }
 
 // freeze stops all processes of a node where they are, as when its virtual machine
@@ -61,23 +87,8 @@ func (n *node) freeze() error {
 	if !up {
 		return &DownError{n.name}
 	}
-	stopped := map[int]bool{}
-	for {
-		ours, err := n.processes()
-		if err != nil {
-			return err
-		}
-		before := len(stopped)
-		for _, p := range ours {
-			if err := signalTo(p.pid, sigStop); err != nil {
-				return err
-			}
-			stopped[p.pid] = true
-		}
-		if len(stopped) == before {
-			return nil // none that was not stopped could have started another
-		}
-	}
+	_, err := n.halt()
+	return err
 }
 
 // thaw lets a frozen node go on. What it was doing goes on first: the worst order.

@@ -204,20 +204,26 @@ func (n *node) processes() ([]process, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	ours := slices.DeleteFunc(all, func(p process) bool { return p.node != n.name })
-	slices.SortStableFunc(ours, func(a, b process) int { return n.rank(a) - n.rank(b) })
+	for i, p := range ours {
+		switch {
+		case n.agent != nil && p.pid == n.agent.pid:
+			ours[i].rank = rankSupervisor
+		case n.agent != nil && p.parent == n.agent.pid && slices.Contains(p.argv, n.config()):
+			ours[i].rank = rankAgent
+		default:
+			ours[i].rank = rankBelow
+		}
+	}
+	slices.SortStableFunc(ours, func(a, b process) int { return a.rank - b.rank })
 	return ours, nil
 }
 
-// rank is 0 for the supervisor, 1 for its agent, 2 for all below.
-func (n *node) rank(p process) int {
-	switch {
-	case n.agent != nil && p.pid == n.agent.pid:
-		return 0
-	case n.agent != nil && p.parent == n.agent.pid && slices.Contains(p.argv, n.config()):
-		return 1
-	}
-	return 2
-}
+// Ranks of a node's processes.
+const (
+	rankSupervisor = iota
+	rankAgent
+	rankBelow // runs and workers
+)
 
 func (n *node) killAll() error {
 	for {
@@ -225,12 +231,8 @@ func (n *node) killAll() error {
 		if err != nil || len(ours) == 0 {
 			return err
 		}
-		for _, s := range []syscall.Signal{sigStop, syscall.SIGKILL} {
-			for _, p := range ours {
-				if err := signalTo(p.pid, s); err != nil {
-					return err
-				}
-			}
+		if err := endProcesses(ours, false); err != nil {
+			return err
 		}
 		<-time.After(time.Millisecond)
 	}

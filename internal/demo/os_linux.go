@@ -30,6 +30,7 @@ type process struct {
 	parent int
 	node   string // the part of the mark after the folder
 	argv   []string
+	rank   int // what it is to its node, once known
 }
 
 // marked finds the processes of the demo in a folder.

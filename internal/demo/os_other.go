@@ -19,6 +19,7 @@ type process struct {
 	parent int
 	node   string
 	argv   []string
+	rank   int
 }
 
 type child struct {

@@ -1,11 +1,13 @@
 package demo
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -50,40 +52,25 @@ func base() string {
 	return "/tmp"
 }
 
-// takePlace makes a demo's folder, after it has cleaned up where demos died.
-func takePlace(dir string) (*place, error) {
+// choosePlace says where a demo may make its folder, after it has cleaned up where
+// demos died.
+func choosePlace(dir string) (string, error) {
 	if dir == "" {
 		for _, old := range places() {
 			if err := sweep(old); err != nil {
-				return nil, err
+				return "", err
 			}
 		}
-		made, err := os.MkdirTemp(base(), placePrefix)
-		if err != nil {
-			return nil, err
-		}
-		return openPlace(made)
+		return filepath.Join(base(), placePrefix+strings.ToLower(rand.Text()[:10])), nil
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if len(dir) > longestPlace {
-		return nil, &BusyError{dir, fmt.Sprintf("is too long a name for Unix sockets below it (%d bytes at most)", longestPlace)}
+		return "", &BusyError{dir, fmt.Sprintf("is too long a name for Unix sockets below it (%d bytes at most)", longestPlace)}
 	}
-	if err := settle(dir); err != nil {
-		return nil, err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
-	}
-	switch entries, err := os.ReadDir(dir); {
-	case err != nil:
-		return nil, err
-	case len(entries) > 0:
-		return nil, &BusyError{dir, "is not empty; the demo removes its folder in the end"}
-	}
-	return openPlace(dir)
+	return dir, settle(dir)
 }
 
 // settle waits for a demo of this folder that is just ending.
@@ -105,7 +92,25 @@ func settle(dir string) error {
 	}
 }
 
+// openPlace makes a demo's folder. One that is there must be empty.
 func openPlace(dir string) (*place, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() || !mine(info) {
+		return nil, &BusyError{dir, "is no folder of yours"}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(entries) > 0 {
+		return nil, &BusyError{dir, "is not empty; the demo removes its folder in the end"}
+	}
 	mode := fs.FileMode(0o700)
 	if os.Geteuid() == 0 {
 		mode = 0o711 // the account of PostgreSQL must come through
@@ -135,13 +140,11 @@ func (p *place) path(parts ...string) string {
 }
 
 // remove takes the folder away.
-func (p *place) remove() error {
-	return errors.Join(empty(p.dir), p.lock.Close())
-}
+func (p *place) remove() error { return errors.Join(clear(p.dir), p.lock.Close()) }
 
 // removeBut removes all but one thing.
 func (p *place) removeBut(keep string) error {
-	return errors.Join(emptyBut(p.dir, keep), os.Remove(p.path(lockName)), p.lock.Close())
+	return errors.Join(endAll(p.dir), emptyBut(p.dir, keep), os.Remove(p.path(lockName)), p.lock.Close())
 }
 
 // empty removes a demo's folder, the lock last: whoever finds no lock in it finds

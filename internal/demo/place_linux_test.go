@@ -66,6 +66,14 @@ func TestALivingDemoKeepsItsFolder(t *testing.T) {
 
 func errOf(_ *place, err error) error { return err }
 
+func takePlace(dir string) (*place, error) {
+	dir, err := choosePlace(dir)
+	if err != nil {
+		return nil, err
+	}
+	return openPlace(dir)
+}
+
 // What a demo and its reaper left when both were killed: a folder, and a process
 // that was frozen and so did not hear that its parent had died.
 func TestTheNextDemoEndsWhatADeadOneLeft(t *testing.T) {
@@ -115,10 +123,12 @@ func TestProcessesAreFoundByTheirMark(t *testing.T) {
 	if other, err := marked(dir + "x"); err != nil || len(other) != 0 {
 		t.Errorf("another demo's: %+v, %v", other, err)
 	}
-	if n, err := killMarked(dir); n != 1 || err != nil {
-		t.Errorf("killed %d, %v", n, err)
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	if err := endAll(dir); err != nil {
+		t.Error(err)
 	}
-	if err := c.Wait(); err == nil {
+	if err := <-ended; err == nil {
 		t.Error("it ended well")
 	}
 }

@@ -25,6 +25,7 @@ func (d *demo) prepare(ctx context.Context) error {
 		d.server, err = pgserver.Start(together, pgserver.Options{
 			Dir: d.place.path("pg"), MaxConns: 20 + 12*d.Nodes,
 			// Everybody who reaches it is trusted, so only this user may: by the folder.
+			Env:      []string{markEnv + "=" + d.place.path(serverMark)},
 			Settings: map[string]string{"listen_addresses": "", "autovacuum_naptime": "10s"},
 		})
 		return err

@@ -2,16 +2,13 @@ package demo
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -57,75 +54,55 @@ func Reap(leash io.Reader, dir string) error {
 	if _, err := bufio.NewReader(leash).ReadString('\n'); err == nil {
 		return nil
 	}
-	return sweep(dir)
-}
-
-// clear kills what is left of a dead demo and removes its folder.
-func clear(dir string) error {
-	begun := time.Now()
-	for {
-		left, err := killMarked(dir)
-		if err != nil {
+	// A child that the demo was just starting may hold the lock for a moment.
+	for begun := time.Now(); ; <-time.After(20 * time.Millisecond) {
+		if err := sweep(dir); err != nil {
 			return err
 		}
-		if postmaster, err := killPostmaster(dir, time.Since(begun) > time.Second); err != nil {
-			return err
-		} else if postmaster {
-			left++
+		if _, err := os.Stat(filepath.Join(dir, lockName)); err != nil || time.Since(begun) > clearFor {
+			return nil // cleared, or another demo's by now
 		}
-		if left == 0 {
-			err = empty(dir)
-		}
-		switch {
-		case left == 0 && err == nil:
-			return nil
-		case time.Since(begun) > clearFor:
-			return errors.Join(fmt.Errorf("clear %s: %d processes left", dir, left), err)
-		}
-		<-time.After(5 * time.Millisecond)
 	}
 }
 
-// killMarked kills all processes of a demo: first none may go on, so that none
-// starts another.
-func killMarked(dir string) (int, error) {
-	found, err := marked(dir)
-	if err != nil {
-		return 0, err
+// clear ends what is left of a demo and removes its folder. Somebody must hold
+// the folder's lock.
+func clear(dir string) error { return errors.Join(endAll(dir), empty(dir)) }
+
+// endAll ends all processes of a demo.
+func endAll(dir string) error {
+	for begun := time.Now(); ; <-time.After(5 * time.Millisecond) {
+		left, err := marked(dir)
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		if time.Since(begun) > clearFor {
+			return fmt.Errorf("%d processes of the demo in %s do not end", len(left), dir)
+		}
+		if err := endProcesses(left, time.Since(begun) > clearFor/2); err != nil {
+			return err
+		}
 	}
-	var errs []error
+}
+
+// serverMark is the node in the mark of PostgreSQL's processes.
+const serverMark = "postgresql"
+
+// endProcesses kills processes: first none may go on, so that none starts
+// another. PostgreSQL is asked, at first, because it has shared memory to give back.
+func endProcesses(all []process, impatient bool) error {
+	var kill, errs = []process{}, []error{}
+	for _, p := range all {
+		if p.node == serverMark && !impatient {
+			errs = append(errs, signalTo(p.pid, syscall.SIGQUIT))
+			continue
+		}
+		kill = append(kill, p)
+	}
 	for _, s := range []syscall.Signal{sigStop, syscall.SIGKILL} {
-		for _, p := range found {
+		for _, p := range kill {
 			errs = append(errs, signalTo(p.pid, s))
 		}
 	}
-	return len(found), errors.Join(errs...)
-}
-
-// killPostmaster ends the server of a dead demo, which the kernel has told to
-// quit already, and tells whether it is still there.
-func killPostmaster(dir string, impatient bool) (bool, error) {
-	text, err := os.ReadFile(filepath.Join(dir, "pg", "data", "postmaster.pid"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	line, _, _ := bytes.Cut(text, []byte("\n"))
-	pid, err := strconv.Atoi(string(bytes.TrimSpace(line)))
-	if err != nil || !isPostmaster(pid, dir) {
-		return false, nil // half written, or of a process that has gone
-	}
-	if impatient {
-		return true, signalTo(pid, syscall.SIGQUIT)
-	}
-	return true, nil
-}
-
-// isPostmaster tells whether a process is the server of that folder: its number
-// may be another's by now.
-func isPostmaster(pid int, dir string) bool {
-	argv, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
-	return err == nil && bytes.Contains(argv, []byte(filepath.Join(dir, "pg", "data")))
+	return errors.Join(errs...)
 }

@@ -3,6 +3,8 @@ package demo
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,7 +16,7 @@ const restAfterKill = sessionTTL + 2*time.Second
 const movedWithin = 4 * sessionTTL
 
 func (t takeover) String() string {
-	return fmt.Sprintf("%-24s %s -> %s  after %s  (%s, token %d)", t.Lease, t.From, t.To, short(t.After), t.Cause, t.Token)
+	return fmt.Sprintf("%-21s  %s -> %s  after %s  (token %d)", t.Lease, t.From, t.To, short(t.After), t.Token)
 }
 
 // short is a number of seconds as exactly as it matters.
@@ -42,20 +44,17 @@ func (d *demo) killShown(ctx context.Context, n *node, what victim, rest time.Du
 		return err
 	}
 	whose := map[victim]string{
-		victimAll:        "all processes of " + n.name + ", as when the power goes",
-		victimAgent:      "the agent of " + n.name + "; its supervisor lives",
-		victimSupervisor: "the supervisor of " + n.name + "; its agent lives",
+		victimAll:        "all of " + n.name + ", as if the power went",
+		victimAgent:      fmt.Sprintf("the agent of %s (process %d)", n.name, pid),
+		victimSupervisor: fmt.Sprintf("the supervisor of %s (process %d)", n.name, pid),
 	}[what]
-	say("kill -9 of %s (process %d). It holds %s", whose, pid, count(len(held), "lease"))
-	moved, err := d.awaitMoves(ctx, n.name, since, len(held))
+	say("kill -9 of %s. It holds %s", whose, count(len(held), "lease"))
+	moved, err := d.awaitMoves(ctx, n.name, since, held)
 	for _, t := range moved {
 		say("  %s", t)
 	}
 	if err != nil {
 		return err
-	}
-	if left := len(held) - len(moved); left > 0 {
-		say("  %s not taken over by another within %v", count(left, "lease"), movedWithin)
 	}
 	d.mu.Lock()
 	d.moves = append(d.moves, moved...)
@@ -71,15 +70,24 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// awaitMoves waits until so many leases of a node have gone to others.
-func (d *demo) awaitMoves(ctx context.Context, from string, since time.Time, want int) ([]takeover, error) {
+const vacantSQL = `
+SELECT count(*) FROM coterie.leases
+WHERE name = ANY (string_to_array($1, ' ')) AND NOT (valid AND holder <> $2)`
+
+// awaitMoves waits until others hold all that a node held, and returns what they
+// had to take over.
+func (d *demo) awaitMoves(ctx context.Context, from string, since time.Time, held []string) ([]takeover, error) {
 	for begun := time.Now(); ; {
-		moved, err := takeovers(ctx, d.db, since, from)
-		if err != nil || len(moved) >= want || time.Since(begun) > movedWithin {
-			return moved, err
+		var vacant int
+		if err := d.db.GetContext(ctx, &vacant, vacantSQL, strings.Join(held, " "), from); err != nil {
+			return nil, fmt.Errorf("look who holds what %s held: %w", from, err)
+		}
+		if vacant == 0 || time.Since(begun) > movedWithin {
+			moved, err := takeovers(ctx, d.db, since, from)
+			return slices.DeleteFunc(moved, func(t takeover) bool { return t.Cause != causeCrash }), err
 		}
 		if err := wait(ctx, 20*time.Millisecond); err != nil {
-			return moved, err
+			return nil, err
 		}
 	}
 }
@@ -101,8 +109,8 @@ func (d *demo) freezeShown(ctx context.Context, n *node, say func(string, ...any
 	if err := n.freeze(); err != nil {
 		return err
 	}
-	say("all processes of %s are frozen (SIGSTOP), as when its virtual machine is suspended. It holds %s", n.name, count(len(held), "lease"))
-	moved, err := d.awaitMoves(ctx, n.name, since, len(held))
+	say("all of %s is frozen (SIGSTOP), as if suspended. It holds %s", n.name, count(len(held), "lease"))
+	moved, err := d.awaitMoves(ctx, n.name, since, held)
 	for _, t := range moved {
 		say("  %s", t)
 	}

@@ -37,6 +37,7 @@ func (d *demo) perform(ctx, agents context.Context) error {
 	shows.Go(func() error { return d.story(both) })
 	err := asEnd(shows.Wait())
 	if d.For == 0 && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		d.show.say("Ending: the agents leave, then everything is removed")
 		return nil // somebody has seen enough
 	}
 	if err != nil {
@@ -102,7 +103,8 @@ func (d *demo) introduce() {
 	if d.Dir != "" {
 		which = " --dir " + quote(d.place.dir)
 	}
-	d.show.tell(fmt.Sprintf("Ready after %.1f s. Status page %s\n\nTry in another terminal:", time.Since(d.begun).Seconds(), d.nodes[0].page()))
+	d.result.Ready = time.Since(d.begun)
+	d.show.tell(fmt.Sprintf("Ready after %.1f s. Status page %s\n\nTry in another terminal:", d.result.Ready.Seconds(), d.nodes[0].page()))
 	for _, try := range [][2]string{
 		{". " + quote(d.place.path("env")), "for all that follows"},
 		{"coterie status; coterie jobs", ""},
@@ -159,7 +161,8 @@ func (d *demo) sleepwalk(ctx context.Context, n *node, say func(string, ...any))
 // actTime is how long before the end no act begins any more.
 const actTime = 8 * time.Second
 
-// story breaks things by itself.
+// story breaks things by itself. Somebody who looks on may take it over: the
+// first order ends it, unless the demo is to be judged.
 func (d *demo) story(ctx context.Context) error {
 	begun, acts := time.Now(), d.acts()
 	pauses := []time.Duration{10 * time.Second, 12 * time.Second}
@@ -171,11 +174,11 @@ func (d *demo) story(ctx context.Context) error {
 		if n < len(pauses) {
 			pause = min(pauses[n], 12*time.Second)
 		}
-		if err := wait(ctx, pause); err != nil {
-			return err
+		if taken, err := d.pause(ctx, pause); taken || err != nil {
+			return d.restOf(ctx, err)
 		}
 		if n >= len(pauses) && time.Since(begun) > d.For-actTime {
-			break
+			break // too late to see it out
 		}
 		victim, err := d.busiest(ctx)
 		if err != nil {
@@ -188,8 +191,33 @@ func (d *demo) story(ctx context.Context) error {
 			return err
 		}
 	}
+	return d.restOf(ctx, nil)
+}
+
+// restOf waits for the end, if nothing is wrong.
+func (d *demo) restOf(ctx context.Context, err error) error {
+	if err != nil {
+		return err
+	}
 	<-ctx.Done()
 	return context.Cause(ctx)
+}
+
+// pause waits, and tells whether somebody else has taken over meanwhile.
+func (d *demo) pause(ctx context.Context, t time.Duration) (taken bool, err error) {
+	if d.For > 0 {
+		return false, wait(ctx, t)
+	}
+	timer := time.NewTimer(t)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	case <-d.ordered:
+		return true, nil
+	case <-timer.C:
+		return false, nil
+	}
 }
 
 const busiestSQL = `

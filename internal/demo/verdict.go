@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -96,16 +97,25 @@ func (d *demo) judge(ctx context.Context) error {
 	if err := d.violations(ctx, &s); err != nil {
 		return err
 	}
-	crashes := slices.DeleteFunc(slices.Clone(moved), func(t takeover) bool { return t.Cause != causeCrash })
+	crashes := slices.DeleteFunc(moved, func(t takeover) bool { return t.Cause != causeCrash })
 	if d.For > 0 {
 		s.enough(debts, len(crashes))
 	}
-	d.show.tell(s.text(crashes, moves, len(said)))
+	d.result = Result{
+		Ready: d.result.Ready, Slots: s.slots, Outcomes: s.outcomes, Latest: seconds(s.worst),
+		Crashes: len(crashes), Heard: len(said), Refused: s.refused, Wrong: s.wrong,
+	}
+	for _, t := range moves {
+		d.result.Takeovers = append(d.result.Takeovers, seconds(t.After))
+	}
+	d.show.tell(d.text(&s))
 	if len(s.wrong) > 0 {
 		return &FailedError{Wrong: s.wrong}
 	}
 	return nil
 }
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 const violationsSQL = `SELECT format('%s: %s (%s)', invariant, text, subject) FROM coterie.violations`
 
@@ -121,11 +131,20 @@ func (d *demo) violations(ctx context.Context, s *sums) error {
 	return nil
 }
 
+// The width of what is said in the end, and of the names before it.
+const (
+	textWidth = 80
+	nameWidth = 12
+)
+
 // text is the sums for people.
-func (s *sums) text(crashes, caused []takeover, heard int) string {
+func (d *demo) text(s *sums) string {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-11s %s\n", name, fmt.Sprintf(format, args...))
+		for _, part := range fold(fmt.Sprintf(format, args...), textWidth-nameWidth) {
+			fmt.Fprintf(&b, "%-*s%s\n", nameWidth, name, part)
+			name = ""
+		}
 	}
 	b.WriteByte('\n')
 	line("slots", "%d: %s", s.slots, s.outcomesLine())
@@ -134,24 +153,26 @@ func (s *sums) text(crashes, caused []takeover, heard int) string {
 	}
 	for i, r := range s.missed {
 		if i == 8 {
-			line("", "and %d more: psql -c \"select * from coterie.runs where outcome in ('skipped', 'missed')\"", len(s.missed)-i)
+			line("", "and %d more (coterie.runs has them all)", len(s.missed)-i)
 			break
 		}
 		line("", "%s %s %s: %s", r.Job, r.Due.UTC().Format("15:04:05"), r.Outcome, r.Reason)
 	}
+	line("take-overs", "%d after a crash", d.result.Crashes)
 	var after []string
-	for _, t := range caused {
-		after = append(after, short(t.After))
+	for _, t := range d.result.Takeovers {
+		after = append(after, short(t.Seconds()))
 	}
-	line("take-overs", "%d after a crash", len(crashes))
 	if len(after) > 0 {
-		line("", "after a kill: %s", strings.Join(after, ", "))
+		line("", "from the kill: %s", strings.Join(after, ", "))
+	}
+	for name, n := range d.ends() {
+		line("by itself", "the agent of %s ended %s", name, count(n, "time"))
 	}
 	line("latest", "a run started %s after it was due", short(s.worst))
-	line("witness", "%s heard, %s refused", count(heard, "word"), count(s.refused, "late effect"))
+	line("witness", "%s heard, %s refused", count(d.result.Heard, "word"), count(s.refused, "late effect"))
 	if len(s.wrong) == 0 {
 		line("verdict", "every slot has exactly one row, and none ran twice")
-		return strings.TrimSuffix(b.String(), "\n")
 	}
 	for i, wrong := range s.wrong {
 		if i == 20 {
@@ -161,4 +182,28 @@ func (s *sums) text(crashes, caused []takeover, heard int) string {
 		line(map[bool]string{true: "WRONG"}[i == 0], "%s", wrong)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// ends are how often agents ended that nobody had harmed.
+func (d *demo) ends() map[string]int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return maps.Clone(d.deaths)
+}
+
+// fold breaks a text into lines.
+func fold(text string, width int) []string {
+	lines := []string{""}
+	for word := range strings.FieldsSeq(text) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case len(*last)+1+len(word) <= width:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
 }
