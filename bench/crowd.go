@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/coterie-ha/coterie/leases"
+	"github.com/coterie-ha/coterie/sql/schema"
+)
+
+// crowd is a thousand nodes that hold ten thousand leases: real sessions, in one
+// process, on as many connections as a pooler would give them. Server and nodes
+// share this machine.
+func crowd(ctx context.Context, l *lab) (_ []row, err error) {
+	const nodes, held, conns = 1000, 10000, 24
+	c, err := l.cluster(ctx, defaults)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	pool, err := schema.Open(ctx, schema.Options{DSN: l.server.TCP(c.name), MaxConns: conns})
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxIdleConns(conns)
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	if err := c.declare(ctx, "lease/", held, "work"); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	all := &ticks{}
+	for i := range nodes {
+		// Nodes do not start at the same moment.
+		_, err := c.start(ctx, plan{name: fmt.Sprintf("app-%04d", i), takes: []string{"work"}, pool: pool, deaf: true, ticked: all.add})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := c.settled(ctx, held); err != nil {
+		return nil, err
+	}
+	say("crowd: %d leases settled on %d nodes after %v", held, nodes, time.Since(began).Round(time.Second))
+	all.forget()
+	if err := rest(ctx, time.Duration(l.few(15))*time.Second); err != nil {
+		return nil, err
+	}
+	took, failed := all.so()
+	limit := defaults.Heartbeat / 4
+	return []row{{
+		figure: fmt.Sprintf("heartbeat of %d nodes with %d leases on %d connections, %d failed", nodes, held, conns, failed),
+		ours:   fmt.Sprintf("%v (%.0f/s)", took, float64(len(took))/float64(l.few(15))),
+		limit:  "p99 " + short(limit), met: judge(took.at(.99) <= limit && failed == 0 && len(took) > 0),
+	}}, nil
+}
+
+// ticks gathers heartbeats of many nodes.
+type ticks struct {
+	mu     sync.Mutex // guards what follows
+	took   sample
+	failed int
+}
+
+func (t *ticks) add(one leases.Tick) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if one.Err != nil {
+		t.failed++
+		return
+	}
+	t.took = append(t.took, one.Took)
+}
+
+func (t *ticks) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.took, t.failed = nil, 0
+}
+
+// so is what there is so far.
+func (t *ticks) so() (sample, int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.took), t.failed
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// idle is what ten nodes ask of the database when nothing happens, whatever
+// they hold; beside ten clients of River, which hold one leadership.
+func idle(ctx context.Context, l *lab) ([]row, error) {
+	var rows []row
+	r, err := l.rivers(ctx, crew)
+	if err != nil {
+		return nil, err
+	}
+	if err := rest(ctx, 6*time.Second); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	peer, err := l.spent(ctx, r.name, crew)
+	if err := errors.Join(err, r.close()); err != nil {
+		return nil, err
+	}
+	for _, held := range []int{1, 1000, 10000} {
+		ours, err := l.idleCluster(ctx, held)
+		if err != nil {
+			return rows, err
+		}
+		fine := ours.statements <= 1/defaults.Heartbeat.Seconds()*1.1 && ours.wal <= 500
+		rows = append(rows, row{
+			figure: fmt.Sprintf("idle cost of a node, 10 nodes hold %d leases", held),
+			ours:   ours.String(), peer: "River " + peer.String(), ratio: times(peer.statements / ours.statements),
+			limit: "1 statement a heartbeat (0.67/s), 500 B/s", met: judge(fine),
+		})
+	}
+	return rows, nil
+}
+
+// crew is how many nodes are idle.
+const crew = 10
+
+// cost is what one node spends a second.
+type cost struct {
+	statements float64
+	wal        float64 // bytes
+	busy       float64 // ms that the server executes for it
+}
+
+func (c cost) String() string {
+	return fmt.Sprintf("%.2f statements/s, %.0f B WAL/s, %.2f ms/s", c.statements, c.wal, c.busy)
+}
+
+func (l *lab) idleCluster(ctx context.Context, held int) (_ cost, err error) {
+	c, err := l.cluster(ctx, defaults)
+	if err != nil {
+		return cost{}, err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	if err := c.declare(ctx, "lease/", held, "work"); err != nil {
+		return cost{}, err
+	}
+	for i := range crew {
+		if _, err := c.start(ctx, plan{name: fmt.Sprintf("app-%d", i), takes: []string{"work"}}); err != nil {
+			return cost{}, err
+		}
+	}
+	if err := c.settled(ctx, held); err != nil {
+		return cost{}, err
+	}
+	return l.spent(ctx, c.name, crew)
+}
+
+// countSQL counts what was asked of a database, and what of that was asked by
+// the outside: what functions ask themselves is in their cost.
+const countSQL = `
+SELECT coalesce(sum(s.calls), 0) AS calls, coalesce(sum(s.total_exec_time), 0) AS busy, pg_current_wal_insert_lsn() - '0/0' AS wal
+FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
+WHERE d.datname = $1 AND s.toplevel`
+
+// spent measures over a while in which nothing happens.
+func (l *lab) spent(ctx context.Context, database string, nodes int) (cost, error) {
+	type count struct {
+		Calls float64
+		Busy  float64
+		WAL   float64 `db:"wal"`
+	}
+	var before, after count
+	// A checkpoint while we measure would be paid by the nodes.
+	for _, sql := range []string{`CREATE EXTENSION IF NOT EXISTS pg_stat_statements`, `CHECKPOINT`} {
+		if _, err := l.admin.ExecContext(ctx, sql); err != nil {
+			return cost{}, err
+		}
+	}
+	period := l.few(12)
+	// Each row's first change after the checkpoint writes its whole page.
+	if err := rest(ctx, 2*defaults.Heartbeat); err != nil {
+		return cost{}, err
+	}
+	began := time.Now()
+	if err := l.admin.GetContext(ctx, &before, countSQL, database); err != nil {
+		return cost{}, err
+	}
+	if err := rest(ctx, time.Duration(period)*time.Second); err != nil {
+		return cost{}, err
+	}
+	if err := l.admin.GetContext(ctx, &after, countSQL, database); err != nil {
+		return cost{}, err
+	}
+	each := time.Since(began).Seconds() * float64(nodes)
+	return cost{(after.Calls - before.Calls) / each, (after.WAL - before.WAL) / each, (after.Busy - before.Busy) / each}, nil
+}
