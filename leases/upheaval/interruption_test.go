@@ -79,7 +79,7 @@ func interruption(t *testing.T, s *pgserver.Server, interrupt func(*testing.T, *
 	if lost := c.missing(db); len(lost) > 0 {
 		t.Errorf("%d of %d acknowledged effects are lost, the first: %s", len(lost), len(c.record.effects()), lost[0])
 	}
-	t.Logf("%d acknowledged effects, none lost", len(c.record.effects()))
+	t.Logf("%d effects were acknowledged", len(c.record.effects()))
 	if era := ask[int](t, db, "SELECT era FROM coterie.cluster"); era != 0 {
 		t.Errorf("era %d: %q", era, list[string](t, db, "SELECT reason FROM coterie.events WHERE kind = 'era.began'"))
 	}

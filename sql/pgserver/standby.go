@@ -13,7 +13,7 @@ import (
 
 // Standby starts a server that follows this one: its data directory is a base
 // backup, and it receives what this one writes. It follows asynchronously
-// unless this one's settings name it (application_name is its role's name).
+// unless this one's synchronous_standby_names has its cluster_name.
 func (s *Server) Standby(ctx context.Context, o Options) (*Server, error) {
 	o.follows = s
 	if o.Binaries.Dir == "" {
