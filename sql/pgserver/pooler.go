@@ -30,6 +30,7 @@ type Pooler struct {
 	Dir  string
 	Port int
 
+	program string
 	server  *Server
 	process *process
 }
@@ -65,16 +66,25 @@ func (s *Server) Pool(ctx context.Context, how Pooling, users []string, settings
 	if err := p.configure(how, users, settings); err != nil {
 		return nil, fmt.Errorf("start pgbouncer: %w", err)
 	}
-	cmd := exec.Command(program, filepath.Join(dir, "pgbouncer.ini"))
-	cmd.Dir, cmd.Env, cmd.SysProcAttr = dir, s.env(), s.who.attributes()
-	tie(cmd.SysProcAttr)
-	if p.process, err = start(cmd); err != nil {
-		return nil, fmt.Errorf("start pgbouncer: %w", err)
-	}
-	if err := p.wait(ctx); err != nil {
-		return nil, errors.Join(err, p.Stop())
+	p.program = program
+	if err := p.Resume(ctx); err != nil {
+		return nil, err
 	}
 	return p, nil
+}
+
+// Resume starts the pooler again after Stop, on the port that it had.
+func (p *Pooler) Resume(ctx context.Context) (err error) {
+	cmd := exec.Command(p.program, filepath.Join(p.Dir, "pgbouncer.ini"))
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = p.Dir, p.server.env(), p.server.who.attributes()
+	tie(cmd.SysProcAttr)
+	if p.process, err = start(cmd); err != nil {
+		return fmt.Errorf("start pgbouncer: %w", err)
+	}
+	if err := p.wait(ctx); err != nil {
+		return errors.Join(err, p.Stop())
+	}
+	return nil
 }
 
 func (p *Pooler) configure(how Pooling, users []string, settings map[string]string) error {
