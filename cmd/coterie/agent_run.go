@@ -47,6 +47,7 @@ type agent struct {
 	node     coordinator.Node
 	cluster  string // id of the cluster
 	schema   schema.Version
+	pooling  schema.Pooling
 	beats    *sqlx.DB // heartbeats have a pool of their own
 	work     *sqlx.DB
 	runner   *jobs.Runner
@@ -156,6 +157,12 @@ func (a *agent) open(ctx context.Context) error {
 	}
 	if a.work, err = schema.Open(ctx, a.options("agent", a.cfg.Database.PoolSize)); err != nil {
 		return errors.Join(err, a.beats.Close())
+	}
+	if a.pooling, err = schema.FindPooling(ctx, a.options("pooler", 0)); err != nil {
+		return err
+	}
+	if a.pooling == schema.TransactionPooling {
+		a.log.Warn("a pooler shares connections: notifications are not heard, and a hand-over takes up to a heartbeat")
 	}
 	if a.cfg.Database.AutoMigrate {
 		if _, err := schema.Migrate(ctx, a.work); err != nil {
@@ -272,6 +279,10 @@ func (a *agent) mark() leases.Token { return max(a.knows().mark, a.session.Load(
 
 // listen turns notifications into hints. A hint that is lost costs a heartbeat.
 func (a *agent) listen(ctx context.Context) error {
+	if a.pooling == schema.TransactionPooling {
+		<-ctx.Done() // what listens there is a connection of somebody else a moment later
+		return context.Cause(ctx)
+	}
 	hints := make(chan struct{}, 1)
 	o := a.options("listener", 0)
 	o.Budget = 0

@@ -9,6 +9,7 @@ import (
 	"github.com/coterie-ha/coterie/internal/config"
 	"github.com/coterie-ha/coterie/internal/problem"
 	"github.com/coterie-ha/coterie/internal/table"
+	"github.com/coterie-ha/coterie/sql/schema"
 )
 
 // checks are what doctor looked at, in its order, as rows.
@@ -49,6 +50,8 @@ func (c *cli) examine(cmd *cobra.Command) error {
 		c.examineAgent(ctx, s, cfg)
 		if err := c.examineDatabase(ctx, cmd, s); err != nil {
 			s.found("database", "error", asProblem(err))
+		} else if err := c.examinePooler(ctx, s, cfg); err != nil {
+			s.found("pooler", "error", asProblem(err))
 		}
 	}
 	if err := c.showChecks(s); err != nil {
@@ -89,6 +92,18 @@ func (c *cli) examineDatabase(ctx context.Context, cmd *cobra.Command, s *checks
 		p := problem.New(f.Text("code"), nil, "%s", f.Text("text"))
 		p.Remedy, p.Exit = f.Text("remedy"), problem.ExitDegraded
 		s.found("cluster", f.Text("severity"), p)
+	}
+	return nil
+}
+
+// examinePooler says nothing where there is no pooler, or one that is not felt.
+func (c *cli) examinePooler(ctx context.Context, s *checks, cfg *config.Config) error {
+	how, err := schema.FindPooling(ctx, c.options(cfg))
+	if err != nil {
+		return err
+	}
+	if how == schema.TransactionPooling {
+		s.found("pooler", "note", problem.New("COT-227", nil, "it shares connections after each transaction"))
 	}
 	return nil
 }

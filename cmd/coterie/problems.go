@@ -100,6 +100,12 @@ func connectProblem(err error) *problem.Problem {
 	if errors.Is(err, schema.ErrInsecure) {
 		return problem.New("COT-218", nil, "%v", err)
 	}
+	if errors.Is(err, schema.ErrLocal) {
+		return problem.New("COT-225", nil, "%v", err)
+	}
+	if errors.Is(err, schema.ErrStatementPooling) {
+		return problem.New("COT-226", nil, "%v", schema.ErrStatementPooling)
+	}
 	e, ok := errors.AsType[*schema.ConnectError](err)
 	if !ok {
 		return nil

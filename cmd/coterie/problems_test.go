@@ -47,6 +47,8 @@ func TestEveryErrorBecomesAProblem(t *testing.T) {
 		{connect(schema.ErrTLS), "COT-218", 2},
 		{connect(schema.ErrReadOnly), "COT-208", 6},
 		{schema.ErrInsecure, "COT-218", 2},
+		{fmt.Errorf("drain: %w", schema.ErrLocal), "COT-225", 1},
+		{fmt.Errorf("look for a pooler: %w", schema.ErrStatementPooling), "COT-226", 2},
 		{&schema.VersionError{Kind: schema.ErrAbsent}, "COT-205", 2},
 		{&schema.VersionError{Kind: schema.ErrOlder, Database: 1, Program: 2}, "COT-205", 2},
 		{&schema.VersionError{Kind: schema.ErrNewer, Database: 3, Program: 2}, "COT-206", 2},

@@ -111,6 +111,23 @@ to do goes on.`},
 			"choose another in http.listen or http.socket, or stop what uses it",
 			`The agent answers on an address and a socket of its own, and cannot have one of
 them. Most often another agent runs on this machine with the same settings.`},
+		{"COT-225", ExitFailed, "change is on one server only",
+			"bring the synchronous standby back, look whether the change is there, and say it again if not",
+			`The database committed the change, but its synchronous standby may lack it: the
+wait for the standby was cancelled. Everybody sees the change; a failover now
+could undo it. So it does not count as done, and nodes do not act upon such a
+commit either.`},
+		{"COT-226", ExitUsage, "pooler permits no transactions",
+			"set pool_mode = session in pgbouncer.ini, or name PostgreSQL itself in database.dsn",
+			`The connection goes through a pooler that gives the server's connection to
+others after each statement (pool_mode = statement). The schema cannot be set up
+there, and an application could not assert a lease in a transaction.`},
+		{"COT-227", ExitDegraded, "pooler shares connections",
+			"set pool_mode = session in pgbouncer.ini, or name PostgreSQL itself in database.dsn",
+			`The connection goes through a pooler that gives the server's connection to
+others after each transaction (pool_mode = transaction). All works, except that
+notifications are not heard: what others do is seen at the next heartbeat and
+not within milliseconds.`},
 		{"COT-299", ExitFailed, "unexpected error",
 			"look at what it says; if that does not help, report it with the version of coterie",
 			`Something failed in a way that nobody has given a code.`},
