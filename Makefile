@@ -8,10 +8,11 @@ TESTFLAGS ?= -short
 DEMOFLAGS ?=
 SIM       ?= 1000
 CHAOS     ?= 3m
+ROUNDS    ?= 10
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test race check lint fmt vet fix staticcheck golangci cover bench figures sim chaos mutants generate postgres clean help
+.PHONY: build demo soak test race check lint fmt vet fix staticcheck golangci cover bench figures sim chaos mutants upheaval generate postgres pgbouncer clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,11 +84,18 @@ mutants: postgres ## programs with a mistake, each of which simulation or chaos 
 	$(GO) test -count=1 -timeout 60m -v ./leases/leasesim/mutants -mutants
 	$(GO) test -count=1 -timeout 60m -v -run Mutant ./test/chaos -mutants
 
+upheaval: postgres pgbouncer ## promotions, restores, crashes and poolers of the database, ROUNDS times each
+	$(GO) test -count=1 -timeout 120m -v ./leases/upheaval -rounds $(ROUNDS)
+	$(GO) test -count=1 ./test/identity ./test/pooler
+
 generate: postgres ## write the golden files anew; read the diff
 	$(GO) test ./internal/config ./internal/problem ./sql/schema -update
 
 postgres:
 	@deploy/install-postgres.sh
+
+pgbouncer: ## for the tests that put it between agents and the database
+	@deploy/install-pgbouncer.sh
 
 clean:
 	rm -rf bin $(TOOLS) cover.out

@@ -94,6 +94,7 @@ var mayImport = map[string][]string{
 	"test/cluster":            {"*"},
 	"test/figures":            {"*"},
 	"test/identity":           {"*"},
+	"test/pooler":             {"*"},
 }
 
 // In tests a package may also start a real database and act on its schema.

@@ -27,7 +27,8 @@ func TestNodesGoOnAfterAnInterruption(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			interruption(t, server(t, pgserver.Options{}), interrupt)
+			s := server(t, pgserver.Options{})
+			interruption(t, s, func(login string) string { return at("app", login, s) }, interrupt)
 		})
 	}
 }
@@ -54,10 +55,10 @@ func freeze(t *testing.T, s *pgserver.Server, how time.Duration) {
 	}
 }
 
-func interruption(t *testing.T, s *pgserver.Server, interrupt func(*testing.T, *pgserver.Server)) {
+func interruption(t *testing.T, s *pgserver.Server, dsn func(login string) string, interrupt func(*testing.T, *pgserver.Server)) {
 	const held = 6
 	db := prepare(t, s, "app", held)
-	c := newCluster(t, func(login string) string { return at("app", login, s) })
+	c := newCluster(t, dsn)
 	for _, name := range []string{"app_a", "app_b", "app_c"} {
 		c.start(name, 0)
 	}
@@ -114,7 +115,8 @@ func TestNodesGoOnAfterAFullDisk(t *testing.T) {
 	})
 	s := server(t, pgserver.Options{Dir: filepath.Join(dir, "pg"), Settings: map[string]string{"wal_recycle": "off"}})
 	admin := super(t, s, "postgres")
-	interruption(t, s, func(t *testing.T, s *pgserver.Server) {
+	dsn := func(login string) string { return at("app", login, s) }
+	interruption(t, s, dsn, func(t *testing.T, s *pgserver.Server) {
 		filler := filepath.Join(dir, "filler")
 		fill(t, filler)
 		within(t, 20*time.Second, "the server has no space for its log", func() bool {

@@ -1,0 +1,2 @@
+// Package pooler shows real agents behind PgBouncer.
+package pooler
