@@ -32,6 +32,7 @@ func TestStepHoldsWhatItPromisesWhateverComes(t *testing.T) {
 		m.Begun(m.now, sixSeconds, era, m.now)
 		t.Repeat(map[string]func(*rapid.T){
 			"":       m.check,
+			"beat":   func(t *rapid.T) { m.send(t); m.answer(t) },
 			"answer": m.answer,
 			"fail":   func(t *rapid.T) { m.finish(t, Failed{}) },
 			"send":   m.send,
@@ -80,12 +81,17 @@ func (m *machine) send(t *rapid.T) {
 
 func (m *machine) answer(t *rapid.T) {
 	lease := rapid.Custom(func(t *rapid.T) Lease {
-		return Lease{Name: fmt.Sprint("l", rapid.IntRange(1, 4).Draw(t, "lease")), Class: classes.Draw(t, "class"), Token: m.token(t)}
+		name := fmt.Sprint("l", rapid.IntRange(1, 4).Draw(t, "lease"))
+		l := Lease{Name: name, Class: rapid.SampledFrom([]string{"x", "x", "y"}).Draw(t, "class"), Token: m.token(t)}
+		if h := m.holders[name]; h != nil && rapid.Bool().Draw(t, "same") {
+			l.Token = h.token
+		}
+		return l
 	})
 	some := rapid.SliceOfNDistinct(lease, 0, 4, func(l Lease) string { return l.Name })
-	a := Answer{Alive: rapid.IntRange(0, 19).Draw(t, "alive") > 0, Terms: sixSeconds}
+	a := Answer{Alive: rapid.IntRange(0, 40).Draw(t, "alive") > 0, Terms: sixSeconds}
 	m.beats++
-	a.Beats = m.beats - int64(rapid.SampledFrom([]int{0, 0, 0, 0, 0, 1}).Draw(t, "went back"))
+	a.Beats = m.beats - int64(max(0, rapid.IntRange(-40, 1).Draw(t, "went back")))
 	a.Listing = &Listing{Held: some.Draw(t, "held"), Free: some.Draw(t, "free"), Load: drawLoad(t, someClasses)}
 	m.finish(t, Answered{Answer: a})
 }

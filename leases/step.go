@@ -158,7 +158,7 @@ func (s *State) distrust(now time.Duration, out []Action) []Action {
 	}
 	for _, name := range sorted(s.grants) {
 		if g := s.grants[name]; g.phase <= yielding {
-			g.retry = true
+			g.retry = !s.ended
 		}
 		out = s.end(out, name, ErrLost)
 	}

@@ -11,7 +11,7 @@ import (
 // checker looks at everything that happens, with the eye of somebody who knows
 // the real time and every process.
 type checker struct {
-	w          *World
+	w          *world
 	Violations []string
 
 	acting  map[string][]*holder // per lease: holders that have not returned
@@ -24,7 +24,7 @@ type checker struct {
 	cuts    int                      // how many times the history was cut
 }
 
-func newChecker(w *World) *checker {
+func newChecker(w *world) *checker {
 	return &checker{
 		w: w, acting: map[string][]*holder{}, begun: map[string]leases.Token{},
 		claimed: map[string]leases.Token{}, given: map[leases.Token]bool{}, alive: map[int64]*process{}, crashed: map[string]bool{}, left: map[string]time.Duration{},

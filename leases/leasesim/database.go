@@ -9,7 +9,7 @@ import (
 
 // database is a model of the tables in sql/schema and of the server around them.
 type database struct {
-	w     *World
+	w     *world
 	clock clock
 
 	sessions map[string]session
@@ -74,7 +74,7 @@ type change struct {
 	tokens, events, head int64 // when it was committed
 }
 
-func newDatabase(w *World, terms leases.Terms) *database {
+func newDatabase(w *world, terms leases.Terms) *database {
 	return &database{
 		w: w, clock: clock{rate: 1000, shows: 1e18}, timeline: 1,
 		sessions: map[string]session{}, locks: map[row]*tx{},
@@ -203,7 +203,7 @@ func (db *database) peersOf(node string) []leases.Peer {
 		}
 		s := db.sessions[name]
 		peers = append(peers, leases.Peer{
-			Node: name, Incarnation: s.incarnation, Beats: s.beats, TTL: s.ttl, Expired: s.expires < now,
+			Node: name, Incarnation: s.incarnation, Beats: s.beats, TTL: s.ttl, Expired: s.expired(now),
 		})
 	}
 	return peers
@@ -211,7 +211,7 @@ func (db *database) peersOf(node string) []leases.Peer {
 
 // leasesFor is coterie.leases_for.
 func (db *database) leasesFor(node string, incarnation int64) *leases.Listing {
-	listing := &leases.Listing{Paused: db.cluster.paused}
+	listing := &leases.Listing{Paused: db.cluster.paused, Mark: db.mark()}
 	for _, name := range db.ring {
 		if s := db.sessions[name]; len(s.takes) > 0 {
 			listing.Load = append(listing.Load, leases.Load{Node: name, Takes: s.takes, Holds: map[string]int{}})

@@ -8,7 +8,7 @@ import (
 )
 
 // promote replaces the database by one that lost its tail, after a while.
-func (w *World) promote(tail, away time.Duration) {
+func (w *world) promote(tail, away time.Duration) {
 	if w.db.down || w.calm {
 		return
 	}
@@ -27,14 +27,14 @@ func (w *World) promote(tail, away time.Duration) {
 }
 
 // worsen remembers the longest times in force.
-func (w *World) worsen(t leases.Terms) {
+func (w *world) worsen(t leases.Terms) {
 	w.worst = leases.Terms{
 		TTL: max(w.worst.TTL, t.TTL), Heartbeat: max(w.worst.Heartbeat, t.Heartbeat), Margin: max(w.worst.Margin, t.Margin),
 	}
 }
 
 // heal ends the storm: what still lasts is mended, holders that take their time return.
-func (w *World) heal() {
+func (w *world) heal() {
 	w.calm, w.stalls, w.traps = true, 0, nil
 	w.settled = max(w.settled, w.now)
 	w.db.down = false
@@ -49,6 +49,7 @@ func (w *World) heal() {
 		reset()
 	}
 	w.lost = nil
+	w.survived = slices.ContainsFunc(w.hosts, func(h *host) bool { return h.node() != nil && h.node().living })
 	for _, h := range w.hosts {
 		h.link = link{}
 		for _, p := range h.lives {

@@ -90,7 +90,7 @@ func (h *holder) assert() {
 	w.after(w.asserts(), h.assert)
 }
 
-func (w *World) assert(h *holder) {
+func (w *world) assert(h *holder) {
 	db := w.db
 	w.Asserts++
 	i := db.find(h.lease)

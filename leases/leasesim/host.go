@@ -9,7 +9,7 @@ import (
 
 // host is a machine with a node on it.
 type host struct {
-	w        *World
+	w        *world
 	name     string
 	clock    clock         // own clock: goes on while the host sleeps
 	slept    time.Duration // on its own clock; timers did not see that

@@ -15,7 +15,6 @@ type link struct {
 
 // call is a statement on its way, as its client sees it.
 type call struct {
-	p     *process
 	over  bool // answered, failed or given up
 	alarm *alarm
 }
@@ -23,7 +22,7 @@ type call struct {
 // call sends a statement; done is told its fate once, unless the process is gone.
 func (p *process) call(s statement, timeout time.Duration, done func(ok bool)) {
 	w, l := p.w, &p.host.link
-	c := &call{p: p}
+	c := &call{}
 	finish := func(ok bool) {
 		if c.over {
 			return
@@ -73,6 +72,6 @@ func (p *process) call(s statement, timeout time.Duration, done func(ok bool)) {
 	}
 }
 
-func (l *link) delay(w *World) time.Duration {
+func (l *link) delay(w *world) time.Duration {
 	return w.between(50*time.Microsecond, time.Millisecond) + l.slow
 }

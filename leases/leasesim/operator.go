@@ -17,7 +17,7 @@ func (db *database) commands(do func(t *tx)) {
 }
 
 // change is coterie.setting_change.
-func (w *World) change(terms leases.Terms) {
+func (w *world) change(terms leases.Terms) {
 	w.worsen(terms)
 	w.db.alter(func(c *cluster) { c.setting = terms })
 }

@@ -4,7 +4,7 @@ import "time"
 
 // plots are faults that only hurt together, in an order that chance seldom finds.
 var plots = []fault{
-	{"plot: a slow watcher", func(w *World, h *host, d time.Duration) {
+	{"plot: a slow watcher", func(w *world, h *host, d time.Duration) {
 		// Its request arrives after another node's last heartbeat, which its watch must not count from before.
 		t := w.db.cluster.setting
 		other := w.another(h)
@@ -15,7 +15,7 @@ var plots = []fault{
 			w.after(h.link.slow, func() { h.link.slow = 0; w.jump(time.Hour) })
 		})
 	}},
-	{"plot: twin lives", func(w *World, h *host, d time.Duration) {
+	{"plot: twin lives", func(w *world, h *host, d time.Duration) {
 		// A life and the next one stand at the same beats, and the next one is silent from then on.
 		n := w.rand.IntN(3)
 		h.kill()
@@ -32,7 +32,7 @@ var plots = []fault{
 			})
 		})
 	}},
-	{"plot: a second process beside a silent one", func(w *World, h *host, d time.Duration) {
+	{"plot: a second process beside a silent one", func(w *world, h *host, d time.Duration) {
 		w.trap(answered, h, 0, func(p *process) {
 			w.pause(p, d)
 			h.former = 0
@@ -40,7 +40,7 @@ var plots = []fault{
 			w.jump(time.Hour)
 		})
 	}},
-	{"plot: a promotion beside an unreachable holder", func(w *World, h *host, d time.Duration) {
+	{"plot: a promotion beside an unreachable holder", func(w *world, h *host, d time.Duration) {
 		t := w.db.cluster.setting
 		w.trap(answered, h, 0, func(*process) {
 			h.link.mute = true
@@ -58,7 +58,7 @@ var plots = []fault{
 			}
 		})
 	}},
-	{"plot: a shorter time to live beside an unreachable holder", func(w *World, h *host, d time.Duration) {
+	{"plot: a shorter time to live beside an unreachable holder", func(w *world, h *host, d time.Duration) {
 		w.trap(answered, h, 0, func(*process) {
 			h.link.deaf = w.perMille(500)
 			h.link.mute = !h.link.deaf
@@ -69,14 +69,20 @@ var plots = []fault{
 			}
 		})
 	}},
-	{"plot: two standbys of one point", func(w *World, _ *host, d time.Duration) {
+	{"plot: a clock set back beside a dead node", func(w *world, h *host, d time.Duration) {
+		w.trap(answered, h, 0, func(*process) {
+			h.kill()
+			w.jump(-time.Hour)
+		})
+	}},
+	{"plot: two standbys of one point", func(w *world, _ *host, d time.Duration) {
 		point := w.now - w.between(0, time.Second)
 		w.promote(w.now-point, 0)
 		w.after(w.between(w.worst.TTL, 3*w.worst.TTL), func() { w.promote(w.now-point, 0) })
 	}},
 }
 
-func (w *World) another(h *host) *host {
+func (w *world) another(h *host) *host {
 	for {
 		if o := w.hosts[w.rand.IntN(len(w.hosts))]; o != h {
 			return o
@@ -84,13 +90,13 @@ func (w *World) another(h *host) *host {
 	}
 }
 
-func (w *World) pause(p *process, d time.Duration) {
+func (w *world) pause(p *process, d time.Duration) {
 	p.freeze()
 	w.after(min(d, w.ends-w.now), p.resume)
 }
 
-// jump moves the database's clock forward, if no other clock lies.
-func (w *World) jump(by time.Duration) {
+// jump moves the database's clock, if no other clock lies.
+func (w *world) jump(by time.Duration) {
 	if w.liar != hostLies && !w.calm {
 		w.liar = databaseLies
 		w.db.turn(w.db.clock.rate, by)

@@ -10,7 +10,7 @@ import (
 // process is one run of a node's program: what leases.Session does around its
 // core, with the same decisions at the same places.
 type process struct {
-	w           *World
+	w           *world
 	host        *host
 	incarnation int64
 

@@ -7,7 +7,7 @@ import (
 
 // quiet lets the cluster recover and looks whether it does: every lease that a
 // live node wants has a holder in time, then loads are level, then nothing moves.
-func (w *World) quiet() {
+func (w *world) quiet() {
 	w.Calms++
 	for range 3 { // a new era may begin once what cut the history is over
 		w.run(w.settled + w.recovery() - w.now)
@@ -27,15 +27,20 @@ func (w *World) quiet() {
 }
 
 // recovery is how long it may take until every lease is held again. Own clocks may
-// run slow, and the worst terms may be those of a dead node.
-func (w *World) recovery() time.Duration {
+// run slow, and the worst terms may be those of a dead node. When no node lives, the
+// first one watches its own former session before it can watch those of others.
+func (w *world) recovery() time.Duration {
 	t := w.worst
 	patience := t.Heartbeat * 3 / 2
-	return (t.TTL+2*t.Heartbeat+patience)*106/100 + time.Second
+	least := t.TTL + 2*t.Heartbeat + patience
+	if !w.survived {
+		least += t.TTL
+	}
+	return least*106/100 + time.Second
 }
 
 // level waits until loads are level, and then for a while in which nothing moves.
-func (w *World) level() {
+func (w *world) level() {
 	w.run(6 * w.worst.TTL)
 	w.check.loadsAreLevel()
 	before := w.Grants
@@ -47,7 +52,7 @@ func (w *World) level() {
 }
 
 // exercise lets a node leave and join again, and counts the leases that move.
-func (w *World) exercise(h *host) {
+func (w *world) exercise(h *host) {
 	p := h.node()
 	if p == nil || len(w.hosts) < 2 || !w.check.fine() {
 		return
@@ -58,7 +63,7 @@ func (w *World) exercise(h *host) {
 	w.moves("joined", most, func() { h.restart(true) })
 }
 
-func (w *World) moves(what string, most int, do func()) {
+func (w *world) moves(what string, most int, do func()) {
 	before := w.Grants
 	do()
 	w.level()

@@ -51,7 +51,7 @@ func Run(plan Plan) Outcome {
 }
 
 // populate makes two to five hosts and some leases, in most runs all of one class.
-func (w *World) populate() {
+func (w *world) populate() {
 	if w.perMille(250) {
 		w.change(someTerms[w.rand.IntN(len(someTerms))])
 	}

@@ -19,8 +19,8 @@ type Plan struct {
 	Trace      io.Writer // every step, for whoever reads a failure; nil: none
 }
 
-// World is a cluster in simulated time.
-type World struct {
+// world is a cluster in simulated time.
+type world struct {
 	Counts
 	plan  Plan
 	rand  *rand.Rand
@@ -30,24 +30,25 @@ type World struct {
 	hosts []*host
 	check *checker
 
-	mixed   bool          // nodes and leases are not all alike
-	calm    bool          // no faults now, and holders behave
-	settled time.Duration // when the last thing arrives that a fault delayed
-	worst   leases.Terms  // the longest times that were in force since the world was calm
-	stalls  time.Duration // commits may take that long
-	mark    leases.Token  // the highest token that any node knows of, kept on the share
-	liar    liar
-	ends    time.Duration // the storm
-	kinds   []fault       // of this storm
-	traps   []trap
-	lost    []func() // resets the connection of a call whose request or answer was lost
-	faults  map[string]int
-	lives   int64
-	digest  uint64
+	mixed    bool          // nodes and leases are not all alike
+	calm     bool          // no faults now, and holders behave
+	settled  time.Duration // when the last thing arrives that a fault delayed
+	survived bool          // some node lived through the last storm
+	worst    leases.Terms  // the longest times that were in force since the world was calm
+	stalls   time.Duration // commits may take that long
+	mark     leases.Token  // the highest token that any node knows of, kept on the share
+	liar     liar
+	ends     time.Duration // the storm
+	kinds    []fault       // of this storm
+	traps    []trap
+	lost     []func() // resets the connection of a call whose request or answer was lost
+	faults   map[string]int
+	lives    int64
+	digest   uint64
 }
 
-func newWorld(plan Plan, terms leases.Terms) *World {
-	w := &World{
+func newWorld(plan Plan, terms leases.Terms) *world {
+	w := &world{
 		plan: plan, rand: rand.New(rand.NewPCG(plan.Seed, 0x636f7465726965)), // "coterie"
 		calm: true, worst: terms, faults: map[string]int{}, digest: 14695981039346656037,
 	}
@@ -57,17 +58,17 @@ func newWorld(plan Plan, terms leases.Terms) *World {
 }
 
 // add adds a host whose clock deviates by that many per mille.
-func (w *World) add(name string, drift int64, takes ...string) *host {
+func (w *world) add(name string, drift int64, takes ...string) *host {
 	h := &host{w: w, name: name, takes: takes}
 	h.clock = clock{rate: 1000 + drift, shows: time.Duration(w.rand.Int64N(int64(24 * time.Hour)))}
 	w.hosts = append(w.hosts, h)
 	return h
 }
 
-func (w *World) after(d time.Duration, do func()) { w.queue.push(w.now+d, do) }
+func (w *world) after(d time.Duration, do func()) { w.queue.push(w.now+d, do) }
 
 // run lets time pass.
-func (w *World) run(d time.Duration) {
+func (w *world) run(d time.Duration) {
 	end := w.now + max(d, 0)
 	for len(w.queue.events) > 0 && w.queue.events[0].at <= end && w.check.fine() {
 		e := w.queue.pop()
@@ -79,7 +80,7 @@ func (w *World) run(d time.Duration) {
 }
 
 // note adds a step to the digest, which two runs of one plan share, and to the trace.
-func (w *World) note(what string, p *process, lease string, n int64) {
+func (w *world) note(what string, p *process, lease string, n int64) {
 	h := w.digest
 	h = (h ^ uint64(w.now)) * 1099511628211
 	for i := range len(what) {
@@ -94,7 +95,7 @@ func (w *World) note(what string, p *process, lease string, n int64) {
 }
 
 // say adds to the trace alone.
-func (w *World) say(p *process, format string, args ...any) {
+func (w *world) say(p *process, format string, args ...any) {
 	if w.plan.Trace != nil {
 		fmt.Fprintf(w.plan.Trace, "%14.6fs %-8s   %s\n", w.now.Seconds(), p, fmt.Sprintf(format, args...))
 	}
@@ -107,14 +108,14 @@ func (p *process) String() string {
 	return fmt.Sprintf("%s/%d", p.host.name, p.incarnation)
 }
 
-func (w *World) perMille(n int) bool { return n > 0 && w.rand.IntN(1000) < n }
+func (w *world) perMille(n int) bool { return n > 0 && w.rand.IntN(1000) < n }
 
-func (w *World) between(least, most time.Duration) time.Duration {
+func (w *world) between(least, most time.Duration) time.Duration {
 	return least + time.Duration(w.rand.Int64N(int64(most-least)+1))
 }
 
 // hint is the notification that a committed event sends.
-func (w *World) hint() {
+func (w *world) hint() {
 	for _, h := range w.hosts {
 		p := h.node()
 		if p == nil || h.link.noHints || h.link.mute || h.link.deaf || h.link.refuses {
@@ -132,7 +133,7 @@ func (w *World) hint() {
 }
 
 // commitTakes is how long a transaction stays hidden before it commits.
-func (w *World) commitTakes() time.Duration {
+func (w *world) commitTakes() time.Duration {
 	switch n := w.rand.IntN(100); {
 	case n < 90:
 		return 0
@@ -146,7 +147,7 @@ func (w *World) commitTakes() time.Duration {
 }
 
 // idles is how long a holder takes to become idle when it is to yield.
-func (w *World) idles() time.Duration {
+func (w *world) idles() time.Duration {
 	if !w.calm && w.perMille(200) {
 		w.faults["holder does not yield"]++
 		return w.between(0, 5*time.Minute)
@@ -155,7 +156,7 @@ func (w *World) idles() time.Duration {
 }
 
 // stops is how long a holder takes to return once its context has ended.
-func (w *World) stops() time.Duration {
+func (w *world) stops() time.Duration {
 	if !w.calm && w.perMille(100) {
 		w.faults["holder stops late"]++
 		return w.between(0, 3*w.worst.TTL)
@@ -164,7 +165,7 @@ func (w *World) stops() time.Duration {
 }
 
 // finishes is when a holder returns by itself; 0: never.
-func (w *World) finishes() time.Duration {
+func (w *world) finishes() time.Duration {
 	if w.calm || !w.perMille(100) {
 		return 0
 	}
@@ -172,11 +173,11 @@ func (w *World) finishes() time.Duration {
 	return w.between(0, 20*time.Second)
 }
 
-func (w *World) asserts() time.Duration { return w.between(time.Second, 12*time.Second) }
+func (w *world) asserts() time.Duration { return w.between(time.Second, 12*time.Second) }
 
 // transactionTakes is how long an application sits in a transaction after it
 // asserted a lease.
-func (w *World) transactionTakes() time.Duration {
+func (w *world) transactionTakes() time.Duration {
 	if w.calm || !w.perMille(50) {
 		return w.between(0, 20*time.Millisecond)
 	}
@@ -210,7 +211,7 @@ type trap struct {
 	do   func(p *process)
 }
 
-func (w *World) trap(at moment, h *host, skip int, do func(p *process)) {
+func (w *world) trap(at moment, h *host, skip int, do func(p *process)) {
 	if !w.calm {
 		w.faults["trap laid"]++
 		w.traps = append(w.traps, trap{at, h, skip, do})
@@ -218,7 +219,7 @@ func (w *World) trap(at moment, h *host, skip int, do func(p *process)) {
 }
 
 // point is reached by a process.
-func (w *World) point(p *process, m moment) {
+func (w *world) point(p *process, m moment) {
 	i := w.trapped(p, m)
 	if i < 0 {
 		return
@@ -233,7 +234,7 @@ func (w *World) point(p *process, m moment) {
 }
 
 // trapped is the trap that waits for a process at a moment, or -1.
-func (w *World) trapped(p *process, m moment) int {
+func (w *world) trapped(p *process, m moment) int {
 	if p == nil || p.gone {
 		return -1
 	}

@@ -98,8 +98,6 @@ var mutants = []mutant{
 		"		c.quiet = max(c.quiet, s.ttl)\n", "		_ = s\n"},
 	{"quiet forgets the era before the last", "found here: a second cut before the first was over", functions,
 		"	if c.settled {\n		c.quiet = 0", "	if true {\n		c.quiet = 0"},
-	{"answers of a cut history acted on", "a server set back to an older state: an old row gives a lease to whom it was taken from", step,
-		"if s.old = s.old || s.cut(e); s.old {", "if s.old = s.old; s.old {"},
 
 	// Nothing is forgotten, nothing spins.
 	{"refused claims asked again at once", "found here: a heartbeat per round trip while an application holds the row", grants,
