@@ -57,10 +57,10 @@ func (w *world) exercise(h *host) {
 	if p == nil || len(w.hosts) < 2 || !w.check.fine() {
 		return
 	}
-	most := len(p.holders) + 1
-	w.moves("left", most, func() { h.up = false; p.halt() })
-	most = (len(w.db.leases)+len(w.hosts)-1)/len(w.hosts) + 1
-	w.moves("joined", most, func() { h.restart(true) })
+	// They are given back one after the other, and dealt as they come.
+	w.moves("left", len(p.holders)+1, func() { h.up = false; p.halt() })
+	share := (len(w.db.leases) + len(w.hosts) - 1) / len(w.hosts)
+	w.moves("joined", share, func() { h.restart(true) })
 }
 
 func (w *world) moves(what string, most int, do func()) {
