@@ -11,14 +11,14 @@ import (
 // they hold; beside ten clients of River, which hold one leadership.
 func idle(ctx context.Context, l *lab) ([]row, error) {
 	var rows []row
-	r, err := l.rivers(ctx, crew)
+	r, err := l.rivers(ctx, 10)
 	if err != nil {
 		return nil, err
 	}
 	if err := rest(ctx, 6*time.Second); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
-	peer, err := l.spent(ctx, r.name, crew)
+	peer, err := l.spent(ctx, r.name, len(r.clients))
 	if err := errors.Join(err, r.close()); err != nil {
 		return nil, err
 	}
@@ -37,9 +37,6 @@ func idle(ctx context.Context, l *lab) ([]row, error) {
 	return rows, nil
 }
 
-// crew is how many nodes are idle.
-const crew = 10
-
 // cost is what one node spends a second.
 type cost struct {
 	statements float64
@@ -57,18 +54,11 @@ func (l *lab) idleCluster(ctx context.Context, held int) (_ cost, err error) {
 		return cost{}, err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	if err := c.declare(ctx, "lease/", held, "work"); err != nil {
+	nodes, err := c.crew(ctx, held)
+	if err != nil {
 		return cost{}, err
 	}
-	for i := range crew {
-		if _, err := c.start(ctx, plan{name: fmt.Sprintf("app-%d", i), takes: []string{"work"}}); err != nil {
-			return cost{}, err
-		}
-	}
-	if err := c.settled(ctx, held); err != nil {
-		return cost{}, err
-	}
-	return l.spent(ctx, c.name, crew)
+	return l.spent(ctx, c.name, len(nodes))
 }
 
 // countSQL counts what was asked of a database, and what of that was asked by

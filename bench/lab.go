@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -63,8 +64,8 @@ func open(ctx context.Context, o options) (_ *lab, err error) {
 		return nil, err
 	}
 	if l.etcd, err = startEtcd(ctx, o.etcd, l.dir); err != nil {
-		l.etcd, err = nil, nil
 		say("NO ETCD: its columns stay empty: %v", err)
+		l.etcd, err = nil, nil
 	}
 	return l, nil
 }
@@ -145,6 +146,7 @@ type cluster struct {
 	db   *sqlx.DB // of its superuser
 	wait sync.WaitGroup
 	stop []func()
+	lost atomic.Int64 // nodes that ended by themselves
 }
 
 // defaults are the terms of a new cluster; fast ones suit a quick local network.

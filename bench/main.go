@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"runtime/pprof"
 	"syscall"
 	"time"
 )
@@ -33,6 +34,7 @@ func main() {
 	only := flag.String("only", "", "measure only the figures whose names match this `pattern`")
 	flag.BoolVar(&o.long, "long", false, "more rounds and tries, about twenty minutes")
 	flag.StringVar(&o.etcd, "etcd", os.Getenv("COTERIE_BENCH_ETCD"), "etcd's server `program`, if it is not on PATH ($COTERIE_BENCH_ETCD)")
+	profile := flag.String("profile", "", "write the processor profile of this program, which is the client, to a `file`")
 	from := flag.String("relay", "", "pass connections from this `address` on and measure nothing (the bench starts itself so)")
 	to := flag.String("to", "", "the Unix `socket` that -relay passes them to")
 	flag.Usage = func() {
@@ -56,10 +58,26 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o, wanted); err != nil {
+	if err := profiled(*profile, func() error { return run(ctx, o, wanted) }); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+func profiled(file string, do func() error) error {
+	if file == "" {
+		return do()
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	err = do()
+	pprof.StopCPUProfile()
+	return errors.Join(err, f.Close())
 }
 
 // run measures and prints the table of what was measured, also when a figure

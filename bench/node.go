@@ -67,8 +67,8 @@ func (c *cluster) start(ctx context.Context, p plan) (*node, error) {
 	c.stop = append(c.stop, cancel)
 	c.wait.Go(func() {
 		err := n.Run(ctx)
-		if !errors.Is(err, context.Canceled) && !n.line.isSilent() {
-			say("node %s: %v", p.name, err)
+		if !errors.Is(err, context.Canceled) && !n.line.isSilent() && c.lost.Add(1) <= 3 {
+			say("node %s: %v (told for the first three nodes)", p.name, err)
 		}
 		if p.pool == nil {
 			if err := db.Close(); err != nil && !n.line.isSilent() {

@@ -16,18 +16,8 @@ func renewal(ctx context.Context, l *lab) (_ []row, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	if err := c.declare(ctx, "lease/", 10, "work"); err != nil {
-		return nil, err
-	}
-	var nodes []*node
-	for i := range 10 {
-		n, err := c.start(ctx, plan{name: fmt.Sprintf("app-%d", i), takes: []string{"work"}})
-		if err != nil {
-			return nil, err
-		}
-		nodes = append(nodes, n)
-	}
-	if err := c.settled(ctx, 10); err != nil {
+	nodes, err := c.crew(ctx, 10)
+	if err != nil {
 		return nil, err
 	}
 	if err := c.exec(ctx, oneRowSQL); err != nil {
@@ -89,25 +79,49 @@ func (n *node) drain() {
 	}
 }
 
-// settled waits until that many leases are held, and for two heartbeats.
+// crew starts ten nodes, lets them take that many leases, and waits until
+// nothing moves any more.
+func (c *cluster) crew(ctx context.Context, leases int) ([]*node, error) {
+	var nodes []*node
+	for i := range 10 {
+		n, err := c.start(ctx, plan{name: fmt.Sprintf("app-%d", i), takes: []string{"work"}})
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, n)
+	}
+	if err := c.declare(ctx, "lease/", leases, "work"); err != nil {
+		return nil, err
+	}
+	return nodes, c.settled(ctx, leases)
+}
+
+// settled waits until that many leases are held and the ledger has not moved
+// for three heartbeats.
 func (c *cluster) settled(ctx context.Context, leases int) error {
-	limit := time.Now().Add(2 * time.Minute)
+	const look = `
+SELECT (SELECT count(*) FROM coterie.lease l JOIN coterie.session s ON s.node = l.node AND s.incarnation = l.incarnation) AS held,
+       (SELECT max(id) FROM coterie.event) AS head`
+	var before struct{ Held, Head int }
+	since, limit := time.Now(), time.Now().Add(3*time.Minute)
 	for {
-		var held int
-		if err := c.db.GetContext(ctx, &held, `SELECT count(*) FROM coterie.leases WHERE valid`); err != nil {
+		now := before
+		if err := c.db.GetContext(ctx, &now, look); err != nil {
 			return err
 		}
-		if held >= leases {
-			break
+		if now != before {
+			before, since = now, time.Now()
+		}
+		if now.Held >= leases && time.Since(since) > 3*defaults.Heartbeat {
+			return nil
 		}
 		if time.Now().After(limit) {
-			return fmt.Errorf("%d of %d leases have a holder", held, leases)
+			return fmt.Errorf("not settled: %d of %d leases have a holder, and the ledger last moved %v ago", now.Held, leases, time.Since(since))
 		}
 		if err := rest(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
 	}
-	return rest(ctx, 2*defaults.Heartbeat)
 }
 
 func rest(ctx context.Context, d time.Duration) error {
