@@ -75,7 +75,7 @@ figures: postgres ## docs/performance.md measured anew, half an hour on a machin
 	$(GO) test -count=1 -timeout 90m -v -run . ./test/figures -long
 
 chaos: postgres ## real agents under faults for three minutes, judged (CHAOS=10m for longer)
-	$(GO) test -count=1 -timeout 60m -v -run Hurt ./test/chaos -duration $(CHAOS)
+	$(GO) test -count=1 -timeout 60m -v -run 'Hurt|Failover' ./test/chaos -duration $(CHAOS)
 
 sim: ## a thousand simulated hours of clusters under faults (SIM=100000 for more)
 	$(GO) test -count=1 -timeout 12h -v -run Storms ./leases/leasesim -sim.hours $(SIM)

@@ -73,6 +73,8 @@ func TestEachBrokenPromiseIsNoticed(t *testing.T) {
 		"a program acts on a frozen host":               {"beliefs", func(h *History) { h.Testimonies[2].At = 8 * second; h.Faults = frozen(5, 10) }},
 		"an effect comes after one with a higher token": {"effects", func(h *History) { h.Effects[0], h.Effects[1] = h.Effects[1], h.Effects[0] }},
 		"an effect comes after a higher token":          {"effects", func(h *History) { h.Effects[0].Committed = 7*second + second/2 }},
+		"two nodes have one token":                      {"tokens", func(h *History) { h.Testimonies[4].Token = 1 }},
+		"an old token is accepted after a new one":      {"tokens", func(h *History) { h.Testimonies[1].From, h.Testimonies[1].At = 8*second, 8*second+1 }},
 		"an effect is lost":                             {"effects", func(h *History) { h.Effects = h.Effects[:1] }},
 		"a slot has no row":                             {"slots", func(h *History) { h.Runs = append(h.Runs[:1:1], h.Runs[2:]...) }},
 		"a slot has two rows":                           {"slots", func(h *History) { h.Runs = append(h.Runs, h.Runs[2]) }},
@@ -93,6 +95,20 @@ func TestEachBrokenPromiseIsNoticed(t *testing.T) {
 		if !noticed {
 			t.Errorf("%s, and nothing is said of %s: %v", what, broken.promise, h.Check())
 		}
+	}
+}
+
+// A database that lost its last moments still gives no token twice.
+func TestALossyHistoryIsJudgedByWhatCannotBeLost(t *testing.T) {
+	h := right()
+	h.Lossy = true
+	h.Effects, h.Runs = h.Effects[1:], h.Runs[2:]
+	for _, v := range h.Check() {
+		t.Error(v)
+	}
+	h.Testimonies[4].Token = 1
+	if len(h.Check()) == 0 {
+		t.Error("a token was given twice, and nothing is said")
 	}
 }
 

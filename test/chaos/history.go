@@ -21,6 +21,10 @@ type History struct {
 	Jobs        []Job
 	Faults      []Fault
 	End         int64
+
+	// Lossy is a database that failed over to a standby which had not received
+	// everything: what it lost can neither be found nor put in order.
+	Lossy bool
 }
 
 // Event is a row of the ledger.
@@ -99,9 +103,13 @@ func (h *History) Check() []Violation {
 	var v violations
 	tenures := h.ledger(&v)
 	h.beliefs(&v)
+	h.tokens(&v)
 	h.effects(&v, tenures)
-	h.slots(&v)
-	h.linearize(&v, tenures)
+	if !h.Lossy {
+		h.acknowledged(&v)
+		h.slots(&v)
+		h.linearize(&v, tenures)
+	}
 	return v
 }
 

@@ -40,6 +40,9 @@ func (h *History) ledger(v *violations) []*tenure {
 			delete(r.lives, e.Subject)
 			r.free(e, func(t *tenure) bool { return t.node == e.Subject && t.life == e.Life })
 		case "era.began":
+			if !h.Lossy {
+				v.add(promise, "event %d: an era begins without a cause", e.ID)
+			}
 			clear(r.lives)
 			r.free(e, func(*tenure) bool { return true })
 		case "lease.released":

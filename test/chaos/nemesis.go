@@ -22,6 +22,7 @@ type Nemesis struct {
 	Cluster *cluster.Cluster
 	Seed    uint64
 	Only    []string // kinds of faults to choose from; empty for all
+	Lossy   bool     // the database fails over, again and again, and nothing else happens to it
 	AtOnce  int      // so many nodes at most are hurt at one time, 0 for all but one
 
 	mu     sync.Mutex // guards the fields below
@@ -57,6 +58,9 @@ var databaseFaults = map[string]func(*Nemesis) error{
 	"application sits on it": (*Nemesis).sit,
 }
 
+// failOvers are for a database with a standby.
+var failOvers = map[string]func(*Nemesis) error{"fail over": (*Nemesis).failOver}
+
 // Run torments until ctx ends, and heals what it hurt.
 func (n *Nemesis) Run(ctx context.Context) error {
 	n.rng, n.decks = rand.New(rand.NewPCG(n.Seed, 0)), map[string][]string{}
@@ -80,9 +84,13 @@ func (n *Nemesis) Run(ctx context.Context) error {
 	}
 	var failed error
 	all.Go(func() {
+		faults := databaseFaults
+		if n.Lossy {
+			faults = failOvers
+		}
 		for failed == nil && n.rest(ctx) {
-			if kind := deal(n, "database", databaseFaults); kind != "" {
-				n.note(kind, "", func() { failed = databaseFaults[kind](n) })
+			if kind := deal(n, "database", faults); kind != "" {
+				n.note(kind, "", func() { failed = faults[kind](n) })
 			}
 		}
 	})
@@ -255,6 +263,17 @@ func (n *Nemesis) freezeDatabase() error {
 	n.last()
 	thaw()
 	return nil
+}
+
+// failOver loses the primary and its last moments, and prepares for the next
+// time. Meanwhile the new era must settle, or nothing would be held to be lost.
+func (n *Nemesis) failOver() error {
+	err := n.Cluster.FailOver(context.Background(), n.between(0, 0.7))
+	if err != nil {
+		return err
+	}
+	time.Sleep(n.between(2, 3))
+	return n.Cluster.Follow(context.Background())
 }
 
 const terminateSQL = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'login%'`

@@ -55,12 +55,16 @@ type Cluster struct {
 	t       testing.TB
 	options Options
 	program string
+	front   *Link // by which everybody but the nodes reaches the primary
+	standby *follower
+	retired []*pgserver.Server
 }
 
 const (
 	name     = "trial"
 	database = "app"
 	patience = 30 * time.Second
+	maxConns = 200
 )
 
 // Start makes a cluster without nodes, and ends it with the test.
@@ -84,9 +88,10 @@ func Start(t testing.TB, o Options) *Cluster {
 	if err := os.Mkdir(c.share(), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	settings := map[string]string{"autovacuum": "off", "track_commit_timestamp": "on"}
-	maps.Copy(settings, o.Settings)
-	if c.Server, err = pgserver.Start(t.Context(), pgserver.Options{MaxConns: 200, Settings: settings, Durable: o.Durable}); err != nil {
+	if c.Server, err = pgserver.Start(t.Context(), pgserver.Options{MaxConns: maxConns, Settings: c.settings(), Durable: o.Durable}); err != nil {
+		t.Fatal(err)
+	}
+	if c.front, err = newLink(c.Server.Port); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.makeDatabase(t.Context()); err != nil {
@@ -96,6 +101,18 @@ func Start(t testing.TB, o Options) *Cluster {
 		c.prepare()
 	}
 	return c
+}
+
+// settings are those of each PostgreSQL server.
+func (c *Cluster) settings() map[string]string {
+	settings := map[string]string{"autovacuum": "off", "track_commit_timestamp": "on"}
+	maps.Copy(settings, c.options.Settings)
+	return settings
+}
+
+// DSN is how everybody but the nodes reaches the primary, whichever it is.
+func (c *Cluster) DSN(user string) string {
+	return fmt.Sprintf("host=127.0.0.1 port=%d dbname=%s user=%s sslmode=disable", c.front.Port, database, user)
 }
 
 func (c *Cluster) share() string { return filepath.Join(c.Dir, "share") }
@@ -109,7 +126,7 @@ func (c *Cluster) makeDatabase(ctx context.Context) error {
 	if err = errors.Join(err, admin.Close()); err != nil {
 		return err
 	}
-	c.DB, err = schema.Open(ctx, schema.Options{DSN: c.Server.DSN(database), Application: "trial", MaxConns: 8, Budget: patience})
+	c.DB, err = schema.Open(ctx, schema.Options{DSN: c.DSN(pgserver.Superuser), Application: "trial", MaxConns: 8, Budget: patience})
 	return err
 }
 
@@ -117,7 +134,7 @@ func (c *Cluster) makeDatabase(ctx context.Context) error {
 func (c *Cluster) prepare() {
 	c.t.Helper()
 	file := filepath.Join(c.Dir, "admin.yaml")
-	text := fmt.Sprintf("cluster: %s\nnode: {name: admin}\ndatabase:\n  dsn: %q\nappdata: {path: %q}\n", name, c.Server.DSN(database), c.share())
+	text := fmt.Sprintf("cluster: %s\nnode: {name: admin}\ndatabase:\n  dsn: %q\nappdata: {path: %q}\n", name, c.DSN(pgserver.Superuser), c.share())
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
@@ -228,8 +245,18 @@ func (c *Cluster) end() {
 	if c.DB != nil {
 		errs = append(errs, c.DB.Close())
 	}
+	if c.standby != nil {
+		c.standby.link.close()
+		c.retired = append(c.retired, c.standby.server)
+	}
+	if c.front != nil {
+		c.front.close()
+	}
 	if c.Server != nil {
-		errs = append(errs, c.Server.Stop())
+		c.retired = append(c.retired, c.Server)
+	}
+	for _, server := range c.retired {
+		errs = append(errs, server.Stop())
 	}
 	if err := errors.Join(append(errs, os.RemoveAll(c.Dir))...); err != nil {
 		c.t.Error(err)

@@ -17,9 +17,9 @@ type Link struct {
 	Port int
 
 	listener net.Listener
-	target   string
 
 	mu      sync.Mutex // guards the fields below
+	target  int        // port of the server
 	weather Weather
 	changed chan struct{} // closed at each change of weather
 	wires   map[*wire]bool
@@ -43,7 +43,7 @@ func newLink(port int) (*Link, error) {
 		return nil, fmt.Errorf("open a link: %w", err)
 	}
 	l := &Link{
-		Port: listener.Addr().(*net.TCPAddr).Port, listener: listener, target: fmt.Sprintf("127.0.0.1:%d", port),
+		Port: listener.Addr().(*net.TCPAddr).Port, listener: listener, target: port,
 		changed: make(chan struct{}), wires: map[*wire]bool{},
 	}
 	l.wait.Go(l.accept)
@@ -58,6 +58,15 @@ func (l *Link) Set(w Weather) {
 	l.weather = w
 	close(l.changed)
 	l.changed = make(chan struct{})
+}
+
+// Lead makes the link lead to another server, as the address of a database does
+// that has failed over. Connections to the former one are torn.
+func (l *Link) Lead(port int) {
+	l.mu.Lock()
+	l.target = port
+	l.mu.Unlock()
+	l.Reset()
 }
 
 // Reset tears all connections, with everything that is on the way.
@@ -90,7 +99,10 @@ func (l *Link) accept() {
 }
 
 func (l *Link) connect(near net.Conn) {
-	far, err := net.Dial("tcp", l.target)
+	l.mu.Lock()
+	target := l.target
+	l.mu.Unlock()
+	far, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", target))
 	if err != nil {
 		_ = near.Close() // the database is down: so is the connection
 		return

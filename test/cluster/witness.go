@@ -81,7 +81,7 @@ func (c *Cluster) WitnessActions(kinds map[string]Witness) string {
 	var text strings.Builder
 	text.WriteString("actions:\n")
 	for name, w := range kinds {
-		env := []string{witnessEnv + "=" + c.json(w), fileEnv + "=" + c.witnessFile(), dsnEnv + "=" + c.Server.DSN(database) + " user=" + application}
+		env := []string{witnessEnv + "=" + c.json(w), fileEnv + "=" + c.witnessFile(), dsnEnv + "=" + c.DSN(application)}
 		// JSON is YAML.
 		text.WriteString(fmt.Sprintf("  - name: %s\n    command: %s\n    env: %s\n", name, c.json([]string{self}), c.json(env)))
 	}
