@@ -94,6 +94,7 @@ func (a *agent) began(incarnation int64, _ time.Time) {
 // ticked is called after each heartbeat: the supervisor's deadline moves with trust.
 func (a *agent) ticked(t leases.Tick) {
 	a.metrics.Ticked(t.Took, t.Err)
+	a.silence.heard(a.log, t, time.Now())
 	if t.Err == nil && t.Alive {
 		a.supervisor.Extend(supervisor.BootTime()+t.Trust, t.Margin/2)
 	}

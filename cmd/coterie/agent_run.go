@@ -61,6 +61,8 @@ type agent struct {
 	facts   chan struct{} // something that the state depends on changed
 	lent    chan struct{} // other leases are lent to local processes
 
+	silence silence // of the database; heartbeats alone touch it
+
 	mu    sync.Mutex // guards known
 	known memory
 }

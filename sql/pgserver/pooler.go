@@ -87,6 +87,23 @@ func (p *Pooler) Resume(ctx context.Context) (err error) {
 	return nil
 }
 
+// Keep starts the pooler again whenever it has ended by itself, as a service
+// manager does, until ctx ends. Version 1.18, which distributions still have, ends
+// when a statement is cancelled at the wrong moment.
+func (p *Pooler) Keep(ctx context.Context) (revived int, err error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return revived, nil
+		case <-p.process.ended:
+			if err := p.Resume(ctx); err != nil {
+				return revived, err
+			}
+			revived++
+		}
+	}
+}
+
 func (p *Pooler) configure(how Pooling, users []string, settings map[string]string) error {
 	all := map[string]string{
 		"listen_addr": "127.0.0.1", "listen_port": strconv.Itoa(p.Port), "unix_socket_dir": p.Dir,

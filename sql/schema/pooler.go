@@ -67,7 +67,7 @@ func shares(ctx context.Context, one *sql.Conn, db *sql.DB) (bool, error) {
 		}
 		return false, err
 	}
-	defer tx.Rollback() // nothing was done
+	defer func() { _ = tx.Rollback() }() // nothing was done
 	if err := tx.QueryRowContext(ctx, pidSQL).Scan(&during); err != nil {
 		return false, err
 	}

@@ -3,11 +3,13 @@
 package pooler
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -71,7 +73,20 @@ func before(t *testing.T, c *cluster.Cluster, how pgserver.Pooling, logins ...st
 	if err != nil {
 		t.Fatal(err)
 	}
+	keeping, enough := context.WithCancel(context.WithoutCancel(t.Context()))
+	var kept sync.WaitGroup
+	kept.Go(func() {
+		revived, err := p.Keep(keeping)
+		if err != nil {
+			t.Error(err)
+		}
+		if revived > 0 {
+			t.Logf("PgBouncer ended by itself and was started again %d times", revived)
+		}
+	})
 	t.Cleanup(func() {
+		enough()
+		kept.Wait()
 		if err := p.Stop(); err != nil {
 			t.Error(err)
 		}
