@@ -38,31 +38,15 @@ func refused(err error) error {
 	return err
 }
 
-// wish is a definition as job_apply reads it.
-type wish struct {
-	Name       string     `json:"name"`
-	Schedule   string     `json:"schedule,omitempty"`
-	TimeZone   string     `json:"time_zone,omitempty"`
-	Action     string     `json:"action,omitempty"`
-	TimeoutMS  int64      `json:"timeout_ms,omitempty"`
-	Overlap    Overlap    `json:"overlap,omitempty"`
-	Misfire    Misfire    `json:"misfire,omitempty"`
-	Enabled    bool       `json:"enabled"`
-	EveryMS    int64      `json:"every_ms,omitempty"`
-	Since      *time.Time `json:"since,omitempty"`
-	FirstDueAt *time.Time `json:"first_due_at,omitempty"`
-	Generation int64      `json:"generation"` // of what is to be changed
-}
-
 type wishes struct {
-	Set    []wish `json:"set"`
-	Remove []wish `json:"remove"`
+	Set    []wire `json:"set"`
+	Remove []wire `json:"remove"`
 	Reason string `json:"reason,omitempty"`
 }
 
 // wishes says the changes to the database, whose time is now.
 func (c Changes) wishes(now time.Time, reason string) (wishes, error) {
-	doc := wishes{Set: []wish{}, Remove: []wish{}, Reason: oneLine(reason, reasonSize)}
+	doc := wishes{Set: []wire{}, Remove: []wire{}, Reason: oneLine(reason, reasonSize)}
 	now = now.UTC().Truncate(time.Microsecond)
 	for _, one := range c {
 		var was int64
@@ -70,23 +54,24 @@ func (c Changes) wishes(now time.Time, reason string) (wishes, error) {
 			was = one.Old.Generation
 		}
 		if one.New == nil {
-			doc.Remove = append(doc.Remove, wish{Name: one.Old.Name, Generation: was})
+			doc.Remove = append(doc.Remove, wire{Name: one.Old.Name, Generation: was})
 			continue
 		}
 		d := one.New.withDefaults()
 		if err := d.Validate(); err != nil {
 			return wishes{}, fmt.Errorf("job %s: %w", d.Name, err)
 		}
-		s, err := Parse(d.Schedule, d.TimeZone)
+		s, err := d.Timetable()
 		if err != nil {
 			return wishes{}, fmt.Errorf("job %s: %w", d.Name, err)
 		}
-		first := s.Next(now.Add(-time.Microsecond))
-		doc.Set = append(doc.Set, wish{
-			Name: d.Name, Schedule: s.String(), TimeZone: d.TimeZone, Action: d.Action, TimeoutMS: d.Timeout.Milliseconds(),
-			Overlap: d.Overlap, Misfire: d.Misfire, Enabled: !d.Disabled, EveryMS: s.Every().Milliseconds(),
-			Since: &now, FirstDueAt: &first, Generation: was,
-		})
+		d.Schedule, d.Generation = s.String(), was
+		w := toWire(d)
+		w.Since, w.FirstDueAt = &now, instant(s.Next(now.Add(-time.Microsecond)))
+		if s.Plain() {
+			w.EveryMS = s.Every().Milliseconds()
+		}
+		doc.Set = append(doc.Set, w)
 	}
 	return doc, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -34,33 +35,23 @@ func ask[T any](ctx context.Context, db *sqlx.DB, query string, args ...any) (an
 	return answer, err
 }
 
-const definitionsSQL = `
-SELECT name, schedule, time_zone, action, timeout_ms, overlap, misfire, enabled, since, generation, requested_at
-FROM coterie.job_definitions()`
+const definitionsSQL = `SELECT definition, requested_at FROM coterie.job_list()`
 
 type definitionRow struct {
-	Name, Schedule string
-	TimeZone       string `db:"time_zone"`
-	Action         string
-	Timeout        sql.NullInt64 `db:"timeout_ms"`
-	Overlap        Overlap
-	Misfire        Misfire
-	Enabled        bool
-	Since          time.Time
-	Generation     int64
-	Requested      sql.NullTime `db:"requested_at"`
+	Definition []byte
+	Requested  sql.NullTime `db:"requested_at"`
 }
 
-func (d definitionRow) job() *job {
-	j := &job{asked: d.Requested.Time, Definition: Definition{
-		Name: d.Name, Schedule: d.Schedule, TimeZone: d.TimeZone, Action: d.Action,
-		Timeout: time.Duration(d.Timeout.Int64) * time.Millisecond, Overlap: d.Overlap, Misfire: d.Misfire,
-		Disabled: !d.Enabled, Since: d.Since, Generation: d.Generation,
-	}}
-	if j.bad = j.Validate(); j.bad == nil {
-		j.schedule, j.bad = Parse(j.Definition.Schedule, j.TimeZone)
+func (r definitionRow) job() (*job, error) {
+	var w wire
+	if err := json.Unmarshal(r.Definition, &w); err != nil {
+		return nil, err
 	}
-	return j
+	j := &job{Definition: w.definition(), asked: r.Requested.Time, pauses: w.pauses()}
+	if j.bad = j.Validate(); j.bad == nil {
+		j.schedule, j.bad = j.Timetable()
+	}
+	return j, nil
 }
 
 func readDefinitions(ctx context.Context, db *sqlx.DB) (map[string]*job, error) {
@@ -71,13 +62,18 @@ func readDefinitions(ctx context.Context, db *sqlx.DB) (map[string]*job, error) 
 	}
 	found := make(map[string]*job, len(rows))
 	for _, row := range rows {
-		found[row.Name] = row.job()
+		j, err := row.job()
+		if err != nil {
+			return nil, err
+		}
+		found[j.Name] = j
 	}
 	return found, nil
 }
 
 const resumeSQL = `
-SELECT accounted_at, from_node, freed_at, freed_by, acquired_at
+SELECT accounted_at, from_node, freed_at, freed_by, acquired_at,
+       ran_due_at, ran_attempt, ran_outcome, ran_finished_at, ran_asked
 FROM coterie.run_resume($1, $2)`
 
 type resumed struct {
@@ -86,6 +82,21 @@ type resumed struct {
 	Freed     sql.NullTime   `db:"freed_at"`
 	By        sql.NullString `db:"freed_by"`
 	Acquired  sql.NullTime   `db:"acquired_at"`
+
+	RanDue      sql.NullTime   `db:"ran_due_at"`
+	RanAttempt  sql.NullInt64  `db:"ran_attempt"`
+	RanOutcome  sql.NullString `db:"ran_outcome"`
+	RanFinished sql.NullTime   `db:"ran_finished_at"`
+	RanAsked    sql.NullBool   `db:"ran_asked"`
+}
+
+// left is the last run that there was, as the former holder left it.
+func (at resumed) left() *Left {
+	if !at.RanDue.Valid {
+		return nil
+	}
+	return &Left{Due: at.RanDue.Time, Attempt: int(at.RanAttempt.Int64), Outcome: Outcome(at.RanOutcome.String),
+		Finished: at.RanFinished.Time, Asked: at.RanAsked.Bool}
 }
 
 func (r *Runner) callResume(ctx context.Context, job string, token leases.Token) (at resumed, err error) {
@@ -158,6 +169,20 @@ func (r *Runner) callBegin(ctx context.Context, b beginning) (Answer, error) {
 	}
 	if err != nil {
 		return "", fmt.Errorf("begin %s at %s: %w", b.job, stamp(b.due), err)
+	}
+	return a, nil
+}
+
+// againSQL may be said again with the same nonce, too.
+const againSQL = `SELECT coterie.run_again($1, $2, $3, $4, $5, $6, $7)`
+
+func (r *Runner) callAgain(ctx context.Context, b beginning, attempt int) (Answer, error) {
+	a, err := ask[Answer](ctx, r.DB, againSQL, b.job, stamp(b.due), int64(b.token), b.nonce, b.generation, attempt, oneLine(b.reason, reasonSize))
+	if err == nil && a == answerLost {
+		err = errFenced
+	}
+	if err != nil {
+		return "", fmt.Errorf("begin %s at %s again: %w", b.job, stamp(b.due), err)
 	}
 	return a, nil
 }

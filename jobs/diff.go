@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,12 +60,39 @@ func differences(a, b Definition) []string {
 	}
 	differ("schedule", quoted(a.Schedule), quoted(b.Schedule))
 	differ("time_zone", a.TimeZone, b.TimeZone)
+	differ("gap", a.Gap, b.Gap)
+	differ("fold", a.Fold, b.Fold)
+	differ("starts", orNever(a.Starts), orNever(b.Starts))
+	differ("ends", orNever(a.Ends), orNever(b.Ends))
+	differ("jitter", orNone(a.Jitter), orNone(b.Jitter))
+	differ("except", listed(a.Except), listed(b.Except))
 	differ("action", a.Action, b.Action)
 	differ("timeout", orNone(a.Timeout), orNone(b.Timeout))
+	differ("stop_grace", orNone(a.StopGrace), orNone(b.StopGrace))
 	differ("overlap", a.Overlap, b.Overlap)
 	differ("misfire", a.Misfire, b.Misfire)
+	differ("misfire_limit", a.MisfireLimit, b.MisfireLimit)
+	differ("catch_up", orNone(a.CatchUp), orNone(b.CatchUp))
+	differ("retries", a.Retries, b.Retries)
+	differ("retry_after", orNone(a.RetryAfter), orNone(b.RetryAfter))
+	differ("retry_max", orNone(a.RetryMax), orNone(b.RetryMax))
+	differ("on_lost", a.OnLost, b.OnLost)
+	differ("priority", a.Priority, b.Priority)
+	differ("group", cmp.Or(a.Group, "none"), cmp.Or(b.Group, "none"))
+	differ("limit of the group", a.GroupLimit, b.GroupLimit)
+	differ("requires", listed(a.Requires), listed(b.Requires))
+	differ("prefers", listed(a.Prefers), listed(b.Prefers))
 	differ("enabled", !a.Disabled, !b.Disabled)
 	return list
+}
+
+func listed(words []string) string { return "[" + strings.Join(words, ", ") + "]" }
+
+func orNever(t time.Time) string {
+	if t.IsZero() {
+		return "none"
+	}
+	return stamp(t)
 }
 
 // quoted is a schedule without regard to the blanks it was written with.

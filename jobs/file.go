@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -35,13 +34,20 @@ func (f Faults) Error() string {
 
 // ParseFile reads the definitions from a file such as
 //
+//	calendars:
+//	  holidays: ["12-25", "2026-04-06", sun]
+//	groups:
+//	  reports: 2
 //	jobs:
 //	  - name: audit-purge
 //	    schedule: "@every 15m"
 //	    action: audit-purge
 //	    timeout: 10m
+//	    except: [holidays, "mon-fri 08:00-18:00"]
+//	    group: reports
 //
-// Its error is a Faults. Which actions exist it cannot know: see CheckActions.
+// Calendars and groups are words of the file: each job carries what they say. Its
+// error is a Faults. Which actions exist it cannot know: see CheckActions.
 func ParseFile(text []byte) ([]Definition, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var top, next yaml.Node
@@ -77,8 +83,10 @@ func notYAML(err error) Faults {
 
 // reader gathers definitions and what is wrong with them.
 type reader struct {
-	found  []Definition
-	faults Faults
+	found     []Definition
+	faults    Faults
+	calendars map[string][]string // what each means
+	groups    map[string]int      // how many runs of each may be open
 }
 
 func (r *reader) fault(at *yaml.Node, format string, args ...any) {
@@ -90,20 +98,51 @@ func (r *reader) file(top *yaml.Node) {
 		r.fault(top, `the file must begin with "jobs:"`)
 		return
 	}
-	lists := 0
-	r.each(top, []string{"jobs"}, func(_ string, list *yaml.Node) {
-		lists++
-		if list.Kind != yaml.SequenceNode {
-			r.fault(list, `jobs must be a list: each job begins with "- name:"`)
-			return
-		}
-		lines := map[string]int{}
-		for _, entry := range list.Content {
-			r.entry(resolved(entry), lines)
-		}
-	})
-	if lists == 0 {
+	parts := map[string]*yaml.Node{}
+	r.each(top, []string{"calendars", "groups", "jobs"}, func(key string, value *yaml.Node) { parts[key] = value })
+	r.words(parts["calendars"], parts["groups"])
+	list := parts["jobs"]
+	switch {
+	case list == nil:
 		r.fault(top, `there is no "jobs:"`)
+		return
+	case list.Kind != yaml.SequenceNode:
+		r.fault(list, `jobs must be a list: each job begins with "- name:"`)
+		return
+	}
+	lines := map[string]int{}
+	for _, entry := range list.Content {
+		r.entry(resolved(entry), lines)
+	}
+}
+
+// words reads what the jobs of the file refer to.
+func (r *reader) words(calendars, groups *yaml.Node) {
+	r.calendars, r.groups = map[string][]string{}, map[string]int{}
+	r.named(calendars, "calendars", func(name string, value *yaml.Node) {
+		r.calendars[name] = r.exceptions(value, "calendar "+name)
+	})
+	r.named(groups, "groups", func(name string, value *yaml.Node) {
+		r.groups[name] = r.number(value, "group "+name, 1, 10000)
+	})
+}
+
+func (r *reader) named(m *yaml.Node, what string, do func(name string, value *yaml.Node)) {
+	if m == nil {
+		return
+	}
+	if m.Kind != yaml.MappingNode {
+		r.fault(m, "%s must be names with values", what)
+		return
+	}
+	var keys []string
+	for i := 0; i < len(m.Content); i += 2 {
+		if r.name(m.Content[i], "name"); names.MatchString(m.Content[i].Value) {
+			keys = append(keys, m.Content[i].Value)
+		}
+	}
+	if len(keys)*2 == len(m.Content) {
+		r.each(m, keys, do)
 	}
 }
 
@@ -132,8 +171,6 @@ func (r *reader) each(m *yaml.Node, keys []string, do func(key string, value *ya
 	}
 }
 
-var entryKeys = []string{"name", "schedule", "time_zone", "action", "timeout", "overlap", "misfire", "enabled"}
-
 func (r *reader) entry(entry *yaml.Node, lines map[string]int) {
 	if entry.Kind != yaml.MappingNode {
 		r.fault(entry, "a job is a set of keys: name, schedule, action and others")
@@ -142,17 +179,18 @@ func (r *reader) entry(entry *yaml.Node, lines map[string]int) {
 	d := Definition{}.withDefaults()
 	at := map[string]*yaml.Node{}
 	before := len(r.faults)
-	r.each(entry, entryKeys, func(key string, value *yaml.Node) {
+	r.each(entry, entryKeys(), func(key string, value *yaml.Node) {
 		at[key] = value
 		r.value(&d, key, value)
 	})
+	r.bounds(&d, at["starts"], at["ends"])
 	for _, key := range []string{"name", "schedule", "action"} {
 		if at[key] == nil {
 			r.fault(entry, "the job has no %s", key)
 		}
 	}
 	if at["schedule"] != nil {
-		r.schedule(d, at["schedule"], at["time_zone"])
+		r.schedule(d, at)
 	}
 	if name := at["name"]; name != nil {
 		if line, again := lines[d.Name]; again {
@@ -166,61 +204,9 @@ func (r *reader) entry(entry *yaml.Node, lines map[string]int) {
 	}
 }
 
-// schedule is faulted where the mistake is: in its zone, or in itself.
-func (r *reader) schedule(d Definition, at, zone *yaml.Node) {
-	if _, err := loadZone(d.TimeZone); err != nil && zone != nil {
-		r.fault(zone, "%v", err)
-		return
-	}
-	if _, err := Parse(d.Schedule, d.TimeZone); err != nil {
-		r.fault(at, "%v", err)
-	}
-}
-
-// value sets one field of a definition.
-func (r *reader) value(d *Definition, key string, v *yaml.Node) {
-	if v.Kind != yaml.ScalarNode || v.Tag == "!!null" {
-		r.fault(v, "%s must have a value", key)
-		return
-	}
-	switch key {
-	case "name":
-		r.name(v, key)
-		d.Name = v.Value
-	case "action":
-		r.name(v, key)
-		d.Action = v.Value
-	case "schedule":
-		d.Schedule = v.Value
-	case "time_zone":
-		d.TimeZone = v.Value
-	case "timeout":
-		timeout, err := time.ParseDuration(v.Value)
-		if err != nil || timeout <= 0 || timeout%time.Millisecond != 0 {
-			r.fault(v, "the timeout %q must be a duration such as 90s or 10m", v.Value)
-		}
-		d.Timeout = timeout
-	case "overlap":
-		r.oneOf(v, key, string(OverlapSkip))
-		d.Overlap = Overlap(v.Value)
-	case "misfire":
-		r.oneOf(v, key, string(MisfireOnce), string(MisfireSkip), string(MisfireAll))
-		d.Misfire = Misfire(v.Value)
-	case "enabled":
-		r.oneOf(v, key, "true", "false")
-		d.Disabled = v.Value == "false"
-	}
-}
-
 func (r *reader) name(v *yaml.Node, key string) {
 	if !names.MatchString(v.Value) {
 		r.fault(v, "the %s %q must be %s", key, v.Value, namesRule)
-	}
-}
-
-func (r *reader) oneOf(v *yaml.Node, key string, words ...string) {
-	if !slices.Contains(words, v.Value) {
-		r.fault(v, "%s must be %s, not %q%s", key, strings.Join(words, " or "), v.Value, orNearest(v.Value, words))
 	}
 }
 

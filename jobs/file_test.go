@@ -24,8 +24,8 @@ jobs:
 		t.Fatal(err)
 	}
 	want := []Definition{
-		{Name: "audit-purge", Schedule: "@every 15m", TimeZone: "UTC", Action: "audit-purge", Timeout: 10 * time.Minute, Overlap: OverlapSkip, Misfire: MisfireOnce},
-		{Name: "report", Schedule: "30 2 * * *", TimeZone: "Europe/Paris", Action: "report", Overlap: OverlapSkip, Misfire: MisfireAll, Disabled: true},
+		{Name: "audit-purge", Gap: GapAuto, Fold: FoldAuto, OnLost: LostRecord, Schedule: "@every 15m", TimeZone: "UTC", Action: "audit-purge", Timeout: 10 * time.Minute, Overlap: OverlapSkip, Misfire: MisfireOnce},
+		{Name: "report", Gap: GapAuto, Fold: FoldAuto, OnLost: LostRecord, Schedule: "30 2 * * *", TimeZone: "Europe/Paris", Action: "report", Overlap: OverlapSkip, Misfire: MisfireAll, Disabled: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -44,7 +44,7 @@ func TestEverythingThatIsWrongWithAFileIsToldAtOnce(t *testing.T) {
     time_zone: Europe/Paris
     action: report
     enabled: maybe
-    overlap: queue
+    overlap: allow
   - name: report
     schedule: "TZ=UTC 0 0 * * *"
     action:
@@ -68,7 +68,7 @@ job: {}
 6:14: misfire must be once or skip or all, not "onec"; did you mean once?
 8:15: schedule "30 2 30 2 *": it never comes: no month it names has such a day
 11:14: enabled must be true or false, not "maybe"
-12:14: overlap must be skip, not "queue"
+12:14: overlap must be skip or queue or cancel, not "allow"
 13:11: job "report" is there before, in line 7
 14:15: schedule "TZ=UTC 0 0 * * *" carries a time zone; name it in time_zone instead
 15:12: action must have a value

@@ -32,22 +32,33 @@ type held struct {
 	name    string
 	grant   leases.Grant
 	changed chan struct{} // the definition is another
+	vacant  chan struct{} // a run may be begun that there was no room for
 
 	def    *job // nil when there is none
 	state  State
 	wake   *time.Timer
 	run    *opened // the run that is open, or may be
 	acting bool    // an action is at work, and its ending will come by done
+	waits  bool    // for a seat
 	ended  *ending // of run, once it is no longer acting
 	done   chan *ending
+	stop   context.CancelCauseFunc // of the action
 }
+
+// stopped is why an action ends before the lease does.
+type stopped struct {
+	reason string
+	moves  bool // it is to go on elsewhere
+}
+
+func (s *stopped) Error() string { return s.reason }
 
 func (r *Runner) newHeld(g leases.Grant) (*held, error) {
 	name, ok := strings.CutPrefix(g.Lease, leasePrefix)
 	if !ok || !names.MatchString(name) {
 		return nil, fmt.Errorf("%q is no job's lease", g.Lease)
 	}
-	return &held{Runner: r, name: name, grant: g, changed: make(chan struct{}, 1), done: make(chan *ending, 1)}, nil
+	return &held{Runner: r, name: name, grant: g, changed: make(chan struct{}, 1), vacant: make(chan struct{}, 1), done: make(chan *ending, 1)}, nil
 }
 
 // loop feeds the state until the lease is lost or handed back.
@@ -62,9 +73,14 @@ func (h *held) loop(ctx context.Context) {
 	var event Event = Changed{h.Now()}
 	for {
 		h.state.Lead = h.lead()
+		waited := h.waits
+		h.waits = false
 		leave, err := h.carryOut(ctx, h.state.Step(event))
 		if leave || err != nil {
 			return
+		}
+		if waited && !h.waits && h.run == nil {
+			h.seats.leave(h) // it wants none any more
 		}
 		select {
 		case <-ctx.Done():
@@ -74,6 +90,8 @@ func (h *held) loop(ctx context.Context) {
 		case <-h.changed:
 			h.adopt()
 			event = Changed{h.Now()}
+		case <-h.vacant:
+			event = Woke{h.Now()}
 		case <-yield:
 			yield = nil
 			event = Yielded{h.Now()}
@@ -82,7 +100,7 @@ func (h *held) loop(ctx context.Context) {
 			if err := h.end(ctx); err != nil {
 				return
 			}
-			event = Ended{h.Now()}
+			event = Ended{Now: h.Now(), Outcome: h.ended.outcome}
 		}
 	}
 }
@@ -104,6 +122,8 @@ func (h *held) carryOut(ctx context.Context, moves []Move) (leave bool, err erro
 			if err = h.reread(ctx); err == nil {
 				moves = h.state.Step(Changed{h.Now()})
 			}
+		case Stop:
+			h.stop(&stopped{m.Reason, m.Moves})
 		case Wait:
 			h.arm(m.Until)
 		case Leave:
@@ -131,7 +151,7 @@ func (h *held) resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.state = State{Job: h.name, Accounted: at.Accounted.Time, Vacancy: Vacancy{
+	h.state = State{Job: h.name, Accounted: at.Accounted.Time, Left: at.left(), Vacancy: Vacancy{
 		From: at.From.String, Freed: at.Freed.Time, By: at.By.String, To: h.Node, Taken: at.Acquired.Time,
 	}}
 	if h.Runner.job(h.name) == nil {
@@ -153,8 +173,13 @@ func (h *held) adopt() {
 		return
 	}
 	_, able := h.Actions[h.def.Action]
-	h.state.Resting = h.def.Disabled || !able
-	h.state.Schedule, h.state.Misfire, h.state.Since, h.state.Asked = h.def.schedule, h.def.Misfire, h.def.Since, h.def.asked
+	h.state.Resting = h.def.Disabled || !able || !h.has(h.def.Requires)
+	h.state.Schedule, h.state.Rules, h.state.Since, h.state.Asked, h.state.Pauses = h.def.schedule, h.def.rules(), h.def.Since, h.def.asked, h.def.pauses
+}
+
+func (d Definition) rules() Rules {
+	return Rules{Overlap: d.Overlap, Misfire: d.Misfire, Limit: d.MisfireLimit, CatchUp: d.CatchUp,
+		Retries: d.Retries, RetryAfter: d.RetryAfter, RetryMax: d.RetryMax, OnLost: d.OnLost}
 }
 
 // reread reads the definition again, after the database said that it is another.
@@ -172,6 +197,9 @@ func (h *held) reread(ctx context.Context) error {
 
 // begin asks the database for a run and starts its action, to act when it is due.
 func (h *held) begin(ctx context.Context, b Begin) (Event, error) {
+	if h.waits = !h.seats.take(h, h.def.Priority); h.waits {
+		return Refused{Now: h.Now(), Due: b.Due, Answer: AnswerFull}, nil
+	}
 	o := &opened{job: h.name, due: b.Due, token: h.grant.Token, nonce: newNonce()}
 	h.run = o // until the database says no, it may have begun
 	h.ended = &ending{opened: *o, outcome: Cancelled, reason: "the lease was lost before the action started"}
@@ -179,7 +207,12 @@ func (h *held) begin(ctx context.Context, b Begin) (Event, error) {
 	err := h.insist(ctx, func() (err error) {
 		began := time.Now()
 		defer func() { h.noteBegun(time.Since(began)) }()
-		answer, err = h.callBegin(ctx, beginning{*o, h.def.Generation, b.Next, b.Reason})
+		start := beginning{*o, h.def.Generation, b.Next, b.Reason}
+		if b.Attempt > 1 {
+			answer, err = h.callAgain(ctx, start, b.Attempt)
+			return err
+		}
+		answer, err = h.callBegin(ctx, start)
 		return err
 	})
 	if err != nil {
@@ -187,27 +220,42 @@ func (h *held) begin(ctx context.Context, b Begin) (Event, error) {
 	}
 	if answer != AnswerBegun {
 		h.run = nil
+		h.seats.leave(h)
 		return Refused{Now: h.Now(), Due: b.Due, Answer: answer}, nil
 	}
 	h.acting = true
-	action, timeout := h.Actions[h.def.Action], h.def.Timeout
-	go func() { h.done <- h.act(ctx, *o, action, timeout) }()
+	p := performance{opened: *o, action: h.Actions[h.def.Action], timeout: h.def.Timeout, goesOn: h.def.OnLost != LostRecord, run: Run{
+		Job: o.job, Due: o.due, Token: o.token, Attempt: b.Attempt, Node: h.Node,
+	}}
+	ctx, h.stop = context.WithCancelCause(ctx)
+	go func() { h.done <- h.act(ctx, p) }()
 	return Began{Now: h.Now(), Due: b.Due}, nil
 }
 
+// performance is a run that has begun, as its action is to perform it.
+type performance struct {
+	opened
+	run     Run
+	action  Action
+	timeout time.Duration
+	goesOn  bool // elsewhere, when this node gives the lease up
+}
+
 // act waits until the run is due and performs its action.
-func (h *held) act(ctx context.Context, o opened, action Action, timeout time.Duration) *ending {
-	if err := pause(ctx, o.due.Sub(h.Now())); err != nil {
-		return &ending{opened: o, outcome: Cancelled, reason: "stopped before it started: " + whyStopped(err)}
+func (h *held) act(ctx context.Context, p performance) *ending {
+	e := &ending{opened: p.opened, outcome: Succeeded}
+	if err := pause(ctx, p.due.Sub(h.Now())); err != nil {
+		return p.stopped(e, err, "stopped before it started: ")
 	}
-	if timeout > 0 {
+	if p.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, p.timeout, errTimeout)
 		defer cancel()
 	}
 	var output tail
-	exit, err := do(ctx, action, Run{Job: o.job, Due: o.due, Token: o.token, Attempt: 1, Node: h.Node, Output: &output})
-	e := &ending{opened: o, outcome: Succeeded, exit: exit, tail: output.String()}
+	p.run.Output = &output
+	exit, err := do(ctx, p.action, p.run)
+	e.exit, e.tail = exit, output.String()
 	if err == nil {
 		return e
 	}
@@ -215,12 +263,24 @@ func (h *held) act(ctx context.Context, o opened, action Action, timeout time.Du
 	case cause == nil:
 		e.outcome, e.reason = Failed, err.Error()
 	case errors.Is(cause, errTimeout):
-		e.outcome, e.reason = TimedOut, fmt.Sprintf("stopped after its timeout of %v: %v", timeout, err)
-	case errors.Is(cause, leases.ErrLost):
-		e.outcome, e.exit, e.reason = Lost, nil, "stopped: "+whyStopped(cause)
+		e.outcome, e.reason = TimedOut, fmt.Sprintf("stopped after its timeout of %v: %v", p.timeout, err)
 	default:
-		e.outcome, e.reason = Cancelled, "stopped: "+whyStopped(cause)
+		return p.stopped(e, cause, "stopped: ")
 	}
+	return e
+}
+
+// stopped tells how a run ended whose context did. What is to go on elsewhere
+// counts as lost with its node.
+func (p performance) stopped(e *ending, cause error, how string) *ending {
+	told, asked := errors.AsType[*stopped](cause)
+	switch {
+	case errors.Is(cause, leases.ErrLost), p.goesOn && errors.Is(cause, leases.ErrMoved), asked && told.moves:
+		e.outcome, e.exit = Lost, nil
+	default:
+		e.outcome = Cancelled
+	}
+	e.reason = how + whyStopped(cause)
 	return e
 }
 
@@ -252,6 +312,8 @@ func (h *held) end(ctx context.Context) error {
 		return err
 	}
 	h.run = nil
+	h.stop(nil) // releases its context
+	h.seats.leave(h)
 	return nil
 }
 
@@ -288,6 +350,7 @@ func (h *held) abandon(ctx context.Context) {
 		h.ended = <-h.done
 		h.acting = false
 	}
+
 	if h.run == nil {
 		return
 	}

@@ -21,11 +21,14 @@ type Runner struct {
 	Now     func() time.Time // the database's time
 	Actions map[string]Action
 	Node    string
+	Tags    []string // what jobs may require of a node
+	Most    int      // how many runs may be open here at once; 0 for any number
 	Log     *slog.Logger
 
 	once    sync.Once
 	begins  desk[beginning, Answer]
 	ends    desk[ending, Outcome]
+	seats   seats
 	reading sync.Mutex // held while definitions are read, so that many who want them read once
 
 	mu         sync.Mutex // guards the fields below
@@ -42,17 +45,32 @@ type job struct {
 	Definition
 	schedule Schedule
 	asked    time.Time // due_at of the run that was asked for and waits
-	bad      error     // why it cannot be used
+	pauses   []Pause
+	bad      error // why it cannot be used
 }
 
-// Takes lists the classes of leases that this node can act for.
+// Takes lists the classes of leases that this node can act for: its actions, and
+// of the jobs that want tags of a node those that want what it has. It grows and
+// shrinks as definitions change.
 func (r *Runner) Takes() []string {
 	var classes []string
 	for name := range r.Actions {
 		classes = append(classes, Class(name))
 	}
+	r.mu.Lock()
+	for _, j := range r.jobs {
+		if _, able := r.Actions[j.Action]; able && len(j.Requires) > 0 && r.has(j.Requires) {
+			classes = append(classes, j.Class())
+		}
+	}
+	r.mu.Unlock()
 	slices.Sort(classes)
-	return classes
+	return slices.Compact(classes)
+}
+
+// has tells whether this node has all of some tags.
+func (r *Runner) has(tags []string) bool {
+	return !slices.ContainsFunc(tags, func(tag string) bool { return !slices.Contains(r.Tags, tag) })
 }
 
 // Refresh reads the definitions and requests if they changed, and tells the
@@ -115,7 +133,7 @@ func (j *job) same(other *job) bool {
 	if j == nil || other == nil {
 		return j == other
 	}
-	return j.Generation == other.Generation && j.asked.Equal(other.asked)
+	return j.Generation == other.Generation && j.asked.Equal(other.asked) && slices.Equal(j.pauses, other.pauses)
 }
 
 // job is the definition as it was last read, nil if there is none.
@@ -166,7 +184,9 @@ func (r *Runner) complain(err error) {
 
 const complainEvery = 10 * time.Second
 
-func (r *Runner) prepare() { r.begins.send, r.ends.send = r.sendBegins, r.sendEnds }
+func (r *Runner) prepare() {
+	r.begins.send, r.ends.send, r.seats.most = r.sendBegins, r.sendEnds, r.Most
+}
 
 // Hold runs a job while its lease is held. It returns when ctx ends, after the
 // run it had open has been stopped, or between runs when it is asked to yield.
@@ -179,5 +199,6 @@ func (r *Runner) Hold(ctx context.Context, g leases.Grant) {
 	}
 	r.watch(h.name, h.changed)
 	defer r.unwatch(h.name, h.changed)
+	defer r.seats.leave(h)
 	h.loop(ctx)
 }

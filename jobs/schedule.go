@@ -22,6 +22,11 @@ type Schedule struct {
 	every time.Duration // width of the grid since the Unix epoch; 0 for cron
 	cron  *fields
 	zone  *time.Location
+	turns turns
+
+	shift        time.Duration // each slot is that much later than its words say
+	starts, ends time.Time     // slots are due from the one and before the other; zero for no bound
+	except       exceptions
 }
 
 // String returns the words that the schedule was parsed from.
@@ -30,15 +35,43 @@ func (s Schedule) String() string { return s.text }
 // Every is the width of the grid of an @every schedule, and 0 for others.
 func (s Schedule) Every() time.Duration { return s.every }
 
+// Plain tells whether the schedule is a grid and nothing else, so that SQL can
+// tell its next slot.
+func (s Schedule) Plain() bool {
+	return s.every > 0 && s.shift == 0 && s.starts.IsZero() && s.ends.IsZero() && len(s.except) == 0
+}
+
+// Gap says what becomes of what cron fields name in an hour that a change to
+// summer time skips.
+type Gap string
+
+// Fold says in which of two equal hours something runs, when a change from
+// summer time repeats one.
+type Fold string
+
+// Auto is shift and first, but for a schedule of every hour, which follows
+// elapsed time: it knows no skipped hour, and runs in both of the repeated ones.
+const (
+	GapAuto  Gap = "auto"
+	GapShift Gap = "shift" // it runs once, at the first instant after the gap
+	GapSkip  Gap = "skip"  // it does not run
+
+	FoldAuto  Fold = "auto"
+	FoldFirst Fold = "first"
+	FoldLast  Fold = "last"
+	FoldBoth  Fold = "both"
+)
+
 // Parse reads a schedule: "@every 15m" (a fixed grid since 1970-01-01 UTC,
-// whatever the time zone), five cron fields, or @hourly, @daily, @weekly,
-// @monthly and @yearly, read in the time zone, which is UTC if empty.
+// whatever the time zone), five cron fields or six, the first of which are the
+// seconds, or @hourly, @daily, @weekly, @monthly and @yearly, read in the time
+// zone, which is UTC if empty.
 //
 // What a cron schedule names in the hour that a change to summer time skips
 // runs once, at the first instant after the gap; what it names in the hour that
 // the change back repeats runs in the first of the two. A schedule with every
 // hour ("*/5 * * * *") follows elapsed time instead: it knows no skipped hour,
-// and runs in both of the repeated ones.
+// and runs in both of the repeated ones. Definition.Timetable has other rules.
 func Parse(schedule, timeZone string) (Schedule, error) {
 	s := Schedule{text: strings.Join(strings.Fields(schedule), " ")}
 	var err error
@@ -47,7 +80,7 @@ func Parse(schedule, timeZone string) (Schedule, error) {
 	}
 	switch {
 	case s.text == "":
-		return Schedule{}, errors.New(`the schedule is empty; write "@every 15m" or five cron fields such as "30 2 * * *"`)
+		return Schedule{}, errors.New(`the schedule is empty; write "@every 15m" or cron fields such as "30 2 * * *"`)
 	case strings.HasPrefix(s.text, "TZ=") || strings.HasPrefix(s.text, "CRON_TZ="):
 		return Schedule{}, fmt.Errorf("schedule %q carries a time zone; name it in time_zone instead", s.text)
 	case strings.HasPrefix(s.text, "@every"):
@@ -91,7 +124,7 @@ func parseEvery(text string) (time.Duration, error) {
 
 // parser is used for its reading of the fields only: its own search for the
 // next instant loses what summer time skips and repeats what it repeats.
-var parser = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
+var parser = cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
 
 func parseCron(text string) (f *fields, err error) {
 	// The parser panics on some inputs; what is known of them is refused before,
@@ -115,7 +148,7 @@ func parseCron(text string) (f *fields, err error) {
 	if !ok {
 		return nil, errors.New("it is neither cron fields nor @every")
 	}
-	f = &fields{minute: spec.Minute, hour: spec.Hour, dom: spec.Dom, month: spec.Month, dow: spec.Dow}
+	f = &fields{second: spec.Second, minute: spec.Minute, hour: spec.Hour, dom: spec.Dom, month: spec.Month, dow: spec.Dow}
 	if _, ok := f.next(0); !ok {
 		return nil, errors.New("it never comes: no month it names has such a day")
 	}
@@ -128,8 +161,11 @@ func checkSteps(text string) error {
 	columns := []struct {
 		name string
 		last int
-	}{{"minute", 59}, {"hour", 23}, {"day of the month", 31}, {"month", 12}, {"day of the week", 6}}
+	}{{"second", 59}, {"minute", 59}, {"hour", 23}, {"day of the month", 31}, {"month", 12}, {"day of the week", 6}}
 	words := strings.Fields(text)
+	if len(words) == len(columns)-1 {
+		columns = columns[1:]
+	}
 	if len(words) != len(columns) {
 		return nil // the parser says it better
 	}
@@ -165,28 +201,65 @@ func width(over string, last int) (int, bool) {
 	return to - from, err == nil
 }
 
-// Next returns the first slot after an instant; zero for the zero Schedule.
+// horizon is how far ahead a slot is looked for among exceptions.
+const horizon = 9 * 366 * 24 * time.Hour
+
+// Next returns the first slot after an instant; zero if there is none, as for
+// the zero Schedule.
 func (s Schedule) Next(after time.Time) time.Time {
-	switch {
-	case s.every > 0:
-		return s.slot(s.index(after) + 1)
-	case s.cron != nil:
-		return s.cron.after(after, s.zone)
+	if !s.starts.IsZero() {
+		after = latest(after, s.starts.Add(-1))
+	}
+	for limit := after.Add(horizon); !after.After(limit); {
+		at := s.named(after.Add(-s.shift))
+		if at.IsZero() {
+			return at
+		}
+		at = at.Add(s.shift)
+		if !s.ends.IsZero() && !at.Before(s.ends) {
+			return time.Time{}
+		}
+		until, excepted := s.except.cover(at, s.zone)
+		if !excepted {
+			return at
+		}
+		after = latest(at, until.Add(-1))
 	}
 	return time.Time{}
 }
 
+// named returns the first instant after another one that the words name.
+func (s Schedule) named(after time.Time) time.Time {
+	switch {
+	case s.every > 0:
+		return s.slot(s.index(after) + 1)
+	case s.cron != nil:
+		return s.cron.after(after, s.zone, s.turns)
+	}
+	return time.Time{}
+}
+
+// countable is how many slots are counted one by one.
+const countable = 100_000
+
 // Slots returns the slots after one instant and up to another, in order: the
 // latest of them if there are more than limit, and how many came before those.
+// Of a schedule that is not a mere grid it counts countable at most.
 func (s Schedule) Slots(after, until time.Time, limit int) (latest []time.Time, earlier int) {
+	if !s.starts.IsZero() && after.Before(s.starts.Add(-1)) {
+		after = s.starts.Add(-1)
+	}
+	if !s.ends.IsZero() && until.After(s.ends.Add(-1)) {
+		until = s.ends.Add(-1)
+	}
 	if !after.Before(until) {
 		return nil, 0
 	}
-	if s.every > 0 {
-		first, last := s.index(after)+1, s.index(until)
+	if s.every > 0 && len(s.except) == 0 {
+		first, last := s.index(after.Add(-s.shift))+1, s.index(until.Add(-s.shift))
 		from := max(first, last-int64(limit)+1)
 		for i := from; i <= last; i++ {
-			latest = append(latest, s.slot(i))
+			latest = append(latest, s.slot(i).Add(s.shift))
 		}
 		return latest, int(max(from-first, 0))
 	}
@@ -195,11 +268,33 @@ func (s Schedule) Slots(after, until time.Time, limit int) (latest []time.Time, 
 			earlier += len(latest) - limit
 			latest = append(latest[:0], latest[len(latest)-limit:]...)
 		}
+		if earlier >= countable {
+			return s.latest(latest[len(latest)-1], until, limit, latest), earlier
+		}
 	}
 	if n := len(latest) - limit; n > 0 {
 		return latest[n:], earlier + n
 	}
 	return latest, earlier
+}
+
+// latest returns the last slots up to an instant, of which there are more after
+// another one than can be counted: it looks back from the end, further and
+// further. Known are some before.
+func (s Schedule) latest(after, until time.Time, limit int, known []time.Time) []time.Time {
+	for back := time.Duration(limit) * time.Second; ; back *= 4 {
+		from := latest(after, until.Add(-back))
+		var found []time.Time
+		for at := s.Next(from); !at.IsZero() && !at.After(until); at = s.Next(at) {
+			found = append(found, at)
+		}
+		if !from.After(after) {
+			found = append(known, found...)
+		} else if len(found) < limit {
+			continue
+		}
+		return found[max(0, len(found)-limit):]
+	}
 }
 
 // index is the number of the grid's slot at or before an instant.

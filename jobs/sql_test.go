@@ -406,7 +406,7 @@ func TestTheConstantsAreThoseOfTheDatabase(t *testing.T) {
 	l := newLab(t)
 	for kind, want := range map[string]string{
 		"run_outcome": fmt.Sprint([]Outcome{Running, Succeeded, Failed, TimedOut, Skipped, Missed, Lost, Cancelled}),
-		"run_answer":  fmt.Sprint([]Answer{AnswerBegun, AnswerRunning, AnswerAccounted, AnswerChanged, AnswerEarly, answerLost}),
+		"run_answer":  fmt.Sprint([]Answer{AnswerBegun, AnswerRunning, AnswerAccounted, AnswerChanged, AnswerEarly, answerLost, AnswerFull}),
 	} {
 		got := get[string](l, l.db.Pool, `SELECT '[' || string_agg(enumlabel, ' ' ORDER BY enumsortorder) || ']' FROM pg_enum WHERE enumtypid = ('coterie.' || $1)::regtype`, kind)
 		expect(t, kind, got, want)

@@ -70,7 +70,7 @@ func TestStep(t *testing.T) {
 			{Woke{day("10:00:01")}, "wait 10:00:04.975\n"},
 			{Woke{day("10:00:04.975")}, "begin 10:00:05\n"},
 			{Began{day("10:00:04.977"), day("10:00:05")}, "wait 10:00:10\n"},
-			{Ended{day("10:00:06")}, "wait 10:00:09.975\n"},
+			{Ended{Now: day("10:00:06")}, "wait 10:00:09.975\n"},
 			{Woke{day("10:00:09.990")}, "begin 10:00:10\n"},
 		}},
 		{"slots that fall due during a run are skipped, and recorded now and then", State{Accounted: day("10:00:00")}, []step{
@@ -79,7 +79,7 @@ func TestStep(t *testing.T) {
 			{Woke{day("10:00:10.001")}, "skipped 10:00:10 (due while the run of 2026-11-21T10:00:05Z was open)\nwait 10:00:20.001\n"},
 			{Woke{day("10:00:20.001")}, "skipped 10:00:15 (due while the run of 2026-11-21T10:00:05Z was open)\n" +
 				"skipped 10:00:20 (due while the run of 2026-11-21T10:00:05Z was open)\nwait 10:00:30.001\n"},
-			{Ended{day("10:00:25.5")}, "skipped 10:00:25 (due while the run of 2026-11-21T10:00:05Z was open)\nwait 10:00:29.975\n"},
+			{Ended{Now: day("10:00:25.5")}, "skipped 10:00:25 (due while the run of 2026-11-21T10:00:05Z was open)\nwait 10:00:29.975\n"},
 		}},
 		{"after an outage misfire once runs the latest slot", State{Accounted: day("10:00:00"), Vacancy: took}, []step{
 			{Woke{day("10:00:21.1")}, "missed 10:00:05 (no node held the lease from 2026-11-21T10:00:02Z (a: crash) until b took it at 2026-11-21T10:00:21Z; misfire once runs only the latest slot)\n" +
@@ -91,20 +91,20 @@ func TestStep(t *testing.T) {
 			{Woke{day("10:00:11.1")}, "missed 10:00:05 (b could not trust its session until it took the lease anew at 2026-11-21T10:00:11Z; misfire once runs only the latest slot)\n" +
 				"begin 10:00:10 (1.1s late: b could not trust its session until it took the lease anew at 2026-11-21T10:00:11Z; it stands for 1 missed before it)\n"},
 		}},
-		{"misfire skip runs no slot that is long over", State{Accounted: day("10:00:00"), Misfire: MisfireSkip, Schedule: mustParse(t, "@every 30s", ""), Vacancy: took}, []step{
+		{"misfire skip runs no slot that is long over", State{Accounted: day("10:00:00"), Rules: Rules{Misfire: MisfireSkip}, Schedule: mustParse(t, "@every 30s", ""), Vacancy: took}, []step{
 			{Woke{day("10:00:41")}, "missed 10:00:30 (b held the lease and could not begin it in time; misfire skip runs no slot late)\nwait 10:00:59.975\n"},
 		}},
-		{"misfire skip runs a slot that is hardly late", State{Accounted: day("10:00:00"), Misfire: MisfireSkip, Vacancy: took}, []step{
+		{"misfire skip runs a slot that is hardly late", State{Accounted: day("10:00:00"), Rules: Rules{Misfire: MisfireSkip}, Vacancy: took}, []step{
 			{Woke{day("10:00:05.5")}, "begin 10:00:05\n"},
 		}},
-		{"misfire all makes up for slots in order, and skips those due meanwhile afterwards", State{Accounted: day("10:00:00"), Misfire: MisfireAll, Vacancy: took}, []step{
+		{"misfire all makes up for slots in order, and skips those due meanwhile afterwards", State{Accounted: day("10:00:00"), Rules: Rules{Misfire: MisfireAll}, Vacancy: took}, []step{
 			{Woke{day("10:00:11")}, "begin 10:00:05 (6s late: no node held the lease from 2026-11-21T10:00:02Z (a: crash) until b took it at 2026-11-21T10:00:21Z)\n"},
 			{Began{day("10:00:11"), day("10:00:05")}, "wait -\n"},
-			{Ended{day("10:00:16")}, "begin 10:00:10 (6s late: no node held the lease from 2026-11-21T10:00:02Z (a: crash) until b took it at 2026-11-21T10:00:21Z)\n"},
+			{Ended{Now: day("10:00:16")}, "begin 10:00:10 (6s late: no node held the lease from 2026-11-21T10:00:02Z (a: crash) until b took it at 2026-11-21T10:00:21Z)\n"},
 			{Began{day("10:00:16"), day("10:00:10")}, "skipped 10:00:15 (due while the run of 2026-11-21T10:00:10Z was open)\nwait 10:00:26\n"},
-			{Ended{day("10:00:21")}, "skipped 10:00:20 (due while the run of 2026-11-21T10:00:10Z was open)\nwait 10:00:24.975\n"},
+			{Ended{Now: day("10:00:21")}, "skipped 10:00:20 (due while the run of 2026-11-21T10:00:10Z was open)\nwait 10:00:24.975\n"},
 		}},
-		{"misfire all stops at a hundred", State{Accounted: day("10:00:00"), Misfire: MisfireAll, Schedule: mustParse(t, "@every 1s", ""), Vacancy: Vacancy{To: "b", Taken: day("11:00:00")}}, []step{
+		{"misfire all stops at a hundred", State{Accounted: day("10:00:00"), Rules: Rules{Misfire: MisfireAll}, Schedule: mustParse(t, "@every 1s", ""), Vacancy: Vacancy{To: "b", Taken: day("11:00:00")}}, []step{
 			{Woke{day("10:03:00.5")}, "missed 10:00:01 (no node held the lease until b took it at 2026-11-21T11:00:00Z; misfire all makes up for the latest 100 slots)\n... 78 more\n" +
 				"missed 10:01:20 (no node held the lease until b took it at 2026-11-21T11:00:00Z; misfire all makes up for the latest 100 slots)\n" +
 				"begin 10:01:21 (1m39.5s late: no node held the lease until b took it at 2026-11-21T11:00:00Z; it stands for 80 missed before it)\n"},
@@ -117,7 +117,7 @@ func TestStep(t *testing.T) {
 		{"what somebody asked for runs when no run is open, after what is due", State{Accounted: day("10:00:00"), Asked: day("10:00:03")}, []step{
 			{Woke{day("10:00:03")}, "begin asked 10:00:03\n"},
 			{Began{day("10:00:03"), day("10:00:03")}, "wait 10:00:05\n"},
-			{Ended{day("10:00:12")}, "skipped 10:00:05 (due while the run that was asked for at 2026-11-21T10:00:03Z was open)\n" +
+			{Ended{Now: day("10:00:12")}, "skipped 10:00:05 (due while the run that was asked for at 2026-11-21T10:00:03Z was open)\n" +
 				"skipped 10:00:10 (due while the run that was asked for at 2026-11-21T10:00:03Z was open)\nwait 10:00:14.975\n"},
 		}},
 		{"a refused slot is not begun again when it has its row", State{Accounted: day("10:00:00")}, []step{
@@ -132,7 +132,7 @@ func TestStep(t *testing.T) {
 			{Woke{day("10:00:05")}, "begin 10:00:05\n"},
 			{Began{day("10:00:05"), day("10:00:05")}, "wait 10:00:10\n"},
 			{Yielded{day("10:00:06")}, "wait 10:00:10\n"},
-			{Ended{day("10:00:11")}, "skipped 10:00:10 (due while the run of 2026-11-21T10:00:05Z was open)\nleave\n"},
+			{Ended{Now: day("10:00:11")}, "skipped 10:00:10 (due while the run of 2026-11-21T10:00:05Z was open)\nleave\n"},
 		}},
 		{"slots before the definition are not owed", State{Since: day("10:00:05"), Accounted: day("09:00:00")}, []step{
 			{Woke{day("10:00:11")}, "missed 10:00:05 (b held the lease and could not begin it in time; misfire once runs only the latest slot)\n" +
@@ -147,8 +147,8 @@ func TestStep(t *testing.T) {
 		if s.Schedule.Every() == 0 {
 			s.Schedule = mustParse(t, "@every 5s", "")
 		}
-		if s.Misfire == "" {
-			s.Misfire = MisfireOnce
+		if s.Rules.Misfire == "" {
+			s.Rules.Misfire = MisfireOnce
 		}
 		if s.Vacancy.To == "" {
 			s.Vacancy.To = "b"
@@ -261,7 +261,7 @@ func (w *world) take(misfire Misfire) {
 		w.end(Lost)
 	}
 	w.gone = false
-	w.state = State{Job: "j", Schedule: w.schedule, Misfire: misfire, Since: w.since, Accounted: w.last, Asked: w.asked, Vacancy: Vacancy{To: "n", Taken: w.now}}
+	w.state = State{Job: "j", Schedule: w.schedule, Rules: Rules{Misfire: misfire}, Since: w.since, Accounted: w.last, Asked: w.asked, Vacancy: Vacancy{To: "n", Taken: w.now}}
 	w.do(w.state.Step(Woke{w.now}))
 }
 
@@ -301,7 +301,7 @@ func (w *world) advance(what int, misfire Misfire) {
 		case !w.open.IsZero() && (w.wake.IsZero() || !w.ends.After(w.wake)):
 			w.now = latest(w.now, w.ends)
 			w.end(Succeeded)
-			w.do(w.state.Step(Ended{w.now}))
+			w.do(w.state.Step(Ended{Now: w.now}))
 		default:
 			w.now = latest(w.now, w.wake).Add(time.Duration(rapid.IntRange(0, 3).Draw(w.t, "jitter")) * time.Millisecond)
 			w.do(w.state.Step(Woke{w.now}))

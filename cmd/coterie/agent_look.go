@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -53,8 +54,12 @@ func (a *agent) catchUp(ctx context.Context) error {
 	if err := a.recordStep(ctx); err != nil {
 		return err
 	}
+	before := a.runner.Takes()
 	if err := a.runner.Refresh(ctx); err != nil {
 		return err
+	}
+	if s := a.session.Load(); !slices.Equal(before, a.runner.Takes()) && s.View().Incarnation != 0 {
+		s.Change(a.takes(), a.wants()) // jobs that want tags of this node came or went
 	}
 	wanted, err := a.node.Wanted(ctx)
 	if err != nil {

@@ -15,14 +15,28 @@ BEGIN
         CONTINUE WHEN old.name IS NOT NULL AND old.generation = new.generation; -- as wanted already
         PERFORM coterie.job_unmoved(said, old);
 
-        INSERT INTO coterie.job SELECT new.*
-        ON CONFLICT (name) DO UPDATE
-        SET schedule = new.schedule, time_zone = new.time_zone, action = new.action, timeout = new.timeout,
-            overlap = new.overlap, misfire = new.misfire, enabled = new.enabled, every = new.every, since = new.since,
-            first_due_at = new.first_due_at, generation = new.generation, changed_by = new.changed_by, changed_at = new.changed_at;
+        IF new.group_name IS NOT NULL THEN
+            INSERT INTO coterie.job_group AS g (name, runs_at_once) VALUES (new.group_name, (said->>'group_limit')::int)
+            ON CONFLICT (name) DO UPDATE SET runs_at_once = excluded.runs_at_once WHERE g.runs_at_once <> excluded.runs_at_once;
+        END IF;
+        -- Updated in place, so that a request which waits stays.
+        IF old.name IS NULL THEN
+            INSERT INTO coterie.job SELECT new.*;
+        ELSE
+            UPDATE coterie.job j
+            SET schedule = new.schedule, time_zone = new.time_zone, gap = new.gap, fold = new.fold, starts_at = new.starts_at,
+                ends_at = new.ends_at, jitter = new.jitter, exceptions = new.exceptions, action = new.action,
+                timeout = new.timeout, stop_grace = new.stop_grace, overlap = new.overlap, misfire = new.misfire,
+                misfire_limit = new.misfire_limit, catch_up = new.catch_up, retries = new.retries,
+                retry_after = new.retry_after, retry_max = new.retry_max, on_lost = new.on_lost, priority = new.priority,
+                group_name = new.group_name, requires = new.requires, prefers = new.prefers, enabled = new.enabled,
+                every = new.every, since = new.since, first_due_at = new.first_due_at, generation = new.generation,
+                changed_by = new.changed_by, changed_at = new.changed_at
+            WHERE j.name = new.name;
+        END IF;
         -- A disabled job's lease has no class, so that no node takes it and its holder hands it back.
         INSERT INTO coterie.lease AS l (name, class)
-        VALUES ('job/' || new.name, CASE WHEN new.enabled THEN 'action/' || new.action END)
+        VALUES ('job/' || new.name, CASE WHEN new.enabled THEN coterie.job_class(new.action, new.requires) END)
         ON CONFLICT (name) DO UPDATE SET class = excluded.class WHERE l.class IS DISTINCT FROM excluded.class;
         INSERT INTO coterie.event (kind, subject, reason, detail)
         VALUES (CASE WHEN old.name IS NULL THEN 'job.created' ELSE 'job.changed' END, 'job/' || new.name, p_change->>'reason',
@@ -39,6 +53,7 @@ BEGIN
         VALUES ('job.removed', 'job/' || old.name, p_change->>'reason', jsonb_build_object('old', to_jsonb(old)));
     END LOOP;
 
+    DELETE FROM coterie.job_group g WHERE NOT EXISTS (SELECT FROM coterie.job j WHERE j.group_name = g.name);
     -- A lease that is still held when its job is removed goes with a later application.
     DELETE FROM coterie.lease l
     WHERE l.name LIKE 'job/%' AND l.node IS NULL
@@ -46,6 +61,6 @@ BEGIN
     RETURN number;
 END $$;
 COMMENT ON FUNCTION coterie.job_apply(jsonb) IS
-    'Applies definitions as one change: {"set": [{"name", "schedule", "time_zone", "action", "timeout_ms", "overlap", "misfire", "enabled", "every_ms", "since", "first_due_at", "generation"}], "remove": [{"name", "generation"}], "reason"}. generation is that of the row which the caller saw, 0 for none; raises CT020 when it is another by now. What is as wanted already is passed over. Returns the number of the change.';
+    'Applies definitions as one change: {"set": [{"name", "schedule", "action", "generation", and what else is a column of coterie.job, durations as NAME_ms}], "remove": [{"name", "generation"}], "reason"}. What is left out is at its default. generation is that of the row which the caller saw, 0 for none; raises CT020 when it is another by now. What is as wanted already is passed over. Returns the number of the change.';
 REVOKE ALL ON FUNCTION coterie.job_apply(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coterie.job_apply(jsonb) TO coterie_operator;

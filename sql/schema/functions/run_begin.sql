@@ -12,6 +12,6 @@ BEGIN
     RETURN answer;
 END $$;
 COMMENT ON FUNCTION coterie.run_begin(text, timestamptz, bigint, bigint, bigint, timestamptz, text) IS
-    'Begins the run of a slot under the live token of lease job/NAME, closing a former holder''s open run as lost. Only the answer begun permits to act: running says a run is open, accounted that the slot has its row or is not owed, changed that the definition is another by now, early that the slot is not due. Raises CT001 without the lease.';
+    'Begins the run of a slot under the live token of lease job/NAME, closing a former holder''s open run as lost. Only the answer begun permits to act: running says a run is open, accounted that the slot has its row or is not owed, changed that the definition is another by now or the job is paused, early that the slot is not due, full that its group has all the runs it may have. Raises CT001 without the lease.';
 REVOKE ALL ON FUNCTION coterie.run_begin(text, timestamptz, bigint, bigint, bigint, timestamptz, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coterie.run_begin(text, timestamptz, bigint, bigint, bigint, timestamptz, text) TO coterie_agent;

@@ -10,7 +10,7 @@ BEGIN
     -- Sequential scans are off because a plan lives as long as its session: one that was made while the
     -- tables were empty would read them whole ever after.
     -- What is plain begins in one statement: the lease is held, the definition stands, the slot comes
-    -- after all rows of its job, and nothing is open.
+    -- after all rows of its job, nothing is open and nothing paused, and nobody has to count.
     WITH want AS MATERIALIZED (
         SELECT w.* FROM unnest(p_jobs, p_due_ats, p_tokens, p_nonces, p_generations, p_next_due_ats, p_reasons)
             WITH ORDINALITY AS w (job, due_at, token, nonce, generation, next_due_at, reason, n)
@@ -26,6 +26,8 @@ BEGIN
         FROM held h
         JOIN want w ON w.n = h.n
         JOIN coterie.job j ON j.name = w.job AND j.enabled AND j.generation = w.generation AND j.since <= w.due_at
+                          AND j.group_name IS NULL AND (j.paused_at IS NULL OR j.unpaused_at IS NOT NULL)
+        JOIN coterie.job_change c ON c.paused_at IS NULL OR c.unpaused_at IS NOT NULL
         LEFT JOIN LATERAL (SELECT r.due_at FROM coterie.run r WHERE r.job = w.job ORDER BY r.due_at DESC LIMIT 1) AS newest ON true
         WHERE w.due_at <= coterie.clock() + interval '2s'
           AND (newest.due_at < w.due_at) IS NOT FALSE
@@ -39,6 +41,13 @@ BEGIN
     SELECT array_agg(n) INTO begun FROM plain;
     IF begun IS NOT NULL THEN
         PERFORM nextval('coterie.run_seq');
+    END IF;
+
+    -- Groups are locked in the order of their names, before any of them is counted.
+    IF cardinality(p_jobs) > coalesce(cardinality(begun), 0) THEN
+        PERFORM FROM coterie.job_group g
+        WHERE g.name IN (SELECT j.group_name FROM coterie.job j WHERE j.name = ANY (p_jobs))
+        ORDER BY g.name FOR NO KEY UPDATE;
     END IF;
 
     -- The caller sorts by job, so that two that say the same never wait for each other.

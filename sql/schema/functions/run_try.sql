@@ -6,7 +6,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp
 DECLARE
     held coterie.session;
     open coterie.run;
-    since timestamptz;
+    j coterie.job;
     asked coterie.request;
 BEGIN
     -- Sequential scans are off because a plan lives as long as its session: one that was made while the
@@ -25,19 +25,24 @@ BEGIN
                THEN 'begun' ELSE 'running' END;
     END IF;
 
-    SELECT j.since INTO since FROM coterie.job j WHERE j.name = p_job AND j.enabled AND j.generation = p_generation;
-    IF NOT FOUND THEN
+    SELECT d.* INTO j FROM coterie.job d WHERE d.name = p_job AND d.enabled AND d.generation = p_generation;
+    IF NOT FOUND OR coterie.job_paused(p_job) THEN
         RETURN 'changed';
     END IF;
     IF p_due_at > coterie.clock() + interval '2s' THEN
         RETURN 'early';
     END IF;
 
-    DELETE FROM coterie.request q WHERE q.job = p_job AND q.due_at = p_due_at RETURNING q.* INTO asked;
-    IF asked.job IS NULL AND (p_due_at < since OR p_due_at <= coterie.run_accounted(p_job)
+    SELECT q.* INTO asked FROM coterie.request q WHERE q.job = p_job AND q.due_at = p_due_at;
+    IF asked.job IS NULL AND (p_due_at < j.since OR p_due_at <= coterie.run_accounted(p_job)
                               OR EXISTS (SELECT FROM coterie.run r WHERE r.job = p_job AND r.due_at = p_due_at)) THEN
         RETURN 'accounted';
     END IF;
+
+    IF coterie.run_full(j) THEN
+        RETURN 'full';
+    END IF;
+    DELETE FROM coterie.request q WHERE q.job = p_job AND q.due_at = p_due_at;
 
     -- Called a moment early, so that the action can start exactly when it is due.
     INSERT INTO coterie.run (job, due_at, token, nonce, node, started_at, next_due_at, outcome, requested_by, reason)

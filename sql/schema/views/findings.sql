@@ -12,7 +12,7 @@ WITH node AS (
     SELECT 'the application', app_version, min(started_at), string_agg(name, ' ' ORDER BY name)
     FROM alive WHERE app_version <> '' GROUP BY app_version
 ), job AS (
-    SELECT j.name, j.action, j.enabled, j.next_due_at, j.last_due_at, j.overdue, j.running_since, j.failures_in_row, j.message, j.changed_at
+    SELECT j.name, j.action, j.enabled, j.next_due_at, j.last_due_at, j.overdue, j.running_since, j.failures_in_row, j.message, j.changed_at, j.requires
     FROM coterie.jobs j
 )
 SELECT 'COT-611' AS code, 'error' AS severity, name AS subject, coalesce(last_seen_at, joined_at) AS since,
@@ -68,11 +68,13 @@ SELECT 'COT-512', 'warning', j.name, j.last_due_at,
 FROM job j WHERE j.failures_in_row >= 3
 UNION ALL
 SELECT 'COT-513', 'error', j.name, j.changed_at,
-       format('%s: no living node takes it, because none that is ready has the action %s', j.name, j.action),
+       format('%s: no living node takes it, because none that is ready has the action %s%s', j.name, j.action,
+              CASE WHEN j.requires <> '{}' THEN format(' and the tags %s', array_to_string(j.requires, ', ')) END),
        format('define the action %s in the configuration of a node, or resume a node that has it', j.action)
 FROM job j
+LEFT JOIN coterie.lease l ON l.name = 'job/' || j.name
 WHERE j.enabled AND EXISTS (SELECT FROM alive)
-  AND NOT EXISTS (SELECT FROM coterie.session s WHERE 'action/' || j.action = ANY (s.takes) AND s.expires_at > coterie.clock());
+  AND NOT EXISTS (SELECT FROM coterie.session s WHERE coalesce(l.class, 'action/' || j.action) = ANY (s.takes) AND s.expires_at > coterie.clock());
 COMMENT ON VIEW coterie.findings IS 'A row per open problem, derived from the facts of the moment: what is mended disappears.';
 COMMENT ON COLUMN coterie.findings.code IS 'Code that coterie doctor --explain knows.';
 COMMENT ON COLUMN coterie.findings.severity IS 'error (something promised is not kept), warning (somebody should look) or note.';

@@ -14,8 +14,9 @@ SELECT j.name,
        coalesce(next.due_at < coterie.clock() - interval '15s', false) AS overdue,
        CASE
            WHEN NOT j.enabled THEN format('disabled by %s', j.changed_by)
+           WHEN rest.since IS NOT NULL AND open.job IS NULL THEN format('paused by %s%s', rest.by, coalesce(': ' || rest.reason, ''))
            WHEN open.job IS NOT NULL THEN format('running on %s since %s', open.node, to_char(open.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
-           WHEN held.holder IS NULL AND able.nodes = 0 THEN format('no ready node has the action %s', j.action)
+           WHEN held.holder IS NULL AND able.nodes = 0 THEN format('no ready node has the action %s%s', j.action, CASE WHEN j.requires <> '{}' THEN format(' and the tags %s', array_to_string(j.requires, ', ')) END)
            WHEN held.holder IS NULL THEN 'no node holds it at the moment'
            WHEN asked.job IS NOT NULL THEN format('asked for by %s, about to run', asked.requested_by)
            WHEN fails.in_row > 0 THEN format('%s: %s', ran.outcome, coalesce(ran.reason, 'no reason given'))
@@ -28,13 +29,43 @@ SELECT j.name,
        j.since,
        j.generation,
        j.changed_by,
-       j.changed_at
+       j.changed_at,
+       j.gap,
+       j.fold,
+       j.starts_at,
+       j.ends_at,
+       j.jitter,
+       j.exceptions,
+       j.stop_grace,
+       j.misfire_limit,
+       j.catch_up,
+       j.retries,
+       j.retry_after,
+       j.retry_max,
+       j.on_lost,
+       j.priority,
+       j.group_name,
+       band.runs_at_once AS group_limit,
+       j.requires,
+       j.prefers,
+       rest.since AS paused_at,
+       rest.by AS paused_by,
+       rest.reason AS paused_reason
 FROM coterie.job j
+CROSS JOIN coterie.job_change all_jobs
+LEFT JOIN coterie.job_group band ON band.name = j.group_name
+-- The pause that holds: its own, or that of all jobs.
+LEFT JOIN LATERAL (SELECT p.since, p.by, p.reason
+                   FROM (VALUES (j.paused_at, j.unpaused_at, j.paused_by, j.paused_reason),
+                                (all_jobs.paused_at, all_jobs.unpaused_at, all_jobs.paused_by, all_jobs.paused_reason)) AS p (since, until, by, reason)
+                   WHERE p.since IS NOT NULL AND p.until IS NULL
+                   ORDER BY p.since LIMIT 1) AS rest ON true
 LEFT JOIN LATERAL (SELECT s.node AS holder
                    FROM coterie.lease l JOIN coterie.session s ON s.node = l.node AND s.incarnation = l.incarnation
                    WHERE l.name = 'job/' || j.name AND s.expires_at > coterie.clock()) AS held ON true
+LEFT JOIN coterie.lease right_to ON right_to.name = 'job/' || j.name
 LEFT JOIN LATERAL (SELECT count(*) AS nodes FROM coterie.session s
-                   WHERE 'action/' || j.action = ANY (s.takes) AND s.expires_at > coterie.clock()) AS able ON true
+                   WHERE coalesce(right_to.class, 'action/' || j.action) = ANY (s.takes) AND s.expires_at > coterie.clock()) AS able ON true
 LEFT JOIN coterie.request asked ON asked.job = j.name
 LEFT JOIN coterie.run open ON open.job = j.name AND open.outcome = 'running'
 -- The last slot that has its row, whatever became of it.
@@ -44,7 +75,7 @@ LEFT JOIN LATERAL (SELECT r.due_at, r.outcome FROM coterie.run r
 LEFT JOIN LATERAL (SELECT r.due_at, r.next_due_at FROM coterie.run r
                    WHERE r.job = j.name AND r.requested_by IS NULL ORDER BY r.due_at DESC LIMIT 1) AS slot ON true
 LEFT JOIN LATERAL (SELECT CASE
-                       WHEN NOT j.enabled THEN NULL
+                       WHEN NOT j.enabled OR rest.since IS NOT NULL THEN NULL
                        WHEN slot.due_at IS NULL OR slot.due_at < j.since THEN j.first_due_at
                        WHEN j.every IS NOT NULL THEN slot.due_at + j.every
                        ELSE slot.next_due_at
@@ -67,7 +98,7 @@ COMMENT ON COLUMN coterie.jobs.overlap IS 'What becomes of slots that fall due w
 COMMENT ON COLUMN coterie.jobs.misfire IS 'What becomes of slots that nobody could run when they were due.';
 COMMENT ON COLUMN coterie.jobs.enabled IS 'Whether its schedule is at work.';
 COMMENT ON COLUMN coterie.jobs.runner IS 'Node that holds its lease and runs it; null if none does.';
-COMMENT ON COLUMN coterie.jobs.next_due_at IS 'The first slot that has no row yet; null when it is disabled.';
+COMMENT ON COLUMN coterie.jobs.next_due_at IS 'The first slot that has no row yet; null when it is disabled or paused.';
 COMMENT ON COLUMN coterie.jobs.last_due_at IS 'The last slot that has its row.';
 COMMENT ON COLUMN coterie.jobs.last_outcome IS 'What became of that slot.';
 COMMENT ON COLUMN coterie.jobs.last_took IS 'How long the last run that ended took.';
@@ -82,3 +113,24 @@ COMMENT ON COLUMN coterie.jobs.since IS 'Slots before it are not owed.';
 COMMENT ON COLUMN coterie.jobs.generation IS 'Number of the change that made the definition what it is.';
 COMMENT ON COLUMN coterie.jobs.changed_by IS 'Role that changed it last.';
 COMMENT ON COLUMN coterie.jobs.changed_at IS 'When it was changed last.';
+COMMENT ON COLUMN coterie.jobs.gap IS 'What becomes of what is named in an hour that summer time skips: auto, shift, skip.';
+COMMENT ON COLUMN coterie.jobs.fold IS 'In which of two equal hours it runs: auto, first, last, both.';
+COMMENT ON COLUMN coterie.jobs.starts_at IS 'It is due from then on; null: at any time.';
+COMMENT ON COLUMN coterie.jobs.ends_at IS 'It is due before then; null: for ever.';
+COMMENT ON COLUMN coterie.jobs.jitter IS 'Its slots are later than the schedule says by less than this, always by the same; null: by none.';
+COMMENT ON COLUMN coterie.jobs.exceptions IS 'Days and hours at which it is not due.';
+COMMENT ON COLUMN coterie.jobs.stop_grace IS 'How long a run that must end has between TERM and KILL; null: as its node sees fit.';
+COMMENT ON COLUMN coterie.jobs.misfire_limit IS 'How many slots misfire all makes up for; null: 100.';
+COMMENT ON COLUMN coterie.jobs.catch_up IS 'How old a slot may be and still be made up for; null: of any age.';
+COMMENT ON COLUMN coterie.jobs.retries IS 'How often a run that failed or timed out is tried again.';
+COMMENT ON COLUMN coterie.jobs.retry_after IS 'How long after the first failure; later pauses double. Null: 10 seconds.';
+COMMENT ON COLUMN coterie.jobs.retry_max IS 'Longest of these pauses; null: an hour.';
+COMMENT ON COLUMN coterie.jobs.on_lost IS 'What becomes of a run whose node was lost: record, restart, resume.';
+COMMENT ON COLUMN coterie.jobs.priority IS 'Who comes first when not all can run; higher is earlier.';
+COMMENT ON COLUMN coterie.jobs.group_name IS 'Group of jobs of which only so many may run at once.';
+COMMENT ON COLUMN coterie.jobs.group_limit IS 'How many runs of that group may be open.';
+COMMENT ON COLUMN coterie.jobs.requires IS 'Tags that a node must have to take it.';
+COMMENT ON COLUMN coterie.jobs.prefers IS 'Tags of nodes that it had better be with.';
+COMMENT ON COLUMN coterie.jobs.paused_at IS 'Since when it is paused, alone or with all others; null when it is not.';
+COMMENT ON COLUMN coterie.jobs.paused_by IS 'Who paused it.';
+COMMENT ON COLUMN coterie.jobs.paused_reason IS 'Why, in that person''s words.';

@@ -1,0 +1,100 @@
+package jobs
+
+import "time"
+
+// wire is a definition as job_apply reads it and job_list writes it: one key per
+// column, durations in milliseconds, what is left out at its default.
+type wire struct {
+	Name         string     `json:"name"`
+	Schedule     string     `json:"schedule,omitempty"`
+	TimeZone     string     `json:"time_zone,omitempty"`
+	Gap          Gap        `json:"gap,omitempty"`
+	Fold         Fold       `json:"fold,omitempty"`
+	Starts       *time.Time `json:"starts_at,omitempty"`
+	Ends         *time.Time `json:"ends_at,omitempty"`
+	JitterMS     int64      `json:"jitter_ms,omitempty"`
+	Except       []string   `json:"exceptions,omitempty"`
+	Action       string     `json:"action,omitempty"`
+	TimeoutMS    int64      `json:"timeout_ms,omitempty"`
+	StopGraceMS  int64      `json:"stop_grace_ms,omitempty"`
+	Overlap      Overlap    `json:"overlap,omitempty"`
+	Misfire      Misfire    `json:"misfire,omitempty"`
+	MisfireLimit int        `json:"misfire_limit,omitempty"`
+	CatchUpMS    int64      `json:"catch_up_ms,omitempty"`
+	Retries      int        `json:"retries,omitempty"`
+	RetryAfterMS int64      `json:"retry_after_ms,omitempty"`
+	RetryMaxMS   int64      `json:"retry_max_ms,omitempty"`
+	OnLost       OnLost     `json:"on_lost,omitempty"`
+	Priority     int        `json:"priority,omitempty"`
+	Group        string     `json:"group_name,omitempty"`
+	GroupLimit   int        `json:"group_limit,omitempty"`
+	Requires     []string   `json:"requires,omitempty"`
+	Prefers      []string   `json:"prefers,omitempty"`
+	Enabled      bool       `json:"enabled"`
+	Generation   int64      `json:"generation"` // of the row that is, or that is to be changed
+
+	// What the database works with, and does not say again.
+	EveryMS    int64      `json:"every_ms,omitempty"`
+	Since      *time.Time `json:"since,omitempty"`
+	FirstDueAt *time.Time `json:"first_due_at,omitempty"`
+
+	// What is not of the definition.
+	Pauses []pauseWire `json:"pauses,omitempty"`
+}
+
+// pauseWire is a pause that slots may have fallen into which have no row yet.
+type pauseWire struct {
+	From   time.Time  `json:"from"`
+	Until  *time.Time `json:"until"`
+	By     string     `json:"by"`
+	Reason string     `json:"reason"`
+}
+
+func toWire(d Definition) wire {
+	ms := time.Duration.Milliseconds
+	return wire{
+		Name: d.Name, Schedule: d.Schedule, TimeZone: d.TimeZone, Gap: d.Gap, Fold: d.Fold,
+		Starts: instant(d.Starts), Ends: instant(d.Ends), JitterMS: ms(d.Jitter), Except: d.Except,
+		Action: d.Action, TimeoutMS: ms(d.Timeout), StopGraceMS: ms(d.StopGrace),
+		Overlap: d.Overlap, Misfire: d.Misfire, MisfireLimit: d.MisfireLimit, CatchUpMS: ms(d.CatchUp),
+		Retries: d.Retries, RetryAfterMS: ms(d.RetryAfter), RetryMaxMS: ms(d.RetryMax), OnLost: d.OnLost,
+		Priority: d.Priority, Group: d.Group, GroupLimit: d.GroupLimit, Requires: d.Requires, Prefers: d.Prefers,
+		Enabled: !d.Disabled, Generation: d.Generation,
+	}
+}
+
+func (w wire) definition() Definition {
+	const ms = time.Millisecond
+	return Definition{
+		Name: w.Name, Schedule: w.Schedule, TimeZone: w.TimeZone, Gap: w.Gap, Fold: w.Fold,
+		Starts: orZero(w.Starts), Ends: orZero(w.Ends), Jitter: time.Duration(w.JitterMS) * ms, Except: w.Except,
+		Action: w.Action, Timeout: time.Duration(w.TimeoutMS) * ms, StopGrace: time.Duration(w.StopGraceMS) * ms,
+		Overlap: w.Overlap, Misfire: w.Misfire, MisfireLimit: w.MisfireLimit, CatchUp: time.Duration(w.CatchUpMS) * ms,
+		Retries: w.Retries, RetryAfter: time.Duration(w.RetryAfterMS) * ms, RetryMax: time.Duration(w.RetryMaxMS) * ms, OnLost: w.OnLost,
+		Priority: w.Priority, Group: w.Group, GroupLimit: w.GroupLimit, Requires: w.Requires, Prefers: w.Prefers,
+		Disabled: !w.Enabled, Since: orZero(w.Since), Generation: w.Generation,
+	}
+}
+
+func (w wire) pauses() []Pause {
+	var list []Pause
+	for _, p := range w.Pauses {
+		list = append(list, Pause{From: p.From.UTC(), Until: orZero(p.Until), By: p.By, Reason: p.Reason})
+	}
+	return list
+}
+
+func instant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+func orZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}

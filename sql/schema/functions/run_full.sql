@@ -1,0 +1,18 @@
+CREATE OR REPLACE FUNCTION coterie.run_full(p_job coterie.job) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+    most integer;
+BEGIN
+    -- Sequential scans are off because a plan lives as long as its session: one that was made while the
+    -- tables were empty would read them whole ever after.
+    IF p_job.group_name IS NULL THEN
+        RETURN false;
+    END IF;
+    -- Locked first, counted afterwards: whoever began a run meanwhile is seen.
+    SELECT g.runs_at_once INTO most FROM coterie.job_group g WHERE g.name = p_job.group_name FOR NO KEY UPDATE;
+    RETURN most <= (SELECT count(*) FROM coterie.job j JOIN coterie.run r ON r.job = j.name AND r.outcome = 'running'
+                    WHERE j.group_name = p_job.group_name AND j.name <> p_job.name);
+END $$;
+COMMENT ON FUNCTION coterie.run_full(coterie.job) IS
+    'Whether the group of a job has as many open runs as it may have. Locks the group until the transaction ends.';
+REVOKE ALL ON FUNCTION coterie.run_full(coterie.job) FROM PUBLIC;
