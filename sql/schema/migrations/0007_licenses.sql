@@ -1,4 +1,4 @@
--- needs 5
+-- needs 6
 -- Licences: pools of seats, who holds them and why, and what was refused.
 
 -- A pool is what is counted by itself. Its row is the lock under which all of its seats move, so that limits,
