@@ -106,6 +106,14 @@ func (i Identity) Remember(node string, incarnation int64) error {
 	return nil
 }
 
+// Forget forgets what Remember noted: nothing is known of that life any more.
+func (i Identity) Forget() error {
+	if err := os.Remove(filepath.Join(i.Dir, formerFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("forget session: %w", err)
+	}
+	return nil
+}
+
 // Former is the incarnation of this node's former life if its process is surely
 // gone, else 0. Ask only while the state directory is locked. Whoever holds the
 // lock that the former process held has outlived it; the lock of a copied

@@ -352,6 +352,44 @@ func TestALeaseFollowsItsJob(t *testing.T) {
 	}
 }
 
+// An application asserts a job's lease and sits in its transaction. What does not
+// touch the lease goes through; what does is given up soon, and changes nothing.
+func TestAnAssertedLeaseKeepsNoOperatorWaiting(t *testing.T) {
+	l := newLab(t, "a")
+	d := l.define(Definition{Name: "tidy"})
+	token := l.hand("tidy", "a")
+	tx, err := l.nodes["a"].Beginx()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(`SELECT coterie.assert_lease('job/tidy', $1)`, int64(token)); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	d.Timeout = time.Minute
+	l.apply(d)
+	l.apply(d, Definition{Name: "other", Schedule: "@daily", Action: "ok"})
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("what leaves the lease as it is took %v", took)
+	}
+	before := l.current()
+	d.Disabled = true
+	_, err = Apply(t.Context(), l.db.Operator().DB, Diff(before, []Definition{d}), "test")
+	expect(t, "another class for the lease", state(t, err), "55P03")
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("the operator waited %v", took)
+	}
+	if diff := cmp.Diff(before, l.current(), cmp.AllowUnexported(Definition{})); diff != "" {
+		t.Errorf("half of it was done:\n%s", diff)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Apply(t.Context(), l.db.Operator().DB, Diff(before, []Definition{d}), "test"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTheJobsViewTellsWhatPeopleAsk(t *testing.T) {
 	l := newLab(t, "a")
 	type row struct {

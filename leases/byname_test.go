@@ -154,3 +154,76 @@ func TestAStatementThatSleptThroughAnEraTakesNothing(t *testing.T) {
 		t.Errorf("taken in era 1: %v, %v", token, err)
 	}
 }
+
+// Names that users made up, once each, do not stay for ever, and nobody is told of
+// those that he does not want. Tokens rise over the gap, and also over an era.
+func TestNamesThatNobodyWantsAreSweptAway(t *testing.T) {
+	db := sqltest.New(t)
+	db.MustExec(`SELECT coterie.cluster_init('test'), coterie.lease_declare('{job/disabled}', NULL), coterie.lease_declare('{mail}', 'work')`)
+	db.MustExec(`SELECT coterie.lease_declare(ARRAY(SELECT 'backup-' || n FROM generate_series(1, 150) AS n), NULL)`)
+	c := newSQLClient(t, db.DB, "report")
+	token, err := c.take(t.Context(), "backup-1")
+	if err != nil || token == nil {
+		t.Fatalf("take: %v, %v", token, err)
+	}
+	kept, err := c.take(t.Context(), "backup-2")
+	if err != nil || kept == nil {
+		t.Fatalf("take: %v, %v", kept, err)
+	}
+	if given, err := c.give(t.Context(), "backup-1", *token); !given || err != nil {
+		t.Fatalf("give: %v, %v", given, err)
+	}
+	names := func() (n int) {
+		t.Helper()
+		if err := db.Get(&n, `SELECT count(*) FROM coterie.lease`); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	db.MustExec(`SELECT coterie.lease_declare('{today}', NULL)`)
+	if n := names(); n != 153 {
+		t.Errorf("%d rows, want 153: a day has not passed", n)
+	}
+	db.MustExec(`UPDATE coterie.lease SET declared_at = declared_at - interval '25h', freed_at = freed_at - interval '25h' WHERE name <> 'today'`)
+	for _, name := range []string{"next", "after", "next"} {
+		db.MustExec(`SELECT coterie.lease_declare(ARRAY[$1], NULL)`, name)
+	}
+	if n := names(); n != 6 {
+		t.Errorf("%d rows, want 6: what is held, what has a class, what is a job's, and three of today", n)
+	}
+	again, err := c.take(t.Context(), "backup-1")
+	if err != nil || again == nil || *again <= *kept {
+		t.Errorf("taken again with %v after %d, %v: want a higher token", again, *kept, err)
+	}
+
+	// What was swept away in an era is born in the present one.
+	db.MustExec(`UPDATE coterie.cluster SET era = 1`)
+	db.MustExec(`SELECT coterie.lease_declare('{backup-3}', NULL)`)
+	db.MustExec(`UPDATE coterie.cluster SET era = 0`)
+	if slept, err := c.take(t.Context(), "backup-3"); slept != nil || err != nil {
+		t.Errorf("taken in era 0 what was made in era 1: %v, %v", slept, err)
+	}
+}
+
+// A listing has, of leases that are taken by name, those that the node wants; one
+// that was swept away while it was wanted is made again.
+func TestANodeIsToldOfTheNamesThatItWants(t *testing.T) {
+	db := sqltest.New(t)
+	db.MustExec(`SELECT coterie.cluster_init('test'), coterie.lease_declare('{one, two}', NULL), coterie.lease_declare('{mail}', 'work')`)
+	newSQLClient(t, db.DB, "a")
+	for wants, free := range map[string]string{
+		"{}": "mail", "{two}": "mail two", "{two, gone}": "gone mail two", "{\"\", \"a\tb\"}": "mail",
+	} {
+		var got string
+		if err := db.Get(&got, `
+			SELECT coalesce(string_agg(f ->> 'name', ' ' ORDER BY f ->> 'name'), '')
+			FROM coterie.session s,
+			     coterie.tick(s.node, s.incarnation, '{}', 0, -1, 6000, 0, false, false, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', $1) AS said,
+			     json_array_elements(said.listing -> 'free') AS f`, wants); err != nil {
+			t.Fatal(err)
+		}
+		if got != free {
+			t.Errorf("who wants %s is told of %q, want %q", wants, got, free)
+		}
+	}
+}

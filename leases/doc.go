@@ -94,6 +94,7 @@
 //	the database is away         holders end at ttl - margin; they begin again, with new tokens, when it is back
 //	the answer is lost           not held by me, perhaps held for others; the next list tells
 //	the row was ended            ErrLost from Run: the caller begins a new session
+//	a copy renews the same life  ErrLost from Run: it beat more often than this process did
 //	an application asserts       a lease row held by assert_lease is passed over, not waited for
 //
 // Decisions are pure: State.Step maps what was seen to actions without time,

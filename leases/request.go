@@ -8,6 +8,7 @@ import (
 // Request is what a heartbeat asks of the database besides being renewed.
 type Request struct {
 	Takes   []string
+	Wants   []string      // leases to take by name: no others of that kind are listed
 	Seen    int64         // -1 asks for a listing
 	TTL     time.Duration // that this node goes by: its session must not live shorter, whatever the terms are by now
 	Mark    Token
@@ -81,7 +82,7 @@ const listEvery = 4
 
 // Request builds the heartbeat that is due.
 func (s *State) Request(now time.Duration) Request {
-	r := Request{Takes: s.Takes, Seen: s.seen, TTL: s.Terms.TTL, Mark: s.Mark, Old: s.old}
+	r := Request{Takes: s.Takes, Wants: s.Wants, Seen: s.seen, TTL: s.Terms.TTL, Mark: s.Mark, Old: s.old}
 	if s.young && now >= s.quiet {
 		r.Settles = true
 	}

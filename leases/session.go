@@ -142,17 +142,18 @@ func (s *Session) prepare() { s.in, s.done = make(chan Event, 64), make(chan str
 // still be there, and lives until its time is over.
 func (s *Session) Run(ctx context.Context) error {
 	s.once.Do(s.prepare)
-	defer close(s.done)
 	s.incarnation = newIncarnation()
 	s.takes = Changed{Takes: s.Takes, Wants: s.Wants}
 	s.holders = map[string]holder{}
 	s.started, s.awake = time.Now(), suspended()
 	s.slept.Store(int64(s.awake))
 	if err := s.begin(ctx); err != nil {
+		close(s.done)
 		return err
 	}
 	defer s.wait.Wait()
 	err := s.loop(ctx)
+	close(s.done) // before leaving: whoever has something to tell must not wait for that
 	if errors.Is(err, ErrLost) {
 		return err
 	}

@@ -138,7 +138,7 @@ func (s *State) Step(now time.Duration, e Event) []Action {
 	case Changed:
 		s.Takes, s.Wants = e.Takes, e.Wants
 		out = s.yieldUnwanted(out)
-		s.hurry = now
+		s.hurry, s.stale = now, true // what it wants by name was perhaps not listed
 	case Hinted:
 		s.hurry = min(s.hurry, now+hintDelay)
 	case Marked:
@@ -166,7 +166,7 @@ func (s *State) distrust(now time.Duration, out []Action) []Action {
 }
 
 func (s *State) answered(now time.Duration, e Answered) []Action {
-	if !e.Alive {
+	if !e.Alive || s.doubled(e) {
 		s.ended = true
 		return nil
 	}
@@ -196,6 +196,11 @@ func (s *State) answered(now time.Duration, e Answered) []Action {
 	}
 	return out
 }
+
+// doubled says whether somebody else renews this very life: a copy of this process,
+// woken from a snapshot of its machine. Each heartbeat of mine counts once at most.
+// Such a life is given up, but not ended: the copy may act for it.
+func (s *State) doubled(e Answered) bool { return e.Beats > int64(s.beat) }
 
 // cut says whether an answer proves that the database's history was cut: the
 // beats of a life only rise, mine with each heartbeat.

@@ -265,3 +265,28 @@ func TestANodeRemembersTokensThatOthersGot(t *testing.T) {
 		t.Errorf("the next heartbeat knows of token %d, want 9", r.Mark)
 	}
 }
+
+// A machine is copied with its memory: both copies renew one life, which has one
+// token for each lease. No token tells them apart; the count of beats does.
+func TestALifeThatACopyRenewsTooIsGivenUp(t *testing.T) {
+	one := begin("x")
+	mine := []Lease{{Name: "l", Class: "x", Token: 1}}
+	one.beat(lists(mine, nil))
+	if _, acts := one.beat(); len(acts) > 0 || one.Over() {
+		t.Fatalf("it gives up alone: %v", acts)
+	}
+	other := one.State // as a snapshot has it
+	_, acts := one.beat()
+	if len(acts) > 0 || one.Over() {
+		t.Errorf("the first that beats sees nothing yet: %v", acts)
+	}
+	other.Request(one.now)
+	one.last.Beats++
+	acts = other.Step(one.now, Answered{Began: one.now, Answer: one.last})
+	if got := names(acts, End); len(got) != 1 || !other.Over() {
+		t.Errorf("the second acts on: %v", acts)
+	}
+	if _, acts = one.beat(); !one.Over() {
+		t.Errorf("the first does not notice: %v", acts)
+	}
+}

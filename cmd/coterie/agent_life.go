@@ -44,11 +44,13 @@ func (a *agent) live(ctx context.Context) error {
 	}
 }
 
-// giveUpName leaves a row that says why this installation is not at work.
+// giveUpName leaves a row that says why this installation is not at work. The life
+// that this process began last may be another's by now, who was copied from it with
+// the memory of its machine: neither a last will nor a successor may end it.
 func (a *agent) giveUpName(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Database.StatementTimeout)
 	defer cancel()
-	return a.node.Taken(ctx)
+	return errors.Join(a.identity.Forget(), a.supervisor.Farewell(ctx), a.node.Taken(ctx))
 }
 
 // farewell tells the supervisor that there is no last will to be said, if the

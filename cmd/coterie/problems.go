@@ -167,6 +167,8 @@ func serverProblem(err error) *problem.Problem {
 		return problem.New("COT-209", nil, "%s", said.Message)
 	case code == "25006":
 		return problem.New("COT-208", nil, "%s", said.Message)
+	case code == "55P03":
+		return problem.New("COT-228", nil, "the database gave up waiting: %s", said.Message)
 	case code == "57014", strings.HasPrefix(code, "57P"), strings.HasPrefix(code, "08"), strings.HasPrefix(code, "53"):
 		return problem.New("COT-201", nil, "the database gave up: %s", said.Message)
 	}

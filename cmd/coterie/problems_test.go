@@ -67,6 +67,7 @@ func TestEveryErrorBecomesAProblem(t *testing.T) {
 		{said("CT010"), "COT-209", 2},
 		{said("25006"), "COT-208", 6},
 		{said("57014"), "COT-201", 6},
+		{said("55P03"), "COT-228", 1},
 		{said("57P01"), "COT-201", 6},
 		{said("08006"), "COT-201", 6},
 		{context.DeadlineExceeded, "COT-201", 6},

@@ -124,6 +124,67 @@ func freeAddress(t *testing.T) string {
 // TestOfTwoCommandsUnderOneLeaseOneRuns runs lease run as its users do, several
 // times at once: one has the lease, the others give up, and none runs twice.
 func TestOfTwoCommandsUnderOneLeaseOneRuns(t *testing.T) {
+	out := typed(t, `
+coterie -c app-a.yaml lease run once -- sh -c 'echo ran token $COTERIE_TOKEN; exit 3'
+echo "own exit code: $?"
+for i in 1 2 3; do
+	( coterie -c app-a.yaml lease run once --wait 0s -- sh -c 'echo ran >>log; sleep 3'; echo "exit $?" >>codes ) &
+done
+wait
+sort codes; echo "ran $(wc -l <log) times"`)
+	for _, want := range []string{"ran token 1", "own exit code: 3", "exit 0\nexit 5\nexit 5\nran 1 times", "COT-103"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in:\n%s", want, out)
+		}
+	}
+}
+
+// The program itself, asked for what nobody should ask for; testdata/script/names.txtar
+// has more of it. Names that look alike are different leases.
+func TestTheProgramRefusesWhatNobodyShouldGive(t *testing.T) {
+	out := typed(t, `
+exec 2>&1
+long=$(head -c 65536 /dev/zero | tr '\0' x)
+for name in '' "$long" "$(printf 'a\nb')" "$(printf 'a\033[2Jb')" "$(printf 'a\377b')" job/audit; do
+	coterie -c app-a.yaml lease run "$name" -- touch ran >said; echo "run: exit $?, $(wc -c <said) bytes, $(ls ran 2>/dev/null || echo nothing ran)"
+done
+coterie -c app-a.yaml lease run nightly -- sh -c 'echo latin has token $COTERIE_TOKEN
+	coterie -c app-a.yaml lease run "nіghtly" --wait 0s -- sh -c "echo cyrillic has token \$COTERIE_TOKEN"
+	coterie -c app-a.yaml lease run nightly --wait 0s -- touch ran; echo "the same again: exit $?"
+	echo new >src
+	for name in "" "'"$long"'" "nіghtly" nightly2; do coterie -c app-a.yaml lease publish "$name" src dst >/dev/null; echo "publish: exit $?"; done
+	for token in -1 0 2 3 9223372036854775807 99999999999999999999 x; do coterie -c app-a.yaml lease publish nightly --token=$token src dst >/dev/null; echo "token: exit $?"; done
+	ls dst 2>/dev/null || echo nothing is published
+	coterie -c app-a.yaml lease publish nightly src dst >/dev/null && cat dst'`)
+	want := strings.Repeat("run: exit 2, 0 bytes, nothing ran\n", 6) + "latin has token 1\ncyrillic has token 2\n"
+	for _, part := range []string{
+		want, "the same again: exit 5\n", strings.Repeat("publish: exit 5\n", 4),
+		strings.Repeat("token: exit 5\n", 5) + strings.Repeat("token: exit 2\n", 2) + "nothing is published\nnew\n",
+	} {
+		if !strings.Contains(withoutTalk(out), part) {
+			t.Errorf("no %q in:\n%.4000s", part, out)
+		}
+	}
+	if strings.Contains(out, strings.Repeat("x", 200)) {
+		t.Error("64 KiB are said again")
+	}
+}
+
+// withoutTalk leaves out what the program says on stderr.
+func withoutTalk(out string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(out) {
+		if !strings.HasPrefix(line, "coterie: ") && !strings.HasPrefix(line, "COT-") && !strings.HasPrefix(line, "    ") && !strings.Contains(line, " is published under ") {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
+
+// typed runs lines of a shell beside a cluster that has just been made, and returns
+// all that was printed.
+func typed(t *testing.T, lines string) string {
+	t.Helper()
 	dir := t.TempDir()
 	share := filepath.Join(dir, "share")
 	if err := os.Mkdir(share, 0o755); err != nil {
@@ -137,16 +198,12 @@ func TestOfTwoCommandsUnderOneLeaseOneRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer pg.Stop()
-	run := exec.CommandContext(t.Context(), "sh", "-c", `
-coterie -c app-a.yaml init -y
-coterie -c app-a.yaml lease run once -- sh -c 'echo ran token $COTERIE_TOKEN; exit 3'
-echo "own exit code: $?"
-for i in 1 2 3; do
-	( coterie -c app-a.yaml lease run once --wait 0s -- sh -c 'echo ran >>log; sleep 3'; echo "exit $?" >>codes ) &
-done
-wait
-sort codes; echo "ran $(wc -l <log) times"`)
+	t.Cleanup(func() {
+		if err := pg.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	run := exec.CommandContext(t.Context(), "sh", "-c", "coterie -c app-a.yaml init -y\n"+lines)
 	run.Dir = dir
 	run.Env = append(os.Environ(), "PGHOST="+pg.Socket, "PGPORT="+strconv.Itoa(pg.Port), "PGUSER="+pgserver.Superuser, "PGDATABASE=postgres",
 		"PATH="+filepath.Dir(coterie(t))+":"+os.Getenv("PATH"))
@@ -154,9 +211,5 @@ sort codes; echo "ran $(wc -l <log) times"`)
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, out)
 	}
-	for _, want := range []string{"ran token 1", "own exit code: 3", "exit 0\nexit 5\nexit 5\nran 1 times", "COT-103"} {
-		if !strings.Contains(string(out), want) {
-			t.Errorf("no %q in:\n%s", want, out)
-		}
-	}
+	return string(out)
 }

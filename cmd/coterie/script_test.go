@@ -90,6 +90,10 @@ func (s *server) setup(env *testscript.Env) error {
 	env.Setenv("PGPORT", strconv.Itoa(s.Port))
 	env.Setenv("DSN", s.DSN(name))
 	env.Setenv("COTERIE_DATABASE_DSN", s.DSN(name))
+	// What a script cannot write down.
+	env.Setenv("LONG", strings.Repeat("x", 64<<10))
+	env.Setenv("ESCAPE", "a\x1b[2Jb")
+	env.Setenv("BROKEN", "a\xffb")
 	share := filepath.Join(env.WorkDir, "share")
 	if err := os.Mkdir(share, 0o755); err != nil {
 		return err

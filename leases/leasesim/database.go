@@ -210,7 +210,7 @@ func (db *database) peersOf(node string) []leases.Peer {
 }
 
 // leasesFor is coterie.leases_for.
-func (db *database) leasesFor(node string, incarnation int64) *leases.Listing {
+func (db *database) leasesFor(node string, incarnation int64, wants []string) *leases.Listing {
 	listing := &leases.Listing{Paused: db.cluster.paused, Mark: db.mark()}
 	for _, name := range db.ring {
 		if s := db.sessions[name]; len(s.takes) > 0 {
@@ -220,7 +220,9 @@ func (db *database) leasesFor(node string, incarnation int64) *leases.Listing {
 	for _, l := range db.leases {
 		shown := leases.Lease{Name: l.name, Class: l.class, Token: l.token, Goal: l.goal, Now: l.now, Prefer: l.prefer}
 		if !db.held(l) {
-			listing.Free = append(listing.Free, shown)
+			if l.class != "" || slices.Contains(wants, l.name) {
+				listing.Free = append(listing.Free, shown)
+			}
 			continue
 		}
 		if l.node == node && l.incarnation == incarnation {

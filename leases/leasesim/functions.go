@@ -67,7 +67,7 @@ func (s *tick) exec(t *tx) {
 		Head: max(db.head, t.last), Peers: db.peersOf(p.host.name),
 	}
 	if s.answer.Head != r.Seen {
-		s.answer.Listing = db.leasesFor(p.host.name, p.incarnation)
+		s.answer.Listing = db.leasesFor(p.host.name, p.incarnation, r.Wants)
 	}
 }
 

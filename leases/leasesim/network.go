@@ -66,8 +66,10 @@ func (p *process) call(s statement, timeout time.Duration, done func(ok bool)) {
 	}
 	delay := l.delay(w)
 	w.after(delay, func() { w.db.submit(broke, s, reply) })
-	if w.plan.Duplicates && w.perMille(50) {
+	if w.plan.Duplicates && !w.calm && w.perMille(50) {
+		// Who learns that it beat twice gives its life up.
 		w.faults["request repeated"]++
+		w.settled = max(w.settled, w.now+delay+3*time.Second+w.worst.Heartbeat)
 		w.after(delay+w.between(0, 3*time.Second), func() { w.db.submit(broke, s, func(bool) {}) })
 	}
 }

@@ -2,6 +2,7 @@
 // in production is done to real PostgreSQL servers while nodes hold leases there.
 //
 //	promotion     the primary is lost with a tail of commits, its standby takes over
+//	split         the primary lives on beside its promoted standby
 //	restore       the database is what it was earlier, or is another one
 //	interruption  it crashes, is killed, is frozen, or its disk is full
 //	replication   a synchronous standby is away: commits are local only

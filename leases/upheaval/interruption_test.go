@@ -1,6 +1,8 @@
 package upheaval_test
 
 import (
+	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coterie-ha/coterie/sql/pgserver"
+	"github.com/coterie-ha/coterie/sql/schema"
 )
 
 // TestNodesGoOnAfterAnInterruption has one test for each way in which a server
@@ -24,6 +27,8 @@ func TestNodesGoOnAfterAnInterruption(t *testing.T) {
 		"frozen for a moment":        func(t *testing.T, s *pgserver.Server) { freeze(t, s, terms.TTL/3) },
 		"frozen almost a session":    func(t *testing.T, s *pgserver.Server) { freeze(t, s, terms.TTL*4/5) },
 		"frozen longer":              func(t *testing.T, s *pgserver.Server) { freeze(t, s, terms.TTL*3/2) },
+		"statements cancelled":       func(t *testing.T, s *pgserver.Server) { nag(t, s, "pg_cancel_backend") },
+		"backends terminated":        func(t *testing.T, s *pgserver.Server) { nag(t, s, "pg_terminate_backend") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -31,6 +36,74 @@ func TestNodesGoOnAfterAnInterruption(t *testing.T) {
 			interruption(t, s, func(login string) string { return at("app", login, s) }, interrupt)
 		})
 	}
+}
+
+// nag is an administrator who ends what nodes say, again and again.
+func nag(t *testing.T, s *pgserver.Server, how string) {
+	t.Helper()
+	admin := super(t, s, "postgres")
+	hit := 0
+	for begun := time.Now(); time.Since(begun) < terms.TTL*3/2; time.Sleep(20 * time.Millisecond) {
+		hit += ask[int](t, admin, `SELECT count(`+how+`(pid)) FROM pg_stat_activity WHERE usename LIKE 'app%' AND (state <> 'idle' OR random() < 0.05)`)
+	}
+	if hit < 5 {
+		t.Errorf("%d statements were hit: too few to prove anything", hit)
+	}
+}
+
+// A server that takes no more connections: nodes go on with those that they have.
+func TestNodesGoOnWhenTheServerIsFull(t *testing.T) {
+	t.Parallel()
+	const held, most = 6, 40
+	s := server(t, pgserver.Options{MaxConns: most})
+	db := prepare(t, s, "app", held)
+	do(t, db, "CREATE ROLE crowd LOGIN")
+	c := newCluster(t, func(login string) string { return at("app", login, s) })
+	for _, name := range []string{"app_a", "app_b", "app_c"} {
+		c.start(name, 0)
+	}
+	within(t, 20*time.Second, "each holds its share", func() bool {
+		return holds(c, "app_a") == 2 && holds(c, "app_b") == 2 && holds(c, "app_c") == 2
+	})
+	before := len(c.record.all())
+	crowd, err := schema.Pool(schema.Options{DSN: at("app", "crowd", s), MaxConns: most})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conns []io.Closer
+	full := false
+	for range most {
+		conn, err := crowd.Connx(t.Context())
+		if full = errors.Is(err, schema.ErrFull); full {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	if !full {
+		t.Fatalf("%d connections, and the server is not full: this proves nothing", len(conns))
+	}
+	begun := time.Now()
+	time.Sleep(2 * terms.TTL)
+	for _, n := range c.nodes {
+		if _, beats := n.answered(begun.Add(terms.TTL)); !beats {
+			t.Errorf("%s has no heartbeat on a full server", n.name)
+		}
+	}
+	for _, conn := range conns {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := crowd.Close(); err != nil {
+		t.Error(err)
+	}
+	if now := len(c.record.all()); now != before {
+		t.Errorf("%d holders began although nobody was lost", now-before)
+	}
+	c.finish(db)
 }
 
 func restart(t *testing.T, s *pgserver.Server, how pgserver.Mode, away time.Duration) {

@@ -167,9 +167,15 @@ func refusedThere(t *testing.T, db *sqlx.DB, lost map[string]belief, known lease
 	t.Logf("asserting %d tokens while %d sessions look alive there", len(rows), live)
 	for _, r := range rows {
 		_, err := db.Exec("SELECT coterie.assert_lease($1, $2)", r.Name, r.Token)
-		if said := new(pq.Error); !errors.As(err, &said) || said.Code != "CT001" {
-			t.Errorf("%s with token %d of the time before: %v; want CT001", r.Name, r.Token, err)
-		}
+		wantCode(t, err, fmt.Sprintf("%s with token %d of the time before", r.Name, r.Token), "CT001")
+	}
+}
+
+// wantCode wants an error of the server with that code.
+func wantCode(t *testing.T, err error, what, code string) {
+	t.Helper()
+	if said := new(pq.Error); !errors.As(err, &said) || string(said.Code) != code {
+		t.Errorf("%s: %v; want %s", what, err, code)
 	}
 }
 

@@ -5,9 +5,12 @@ DECLARE
     said jsonb;
     old coterie.job;
     new coterie.job;
+    wanted text;
 BEGIN
     -- One application at a time; nodes see all of it or nothing.
     UPDATE coterie.job_change SET generation = generation + 1 RETURNING generation INTO number;
+    -- Whoever asserted a lease and does not end his transaction must not keep an operator waiting.
+    PERFORM set_config('lock_timeout', '2s', true);
 
     FOR said IN SELECT value FROM jsonb_array_elements(coalesce(p_change->'set', '[]')) LOOP
         SELECT j.* INTO old FROM coterie.job j WHERE j.name = said->>'name';
@@ -35,9 +38,10 @@ BEGIN
             WHERE j.name = new.name;
         END IF;
         -- A disabled job's lease has no class, so that no node takes it and its holder hands it back.
-        INSERT INTO coterie.lease AS l (name, class)
-        VALUES ('job/' || new.name, CASE WHEN new.enabled THEN coterie.job_class(new.action, new.requires) END)
-        ON CONFLICT (name) DO UPDATE SET class = excluded.class WHERE l.class IS DISTINCT FROM excluded.class;
+        -- The row is locked only when it changes.
+        wanted := CASE WHEN new.enabled THEN coterie.job_class(new.action, new.requires) END;
+        INSERT INTO coterie.lease (name, class) VALUES ('job/' || new.name, wanted) ON CONFLICT (name) DO NOTHING;
+        UPDATE coterie.lease l SET class = wanted WHERE l.name = 'job/' || new.name AND l.class IS DISTINCT FROM wanted;
         INSERT INTO coterie.event (kind, subject, reason, detail)
         VALUES (CASE WHEN old.name IS NULL THEN 'job.created' ELSE 'job.changed' END, 'job/' || new.name, p_change->>'reason',
                 jsonb_strip_nulls(jsonb_build_object('old', to_jsonb(old), 'new', to_jsonb(new))));
@@ -55,9 +59,11 @@ BEGIN
 
     DELETE FROM coterie.job_group g WHERE NOT EXISTS (SELECT FROM coterie.job j WHERE j.group_name = g.name);
     -- A lease that is still held when its job is removed goes with a later application.
-    DELETE FROM coterie.lease l
-    WHERE l.name LIKE 'job/%' AND l.node IS NULL
-      AND NOT EXISTS (SELECT FROM coterie.job j WHERE 'job/' || j.name = l.name);
+    DELETE FROM coterie.lease
+    WHERE name IN (SELECT l.name FROM coterie.lease l
+                   WHERE l.name LIKE 'job/%' AND l.node IS NULL
+                     AND NOT EXISTS (SELECT FROM coterie.job j WHERE 'job/' || j.name = l.name)
+                   FOR UPDATE SKIP LOCKED);
     RETURN number;
 END $$;
 COMMENT ON FUNCTION coterie.job_apply(jsonb) IS

@@ -33,6 +33,11 @@ BEGIN
         IF held.node = p_node AND held.incarnation = p_incarnation THEN
             RETURN held.token; -- mine already: saying it twice is harmless
         END IF;
+        IF held.name IS NULL AND p_name !~ '/' AND NOT EXISTS (SELECT FROM coterie.lease l WHERE l.name = p_name) THEN
+            -- Nobody has held it for so long that its row was swept away.
+            PERFORM coterie.lease_declare(ARRAY[p_name], NULL);
+            SELECT * INTO held FROM coterie.lease l WHERE l.name = p_name AND l.class IS NULL AND l.token >> 40 <= this_era FOR NO KEY UPDATE SKIP LOCKED;
+        END IF;
         IF held.name IS NULL OR EXISTS (SELECT FROM coterie.session s WHERE s.node = held.node AND s.incarnation = held.incarnation) THEN
             RETURN NULL;
         END IF;

@@ -1,4 +1,4 @@
-CREATE OR REPLACE FUNCTION coterie.leases_for(p_node text, p_incarnation bigint) RETURNS json
+CREATE OR REPLACE FUNCTION coterie.leases_for(p_node text, p_incarnation bigint, p_wants text[]) RETURNS json
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
 BEGIN
     RETURN (
@@ -25,10 +25,10 @@ BEGIN
             'held', (SELECT json_agg(json_build_object('name', name, 'class', class, 'token', token, 'goal', goal, 'goal_now', goal_now, 'prefer', prefer) ORDER BY name)
                      FROM seen WHERE held AND mine),
             'free', (SELECT json_agg(json_build_object('name', name, 'class', class, 'token', token, 'goal', goal, 'goal_now', goal_now, 'prefer', prefer) ORDER BY name)
-                     FROM seen WHERE NOT held),
+                     FROM seen WHERE NOT held AND (class IS NOT NULL OR p_wants IS NULL OR name = ANY (p_wants))),
             'load', (SELECT json_agg(json_build_object('node', node, 'takes', takes, 'holds', holds, 'stays', stays) ORDER BY node) FROM load),
             'paused', (SELECT paused FROM coterie.setting),
             'mark', coterie.last_token()));
 END $$;
-COMMENT ON FUNCTION coterie.leases_for(text, bigint) IS 'What a life of a node holds, what is free, and how many leases of each class each node that takes leases holds, and of all that stay with it.';
-REVOKE ALL ON FUNCTION coterie.leases_for(text, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION coterie.leases_for(text, bigint, text[]) IS 'What a life of a node holds, what is free (of what is taken by name, only what it wants; all when that is null), and how many leases of each class each node that takes leases holds, and of all that stay with it.';
+REVOKE ALL ON FUNCTION coterie.leases_for(text, bigint, text[]) FROM PUBLIC;

@@ -2,6 +2,7 @@ CREATE OR REPLACE FUNCTION coterie.node_report(p_name text, p_incarnation bigint
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
 BEGIN
+    p_message := left(p_message, 2000);
     IF NOT EXISTS (SELECT FROM coterie.node n
                    LEFT JOIN coterie.transition t ON t.machine = 'node' AND t.from_state = n.state::text AND t.to_state = p_state::text
                    WHERE n.name = p_name AND (n.state = p_state OR t.machine IS NOT NULL)) THEN

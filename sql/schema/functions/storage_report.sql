@@ -18,7 +18,7 @@ BEGIN
     SELECT g.state INTO before FROM coterie.storage g WHERE g.node = p_node FOR UPDATE;
     INSERT INTO coterie.storage AS g (node, state, reason, marker_ok, readable, writable, fs_type, source, options,
                                       latency_ms, free_bytes, generation, since, checked_at)
-    VALUES (p_node, p_state, left(p_reason, 2000), p_marker_ok, p_readable, p_writable, p_fs_type, p_source, left(p_options, 2000),
+    VALUES (p_node, p_state, left(p_reason, 2000), p_marker_ok, p_readable, p_writable, left(p_fs_type, 100), left(p_source, 1000), left(p_options, 2000),
             p_latency_ms, p_free_bytes, p_generation, this_moment, this_moment)
     ON CONFLICT (node) DO UPDATE
     SET state = excluded.state, reason = excluded.reason, marker_ok = excluded.marker_ok,

@@ -3,7 +3,7 @@ CREATE OR REPLACE FUNCTION coterie.tick(
     p_ttl_ms double precision, p_mark bigint, p_old boolean, p_settles boolean,
     p_dead_nodes text[], p_dead_incarnations bigint[], p_dead_beats bigint[],
     p_release_names text[], p_release_tokens bigint[], p_release_causes text[],
-    p_claim_names text[], p_claim_tokens bigint[])
+    p_claim_names text[], p_claim_tokens bigint[], p_wants text[] DEFAULT NULL)
 RETURNS TABLE (now timestamptz, beats bigint, ttl_ms double precision, heartbeat_ms double precision, margin_ms double precision,
                head bigint, activity bigint, peers json, listing json)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
@@ -112,14 +112,21 @@ BEGIN
         SELECT p_node, 'lease.claimed', name, token, from_node, freed_at, freed_by FROM claimed ORDER BY name;
     END IF;
 
+    -- What I want by name is there, also when it was swept away meanwhile.
+    IF cardinality(p_wants) > 0 THEN
+        PERFORM coterie.lease_declare(array_agg(w), NULL) FROM unnest(p_wants) AS w
+        WHERE octet_length(w) BETWEEN 1 AND 200 AND w !~ '[[:cntrl:]]' AND NOT EXISTS (SELECT FROM coterie.lease l WHERE l.name = w)
+        HAVING count(*) > 0;
+    END IF;
+
     SELECT coalesce(max(e.id), 0) INTO moved FROM coterie.event e;
     RETURN QUERY SELECT coterie.clock(), me.beats,
         extract(epoch FROM terms.session_ttl)::float8 * 1000, extract(epoch FROM terms.heartbeat)::float8 * 1000,
         extract(epoch FROM terms.margin)::float8 * 1000,
         moved, (SELECT last_value FROM coterie.run_seq), coterie.peers_of(p_node),
-        CASE WHEN moved <> p_seen THEN coterie.leases_for(p_node, p_incarnation) END;
+        CASE WHEN moved <> p_seen THEN coterie.leases_for(p_node, p_incarnation, p_wants) END;
 END $$;
-COMMENT ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) IS
+COMMENT ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[], text[]) IS
     'One heartbeat of a node: renew me, end the dead, give back, take, and tell who else lives; and what is held and free when the ledger moved past what the node has seen.';
-REVOKE ALL ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[]) TO coterie_agent;
+REVOKE ALL ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[], text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[], text[]) TO coterie_agent;

@@ -1,0 +1,36 @@
+package leases_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coterie-ha/coterie/sql/sqltest"
+)
+
+// A session that leaves listens to nobody any more, and its farewell may take as
+// long as the database likes. Whoever tells it something meanwhile goes on.
+func TestWhoTellsALeavingSessionDoesNotWaitForIt(t *testing.T) {
+	db := sqltest.New(t)
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, db: db.Bubble(t), began: time.Now(), nodes: map[string]*node{}}
+		w.exec(`SELECT coterie.cluster_init('test')`)
+		w.start("a", false)
+		time.Sleep(time.Second)
+		n := w.nodes["a"]
+		n.line.Stall()
+		n.stop()
+		synctest.Wait()
+		begun := time.Now()
+		for range 200 {
+			n.Change([]string{"work"}, nil)
+			n.Learn(1)
+			n.Wake()
+		}
+		if took := time.Since(begun); took > 0 {
+			t.Errorf("telling it took %v", took)
+		}
+		n.line.Mend()
+		w.end()
+	})
+}
