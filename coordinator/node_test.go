@@ -197,3 +197,30 @@ func TestAStateDirectoryHasOneAgent(t *testing.T) {
 	}
 	again.Close()
 }
+
+// What an installation says of itself is shown to everybody, and kept no longer
+// than anybody reads it.
+func TestWhatANodeSaysOfItselfIsBounded(t *testing.T) {
+	db := sqltest.New(t)
+	db.MustExec(`SELECT coterie.cluster_init('deploy')`)
+	long := strings.Repeat("x", 1<<20)
+	agent := db.Login("app_a", "coterie_agent")
+	agent.MustExec(`SELECT coterie.node_join('deploy', 'app-a', 'id', $1, $1, $1, $1, array_fill($1::text, '{2}') || array_fill('t'::text, '{5000}'), true, array_fill($1::text, '{2}') || array_fill('a'::text, '{5000}'))`, long)
+	agent.MustExec(`SELECT coterie.session_begin('app-a', 1, '{}', NULL, NULL, 0)`)
+	agent.MustExec(`SELECT coterie.node_report('app-a', 1, 'ready', $1)`, long)
+	agent.MustExec(`SELECT coterie.storage_report('app-a', 1, 'OK', $1, true, true, true, $1, $1, $1, 1, 1, 1)`, long)
+	agent.MustExec(`SELECT coterie.node_taken('app-a', $1, $1)`, long)
+	for _, table := range []string{"node", "storage", "event"} {
+		var largest int
+		if err := db.Get(&largest, `SELECT max(length(t::text)) FROM coterie.`+table+` t`); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %d characters", table, largest)
+		if largest > 10_000 {
+			t.Errorf("a row of %s has %d characters", table, largest)
+		}
+	}
+	if _, err := agent.Exec(`SELECT coterie.node_join('deploy', 'app-b', $1, '', '', '', '', '{}', true, '{}')`, long); err == nil {
+		t.Error("an identity of a megabyte was accepted")
+	}
+}
