@@ -130,8 +130,9 @@ notifications are not heard: what others do is seen at the next heartbeat and
 not within milliseconds.`},
 		{"COT-228", ExitFailed, "somebody keeps a row locked",
 			"end the transaction that asserted the lease (coterie.leases, pg_stat_activity: idle in transaction), and say it again",
-			`What is to be changed is locked by a transaction that does not end. Most often an
-application called assert_lease and sits in its transaction. Nothing was changed.`},
+			`What is to be changed is locked by a transaction that does not end. Most often
+an application called assert_lease and sits in its transaction. Nothing was
+changed.`},
 		{"COT-299", ExitFailed, "unexpected error",
 			"look at what it says; if that does not help, report it with the version of coterie",
 			`Something failed in a way that nobody has given a code.`},
