@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -20,6 +21,10 @@ type Run struct {
 	Attempt int
 	Node    string
 	Output  io.Writer // its end is kept with the run
+	Lease   string    // that Token is of; job/JOB if empty
+	Params  Params
+	Resume  Checkpoint     // where a run before this one stopped, if it said so
+	Report  func(Progress) // takes what it says of itself; may be nil
 }
 
 // ID names the run for whoever starts processes for it.
@@ -27,17 +32,28 @@ func (r Run) ID() string {
 	return fmt.Sprintf("%s@%s#%d.%d", r.Job, r.due(), r.Token, r.Attempt)
 }
 
-func (r Run) due() string { return r.Due.UTC().Format(time.RFC3339Nano) }
+func (r Run) due() string { return dueText(r.Due) }
+
+func dueText(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+func (r Run) lease() string { return cmp.Or(r.Lease, leasePrefix+r.Job) }
 
 // env is what a run tells its process about itself.
 func (r Run) env() []string {
-	return []string{
+	env := []string{
 		"COTERIE_JOB=" + r.Job,
 		"COTERIE_DUE_AT=" + r.due(),
 		"COTERIE_TOKEN=" + strconv.FormatInt(int64(r.Token), 10),
 		"COTERIE_ATTEMPT=" + strconv.Itoa(r.Attempt),
 		"COTERIE_NODE=" + r.Node,
 	}
+	if r.Lease != "" {
+		env = append(env, "COTERIE_LEASE="+r.Lease)
+	}
+	if r.Resume.Text != "" {
+		env = append(env, "COTERIE_CHECKPOINT="+r.Resume.Text, "COTERIE_CHECKPOINT_DUE_AT="+dueText(r.Resume.Due))
+	}
+	return env
 }
 
 // Action is what a run does. Do returns when all that it started has ended, and
@@ -67,6 +83,19 @@ type Command struct {
 	User   string
 	Env    []string // exactly this
 	Output io.Writer
+
+	Limits   Limits
+	Progress io.Writer // gets what the program writes to the descriptor named in COTERIE_PROGRESS_FD; may be nil
+	SHA256   string    // that the program must have, in hexadecimal; any if empty
+}
+
+// Limits bound each process of a command. Zero leaves a limit as it is.
+type Limits struct {
+	OpenFiles   uint64
+	Processes   uint64
+	FileBytes   uint64
+	MemoryBytes uint64
+	CPU         time.Duration
 }
 
 // Spawn runs a command and returns when no process of its tree is left. When
@@ -76,11 +105,14 @@ type Spawn func(ctx context.Context, c Command) (Exit, error)
 // Exec is an action that runs a command. Which one comes from the node's own
 // configuration, never from the database.
 type Exec struct {
-	Argv  []string
-	Dir   string
-	User  string
-	Env   []string // in addition to what each run gets
-	Spawn Spawn
+	Argv   []string // where {NAME} stands behind the program, the value of a parameter goes
+	Dir    string
+	User   string
+	Env    []string // in addition to what each run gets
+	Takes  []Param
+	Limits Limits
+	SHA256 string // of the program; any if empty
+	Spawn  Spawn
 }
 
 // path is where programs are found unless the configuration says otherwise.
@@ -88,10 +120,22 @@ const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // Do runs the command.
 func (e Exec) Do(ctx context.Context, r Run) (*Exit, error) {
-	exit, err := e.Spawn(ctx, Command{
-		ID: r.ID(), Argv: e.Argv, Dir: e.Dir, User: e.User, Output: r.Output,
-		Env: merge([]string{path, "LANG=C.UTF-8"}, e.Env, r.env()),
-	})
+	values, err := fill(e.Takes, r.Params)
+	if err != nil {
+		return nil, err
+	}
+	c := Command{
+		ID: r.ID(), Argv: slices.Clone(e.Argv), Dir: e.Dir, User: e.User, Output: r.Output,
+		Env:    merge([]string{path, "LANG=C.UTF-8"}, e.Env, values.env(), r.env()),
+		Limits: e.Limits, SHA256: e.SHA256,
+	}
+	for i := 1; i < len(c.Argv); i++ {
+		c.Argv[i] = values.expand(c.Argv[i], asIs)
+	}
+	if r.Report != nil {
+		c.Progress = &lines{take: func(line string) { r.Report(parseProgress(line)) }}
+	}
+	exit, err := e.Spawn(ctx, c)
 	switch {
 	case err != nil:
 		return nil, err

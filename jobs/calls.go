@@ -73,7 +73,8 @@ func readDefinitions(ctx context.Context, db *sqlx.DB) (map[string]*job, error) 
 
 const resumeSQL = `
 SELECT accounted_at, from_node, freed_at, freed_by, acquired_at,
-       ran_due_at, ran_attempt, ran_outcome, ran_finished_at, ran_asked
+       ran_due_at, ran_attempt, ran_outcome, ran_finished_at, ran_asked,
+       checkpoint, checkpoint_due_at
 FROM coterie.run_resume($1, $2)`
 
 type resumed struct {
@@ -88,6 +89,9 @@ type resumed struct {
 	RanOutcome  sql.NullString `db:"ran_outcome"`
 	RanFinished sql.NullTime   `db:"ran_finished_at"`
 	RanAsked    sql.NullBool   `db:"ran_asked"`
+
+	Checkpoint    sql.NullString
+	CheckpointDue sql.NullTime `db:"checkpoint_due_at"`
 }
 
 // left is the last run that there was, as the former holder left it.
@@ -197,6 +201,7 @@ type ending struct {
 	exit    *Exit
 	reason  string
 	tail    string
+	left    Checkpoint // that the run set
 }
 
 // endSQL is fenced by the tokens and the nonces that began the runs, and may be

@@ -97,6 +97,11 @@ type Definition struct {
 	Requires []string // tags that a node must have
 	Prefers  []string // tags that a node had better have
 
+	Params Params        // what its runs hand to the action
+	Keep   time.Duration // how long its runs are kept; 0: as the cluster's setting says
+	Long   time.Duration // from when on a run is called long-running; never if 0
+	Queue  bool          // no schedule: each request is a run for any node that has room
+
 	Disabled   bool
 	Since      time.Time // slots before it are not owed
 	Generation int64     // number of the change that made it so
@@ -147,6 +152,9 @@ func (d Definition) withDefaults() Definition {
 	d.Overlap = cmp.Or(d.Overlap, OverlapSkip)
 	d.Misfire = cmp.Or(d.Misfire, MisfireOnce)
 	d.OnLost = cmp.Or(d.OnLost, LostRecord)
+	if d.Queue {
+		d.Schedule = cmp.Or(d.Schedule, OnRequest)
+	}
 	return d
 }
 
@@ -208,7 +216,7 @@ func (d Definition) Validate() error {
 		most time.Duration
 	}{
 		{"timeout", d.Timeout, 0}, {"stop_grace", d.StopGrace, longestStopGrace}, {"jitter", d.Jitter, longestJitter},
-		{"catch_up", d.CatchUp, 0}, {"retry_after", d.RetryAfter, 0}, {"retry_max", d.RetryMax, 0},
+		{"catch_up", d.CatchUp, 0}, {"retry_after", d.RetryAfter, 0}, {"retry_max", d.RetryMax, 0}, {"keep", d.Keep, 0}, {"long_after", d.Long, 0},
 	} {
 		wrong(t.d < 0 || t.d%time.Millisecond != 0, "the %s %v must be positive and whole milliseconds", t.name, t.d)
 		wrong(t.most > 0 && t.d > t.most, "the %s %v must be at most %v", t.name, t.d, t.most)
@@ -228,6 +236,9 @@ func (d Definition) Validate() error {
 	wrong(d.Priority < -mostPriority || d.Priority > mostPriority, "priority %d must be %d to %d", d.Priority, -mostPriority, mostPriority)
 	wrong(d.Group != "" && !names.MatchString(d.Group), "the group %q must be %s", d.Group, namesRule)
 	wrong((d.Group == "") != (d.GroupLimit == 0) || d.GroupLimit < 0, "the group %q must have a limit of at least 1", d.Group)
+	wrong((d.Schedule == OnRequest) != d.Queue, "a job with queue: true has no schedule, and one without has one")
+	wrong(d.Keep != 0 && d.Keep < time.Hour, "keep %v must be at least an hour", d.Keep)
+	errs = append(errs, d.Params.check()...)
 	for _, tag := range slices.Concat(d.Requires, d.Prefers) {
 		wrong(!tags.MatchString(tag), "the tag %q must be %s", tag, tagsRule)
 	}

@@ -83,6 +83,10 @@ func differences(a, b Definition) []string {
 	differ("requires", listed(a.Requires), listed(b.Requires))
 	differ("prefers", listed(a.Prefers), listed(b.Prefers))
 	differ("enabled", !a.Disabled, !b.Disabled)
+	differ("params", a.Params.String(), b.Params.String())
+	differ("keep", orNone(a.Keep), orNone(b.Keep))
+	differ("long_after", orNone(a.Long), orNone(b.Long))
+	differ("queue", a.Queue, b.Queue)
 	return list
 }
 

@@ -11,9 +11,10 @@ import (
 
 // key is one of a job in a file: how its value gets into the definition.
 type key struct {
-	name string
-	read func(r *reader, d *Definition, v *yaml.Node)
-	list bool // its value may be one
+	name  string
+	read  func(r *reader, d *Definition, v *yaml.Node)
+	list  bool // its value may be one
+	group bool // its value is a set of keys
 }
 
 // entryKeys are the names of all.
@@ -56,6 +57,12 @@ var keys = []key{
 	{name: "group", read: (*reader).group},
 	{name: "requires", list: true, read: func(r *reader, d *Definition, v *yaml.Node) { d.Requires = r.tags(v, "requires") }},
 	{name: "prefers", list: true, read: func(r *reader, d *Definition, v *yaml.Node) { d.Prefers = r.tags(v, "prefers") }},
+	{name: "params", group: true, read: func(r *reader, d *Definition, v *yaml.Node) { d.Params = r.params(v) }},
+	{name: "keep", read: func(r *reader, d *Definition, v *yaml.Node) { d.Keep = r.span(v, "keep", time.Hour) }},
+	{name: "long_after", read: func(r *reader, d *Definition, v *yaml.Node) { d.Long = r.span(v, "long_after", time.Millisecond) }},
+	{name: "queue", read: func(r *reader, d *Definition, v *yaml.Node) {
+		d.Queue = oneOf[string](r, v, "queue", []string{"true", "false"}) == "true"
+	}},
 	{name: "enabled", read: func(r *reader, d *Definition, v *yaml.Node) {
 		d.Disabled = oneOf[string](r, v, "enabled", []string{"true", "false"}) == "false"
 	}},
@@ -65,7 +72,7 @@ var keys = []key{
 func (r *reader) value(d *Definition, name string, v *yaml.Node) {
 	k := keys[slices.IndexFunc(keys, func(k key) bool { return k.name == name })]
 	switch {
-	case v.Kind == yaml.ScalarNode && v.Tag != "!!null", k.list && v.Kind == yaml.SequenceNode:
+	case v.Kind == yaml.ScalarNode && v.Tag != "!!null" && !k.group, k.group && v.Kind == yaml.MappingNode, k.list && v.Kind == yaml.SequenceNode:
 		k.read(r, d, v)
 	default:
 		r.fault(v, "%s must have a value", name)

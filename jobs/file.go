@@ -185,11 +185,16 @@ func (r *reader) entry(entry *yaml.Node, lines map[string]int) {
 	})
 	r.bounds(&d, at["starts"], at["ends"])
 	for _, key := range []string{"name", "schedule", "action"} {
-		if at[key] == nil {
+		if at[key] == nil && !(d.Queue && key == "schedule") {
 			r.fault(entry, "the job has no %s", key)
 		}
 	}
-	if at["schedule"] != nil {
+	switch {
+	case d.Queue && at["schedule"] != nil:
+		r.fault(at["schedule"], "a job with queue: true has no schedule: its runs are those that are asked for")
+	case d.Queue:
+		d.Schedule = OnRequest
+	case at["schedule"] != nil:
 		r.schedule(d, at)
 	}
 	if name := at["name"]; name != nil {

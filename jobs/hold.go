@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -37,10 +36,11 @@ type held struct {
 	def    *job // nil when there is none
 	state  State
 	wake   *time.Timer
-	run    *opened // the run that is open, or may be
-	acting bool    // an action is at work, and its ending will come by done
-	waits  bool    // for a seat
-	ended  *ending // of run, once it is no longer acting
+	left   Checkpoint // where a run stopped that did not succeed
+	run    *opened    // the run that is open, or may be
+	acting bool       // an action is at work, and its ending will come by done
+	waits  bool       // for a seat
+	ended  *ending    // of run, once it is no longer acting
 	done   chan *ending
 	stop   context.CancelCauseFunc // of the action
 }
@@ -97,6 +97,7 @@ func (h *held) loop(ctx context.Context) {
 			event = Yielded{h.Now()}
 		case h.ended = <-h.done:
 			h.acting = false
+			h.remember()
 			if err := h.end(ctx); err != nil {
 				return
 			}
@@ -133,6 +134,16 @@ func (h *held) carryOut(ctx context.Context, moves []Move) (leave bool, err erro
 	return false, err
 }
 
+// remember keeps where a run stopped, for the next one to go on from.
+func (h *held) remember() {
+	switch {
+	case h.ended.outcome == Succeeded:
+		h.left = Checkpoint{}
+	case h.ended.left.Text != "":
+		h.left = h.ended.left
+	}
+}
+
 func (h *held) arm(until time.Time) {
 	wait := wakeAtLeast
 	if !until.IsZero() {
@@ -154,6 +165,7 @@ func (h *held) resume(ctx context.Context) error {
 	h.state = State{Job: h.name, Accounted: at.Accounted.Time, Left: at.left(), Vacancy: Vacancy{
 		From: at.From.String, Freed: at.Freed.Time, By: at.By.String, To: h.Node, Taken: at.Acquired.Time,
 	}}
+	h.left = Checkpoint{at.CheckpointDue.Time, at.Checkpoint.String}
 	if h.Runner.job(h.name) == nil {
 		// The lease may come before word of its job.
 		begun := time.Now()
@@ -224,86 +236,15 @@ func (h *held) begin(ctx context.Context, b Begin) (Event, error) {
 		return Refused{Now: h.Now(), Due: b.Due, Answer: answer}, nil
 	}
 	h.acting = true
-	p := performance{opened: *o, action: h.Actions[h.def.Action], timeout: h.def.Timeout, goesOn: h.def.OnLost != LostRecord, run: Run{
-		Job: o.job, Due: o.due, Token: o.token, Attempt: b.Attempt, Node: h.Node,
+	p := performance{opened: *o, action: h.Actions[h.def.Action], timeout: h.def.Timeout, long: h.def.Long, goesOn: h.def.OnLost != LostRecord, run: Run{
+		Job: o.job, Due: o.due, Token: o.token, Attempt: b.Attempt, Node: h.Node, Params: h.def.Params, Resume: h.left,
 	}}
+	if b.Asked {
+		p.run.Params = p.run.Params.with(h.def.askedParams)
+	}
 	ctx, h.stop = context.WithCancelCause(ctx)
 	go func() { h.done <- h.act(ctx, p) }()
 	return Began{Now: h.Now(), Due: b.Due}, nil
-}
-
-// performance is a run that has begun, as its action is to perform it.
-type performance struct {
-	opened
-	run     Run
-	action  Action
-	timeout time.Duration
-	goesOn  bool // elsewhere, when this node gives the lease up
-}
-
-// act waits until the run is due and performs its action.
-func (h *held) act(ctx context.Context, p performance) *ending {
-	e := &ending{opened: p.opened, outcome: Succeeded}
-	if err := pause(ctx, p.due.Sub(h.Now())); err != nil {
-		return p.stopped(e, err, "stopped before it started: ")
-	}
-	if p.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, p.timeout, errTimeout)
-		defer cancel()
-	}
-	var output tail
-	p.run.Output = &output
-	exit, err := do(ctx, p.action, p.run)
-	e.exit, e.tail = exit, output.String()
-	if err == nil {
-		return e
-	}
-	switch cause := context.Cause(ctx); {
-	case cause == nil:
-		e.outcome, e.reason = Failed, err.Error()
-	case errors.Is(cause, errTimeout):
-		e.outcome, e.reason = TimedOut, fmt.Sprintf("stopped after its timeout of %v: %v", p.timeout, err)
-	default:
-		return p.stopped(e, cause, "stopped: ")
-	}
-	return e
-}
-
-// stopped tells how a run ended whose context did. What is to go on elsewhere
-// counts as lost with its node.
-func (p performance) stopped(e *ending, cause error, how string) *ending {
-	told, asked := errors.AsType[*stopped](cause)
-	switch {
-	case errors.Is(cause, leases.ErrLost), p.goesOn && errors.Is(cause, leases.ErrMoved), asked && told.moves:
-		e.outcome, e.exit = Lost, nil
-	default:
-		e.outcome = Cancelled
-	}
-	e.reason = how + whyStopped(cause)
-	return e
-}
-
-// do keeps a panic of an action within its run: otherwise it would take one
-// node after the other down, as the job moves on.
-func do(ctx context.Context, action Action, r Run) (exit *Exit, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			fmt.Fprintf(r.Output, "%s\n", debug.Stack())
-			exit, err = nil, fmt.Errorf("the action panicked: %v", p)
-		}
-	}()
-	return action.Do(ctx, r)
-}
-
-func whyStopped(cause error) string {
-	switch {
-	case errors.Is(cause, leases.ErrLost):
-		return "the node lost the lease"
-	case errors.Is(cause, leases.ErrMoved):
-		return "the node gave the lease up"
-	}
-	return cause.Error()
 }
 
 // end tells the database how the run ended, until it has understood.

@@ -38,15 +38,17 @@ type Runner struct {
 	jobs       map[string]*job
 	changed    map[string]chan struct{} // of held jobs: to be told that their definition is another
 	begun      window                   // how long it took to begin runs
+	watched    map[leases.Token]*watch  // runs that go on
 }
 
 // job is a definition as the database has it, ready for use.
 type job struct {
 	Definition
-	schedule Schedule
-	asked    time.Time // due_at of the run that was asked for and waits
-	pauses   []Pause
-	bad      error // why it cannot be used
+	schedule    Schedule
+	asked       time.Time // due_at of the run that was asked for and waits
+	askedParams Params    // that it was asked for with
+	pauses      []Pause
+	bad         error // why it cannot be used
 }
 
 // Takes lists the classes of leases that this node can act for: its actions, and

@@ -83,6 +83,8 @@ func Parse(schedule, timeZone string) (Schedule, error) {
 		return Schedule{}, errors.New(`the schedule is empty; write "@every 15m" or cron fields such as "30 2 * * *"`)
 	case strings.HasPrefix(s.text, "TZ=") || strings.HasPrefix(s.text, "CRON_TZ="):
 		return Schedule{}, fmt.Errorf("schedule %q carries a time zone; name it in time_zone instead", s.text)
+	case s.text == OnRequest:
+		// None of its own.
 	case strings.HasPrefix(s.text, "@every"):
 		s.every, err = parseEvery(s.text)
 	default:

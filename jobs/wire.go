@@ -30,6 +30,10 @@ type wire struct {
 	GroupLimit   int        `json:"group_limit,omitempty"`
 	Requires     []string   `json:"requires,omitempty"`
 	Prefers      []string   `json:"prefers,omitempty"`
+	Params       Params     `json:"params,omitempty"`
+	KeepMS       int64      `json:"keep_ms,omitempty"`
+	LongAfterMS  int64      `json:"long_after_ms,omitempty"`
+	Queue        bool       `json:"queue,omitempty"`
 	Enabled      bool       `json:"enabled"`
 	Generation   int64      `json:"generation"` // of the row that is, or that is to be changed
 
@@ -59,6 +63,7 @@ func toWire(d Definition) wire {
 		Overlap: d.Overlap, Misfire: d.Misfire, MisfireLimit: d.MisfireLimit, CatchUpMS: ms(d.CatchUp),
 		Retries: d.Retries, RetryAfterMS: ms(d.RetryAfter), RetryMaxMS: ms(d.RetryMax), OnLost: d.OnLost,
 		Priority: d.Priority, Group: d.Group, GroupLimit: d.GroupLimit, Requires: d.Requires, Prefers: d.Prefers,
+		Params: d.Params, KeepMS: ms(d.Keep), LongAfterMS: ms(d.Long), Queue: d.Queue,
 		Enabled: !d.Disabled, Generation: d.Generation,
 	}
 }
@@ -72,6 +77,7 @@ func (w wire) definition() Definition {
 		Overlap: w.Overlap, Misfire: w.Misfire, MisfireLimit: w.MisfireLimit, CatchUp: time.Duration(w.CatchUpMS) * ms,
 		Retries: w.Retries, RetryAfter: time.Duration(w.RetryAfterMS) * ms, RetryMax: time.Duration(w.RetryMaxMS) * ms, OnLost: w.OnLost,
 		Priority: w.Priority, Group: w.Group, GroupLimit: w.GroupLimit, Requires: w.Requires, Prefers: w.Prefers,
+		Params: w.Params, Keep: time.Duration(w.KeepMS) * ms, Long: time.Duration(w.LongAfterMS) * ms, Queue: w.Queue,
 		Disabled: !w.Enabled, Since: orZero(w.Since), Generation: w.Generation,
 	}
 }

@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/http"
+	"io"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,47 +16,53 @@ import (
 	"time"
 
 	"github.com/coterie-ha/coterie/coordinator/supervisor"
-	"github.com/coterie-ha/coterie/internal/config"
 	"github.com/coterie-ha/coterie/jobs"
 )
-
-// newRunner gives the runner what this node's configuration lets jobs do.
-func (a *agent) newRunner() *jobs.Runner {
-	r := &jobs.Runner{
-		DB: a.work, Node: a.cfg.Node.Name, Tags: a.cfg.Node.Tags, Log: a.log, Actions: map[string]jobs.Action{},
-		Now: func() time.Time { return a.session.Load().Clock.Now() },
-	}
-	for _, action := range a.cfg.Actions {
-		r.Actions[action.Name] = a.action(action)
-	}
-	return r
-}
-
-func (a *agent) action(c config.Action) jobs.Action {
-	if c.HTTP != nil {
-		return jobs.HTTP{Method: c.HTTP.Method, URL: c.HTTP.URL, Header: header(c.HTTP.Headers), Body: c.HTTP.Body, Expect: c.HTTP.Expect}
-	}
-	return jobs.Exec{Argv: c.Command, Dir: c.Dir, User: c.User, Env: c.Env, Spawn: a.spawn}
-}
-
-// header splits "Name: value" lines, which the configuration has checked.
-func header(lines []string) http.Header {
-	h := http.Header{}
-	for _, line := range lines {
-		name, value, _ := strings.Cut(line, ":")
-		h.Add(strings.TrimSpace(name), strings.TrimSpace(value))
-	}
-	return h
-}
 
 // stopGrace is how long a program has between TERM and KILL when its run must end.
 const stopGrace = time.Second / 2
 
 // spawn runs a job's program below the supervisor.
 func (a *agent) spawn(ctx context.Context, c jobs.Command) (jobs.Exit, error) {
+	program, err := openChecked(c.Argv[0], c.SHA256)
+	if err != nil {
+		return jobs.Exit{}, err
+	}
+	if program != nil {
+		defer program.Close()
+	}
 	return runTree(ctx, a.supervisor, supervisor.Command{
-		ID: c.ID, Argv: c.Argv, Dir: c.Dir, User: c.User, Env: c.Env, Output: c.Output,
+		ID: c.ID, Argv: c.Argv, Dir: c.Dir, User: c.User, Env: a.withSocket(c.Env), Output: c.Output, Progress: c.Progress,
+		Limits: supervisor.Limits(c.Limits), Program: program,
 	}, func(err error) { a.log.Error("run", "run", c.ID, "err", err) })
+}
+
+// withSocket tells a program where it can speak with this agent.
+func (a *agent) withSocket(env []string) []string {
+	if a.cfg.HTTP.Socket == "" {
+		return env
+	}
+	return append(slices.Clone(env), "COTERIE_SOCKET="+a.cfg.HTTP.Socket)
+}
+
+// openChecked opens a program that must have a digest. What is run is the file
+// that was read, whatever has the name by then.
+func openChecked(path, digest string) (*os.File, error) {
+	if digest == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("check the program: %w", err)
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return nil, errors.Join(fmt.Errorf("check the program: %w", err), f.Close())
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); !strings.EqualFold(got, digest) {
+		return nil, errors.Join(fmt.Errorf("refused: the program %s is another: its sha256 is %s", path, got), f.Close())
+	}
+	return f, nil
 }
 
 // runTree runs a program as a tree of its own. When ctx ends the tree is asked

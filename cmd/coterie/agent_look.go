@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
@@ -143,8 +144,19 @@ func (a *agent) console() *console.Console {
 	return &console.Console{
 		Listen: a.cfg.HTTP.Listen, Socket: a.cfg.HTTP.Socket, CheckPath: a.cfg.HTTP.CheckPath,
 		Version: buildVersion(), Snapshot: a.snapshot, Metrics: a.metrics, Log: a.log,
-		Local: a.desk.Handler(console.Peer),
+		Local: a.local(),
 	}
+}
+
+// local answers the processes of this host: those that borrow leases, and those
+// that are runs.
+func (a *agent) local() http.Handler {
+	runs := a.runner.Local(func(r *http.Request) (int, bool) { return console.Peer(r.Context()) })
+	mux := http.NewServeMux()
+	mux.Handle("/v1/runs/", runs)
+	mux.Handle("/v1/runs.openapi.yaml", runs)
+	mux.Handle("/v1/", a.desk.Handler(console.Peer))
+	return mux
 }
 
 func (a *agent) snapshot() console.Snapshot {

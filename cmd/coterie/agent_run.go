@@ -216,7 +216,9 @@ func (a *agent) join(ctx context.Context) error {
 	a.cluster = welcome.ClusterID
 	a.know(func(k *memory) { k.joined, k.state, k.wanted.Goal = true, coordinator.Joining, welcome.Goal })
 	a.log.Info("joined", "cluster", a.cfg.Cluster, "id", identity.ID(), "version", buildVersion())
-	a.runner = a.newRunner()
+	if a.runner, err = a.newRunner(); err != nil {
+		return err
+	}
 	a.know(func(k *memory) { k.mark = identity.Mark() })
 	a.session.Store(&leases.Session{}) // none yet
 	return nil

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/url"
 	"os"
@@ -44,21 +46,55 @@ func (r *reader) judge(path, wrong string) {
 }
 
 func (r *reader) checkWhat(a *Action, path string, env environment) {
-	hasCommand := a.Command != nil || r.given(path+".command")
+	var what []string
+	if a.Command != nil || r.given(path+".command") {
+		what = append(what, "command")
+	}
+	if a.HTTP != nil {
+		what = append(what, "http")
+	}
+	if a.SQL != nil {
+		what = append(what, "sql")
+	}
+	names := r.checkParams(a, path)
 	switch {
-	case hasCommand && a.HTTP != nil:
-		r.judge(path, "has both command and http; keep one")
-	case hasCommand:
-		r.checkCommand(a, path, env)
-	case a.HTTP != nil:
-		for _, field := range []string{"user", "dir", "env"} {
-			if r.given(path + "." + field) {
-				r.judge(path+"."+field, "has no meaning for http")
-			}
+	case len(what) > 1:
+		r.judge(path, "has both "+strings.Join(what, " and ")+"; keep one")
+	case len(what) == 0:
+		if !r.bad[path+".http"] && !r.bad[path+".sql"] {
+			r.judge(path, "has neither command nor http nor sql; say what it does")
 		}
+	case what[0] == "command":
+		r.checkCommand(a, path, env)
+		r.checkFilled(path+".command", names, a.Command[min(1, len(a.Command)):]...)
+	case what[0] == "http":
+		r.onlyForCommands(path, "http")
 		r.checkRequest(a.HTTP, path+".http")
-	case !r.bad[path+".http"]:
-		r.judge(path, "has neither command nor http; say what it does")
+		r.checkFilled(path+".http", names, a.HTTP.URL)
+	default:
+		r.onlyForCommands(path, "sql")
+		if strings.TrimSpace(a.SQL.Statement) == "" {
+			r.judge(path+".sql.statement", "is empty")
+		}
+		r.checkFilled(path+".sql.statement", names, a.SQL.Statement)
+	}
+}
+
+// onlyForCommands refuses what has no meaning for other kinds of actions.
+func (r *reader) onlyForCommands(path, kind string) {
+	for _, field := range []string{"user", "dir", "env", "sha256", "limits"} {
+		if r.given(path + "." + field) {
+			r.judge(path+"."+field, "has no meaning for "+kind)
+		}
+	}
+}
+
+// checkFilled wants a parameter for each name in braces.
+func (r *reader) checkFilled(path string, names []string, texts ...string) {
+	for _, text := range texts {
+		for _, unknown := range unknownPlaceholders(text, names) {
+			r.judge(path, fmt.Sprintf("has %s, and params has no %s", unknown, strings.Trim(unknown, "{}")))
+		}
 	}
 }
 
@@ -76,8 +112,31 @@ func (r *reader) checkCommand(a *Action, path string, env environment) {
 	if a.User != strings.TrimSpace(a.User) || strings.ContainsAny(a.User, ": \t/") || (a.User == "" && r.given(path+".user")) {
 		r.judge(path+".user", fmt.Sprintf("%s is not the name of a user", text.quote(a.User)))
 	}
+	if a.SHA256 != "" && !isDigest(a.SHA256) {
+		r.judge(path+".sha256", "is not 64 hexadecimal digits, as sha256sum writes them")
+	}
+	if a.SHA256 != "" && !filepath.IsAbs(a.Command[0]) {
+		r.judge(path+".sha256", "needs the whole path of the program in command")
+	}
+	for name, value := range map[string]int{
+		"open_files": a.Limits.OpenFiles, "processes": a.Limits.Processes, "file_mb": a.Limits.FileMB, "memory_mb": a.Limits.MemoryMB,
+	} {
+		if value < 0 {
+			r.judge(path+".limits."+name, "is negative")
+		}
+	}
+	r.checkEnv(a.Env, path)
+}
+
+func isDigest(text string) bool {
+	bytes, err := hex.DecodeString(text)
+	return err == nil && len(bytes) == sha256.Size
+}
+
+// checkEnv judges what a program gets in its environment.
+func (r *reader) checkEnv(entries []string, path string) {
 	var names []string
-	for _, entry := range a.Env {
+	for _, entry := range entries {
 		name, _, ok := strings.Cut(entry, "=")
 		switch {
 		case !ok || !isVariable(name):
@@ -136,6 +195,14 @@ func (r *reader) checkRequest(q *Request, path string) {
 	r.judge(path+".method", checkOneOf(methods...)(q.Method))
 	if (q.Expect != 0 || r.given(path+".expect")) && (q.Expect < 100 || q.Expect > 599) {
 		r.judge(path+".expect", fmt.Sprintf("is %d; a status is 100 to 599", q.Expect))
+	}
+	for name, rule := range map[string]string{"success": q.Success, "failure": q.Failure} {
+		if field, _, ok := strings.Cut(rule, "="); rule != "" && (!ok || field == "") {
+			r.judge(path+"."+name, "is not FIELD=VALUE, such as state=done")
+		}
+	}
+	if q.Poll > 0 && q.Success+q.Failure == "" {
+		r.judge(path+".poll", "needs success or failure, or it would never end")
 	}
 	for i, header := range q.Headers {
 		name, value, ok := strings.Cut(header, ":")

@@ -36,6 +36,7 @@ func (r *reader) check(c *Config, env environment) {
 	}
 	r.checkTogether(c)
 	r.checkActions(c, env)
+	r.checkHooks(c, env)
 }
 
 // checkTogether judges values by one another.
@@ -269,6 +270,13 @@ func checkCheckPath(value any) string {
 		return fmt.Sprintf("%s must be a plain path, without ?, #, braces or blanks", text.quote(path))
 	case slices.Contains([]string{"/lb", "/live", "/ready", "/metrics"}, path):
 		return fmt.Sprintf("%s has a meaning of its own", text.quote(path))
+	}
+	return ""
+}
+
+func checkRoom(value any) string {
+	if n := value.(int); n < 0 || n > 1000 {
+		return fmt.Sprintf("is %d; 0 to 1000", n)
 	}
 	return ""
 }

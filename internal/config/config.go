@@ -16,6 +16,7 @@ type Config struct {
 	App      App
 	HTTP     HTTP
 	Actions  []Action
+	Hooks    []Hook
 	Drain    Drain
 	Log      Log
 
@@ -30,6 +31,7 @@ type Node struct {
 	Tags      []string
 	Candidate bool
 	StateDir  string `mapstructure:"state_dir"`
+	Room      int    // runs that are taken from queues at once
 }
 
 // Database says how to reach PostgreSQL.
@@ -65,14 +67,18 @@ type HTTP struct {
 
 // Action is something that a job may run. Actions are defined in the local file
 // and nowhere else, so who can write the database still cannot choose programs.
-// Exactly one of Command and HTTP is set.
+// Exactly one of Command, HTTP and SQL is set.
 type Action struct {
 	Name    string
 	Command []string
 	User    string
 	Dir     string
 	Env     []string // NAME=value
+	Params  []string // what it takes, each as ParseParam reads it
+	Limits  Limits
+	SHA256  string // of the program; empty: any
 	HTTP    *Request
+	SQL     *Statement
 }
 
 // Request is an HTTP request that a job makes.
@@ -81,7 +87,39 @@ type Request struct {
 	URL     string
 	Headers []string // Name: value
 	Body    string
-	Expect  int // 0: any 2xx
+	Expect  int           // 0: any 2xx
+	Timeout time.Duration // of one request; 0: none of its own
+
+	// What a JSON answer says: FIELD=VALUE, FIELD=VALUE, FIELD, FIELD.
+	Success, Failure, Progress, Message string
+	Poll                                time.Duration // 0: not asked again
+}
+
+// Limits bound each process of a program. Zero leaves a limit as it is.
+type Limits struct {
+	OpenFiles int `mapstructure:"open_files"`
+	Processes int
+	FileMB    int `mapstructure:"file_mb"`
+	MemoryMB  int `mapstructure:"memory_mb"`
+	CPU       time.Duration
+}
+
+// Statement is one statement in the shared database.
+type Statement struct {
+	Statement string
+	Role      string // empty: the node's own
+}
+
+// Hook tells somebody what became of runs. Exactly one of Command and HTTP is set.
+type Hook struct {
+	Name    string
+	On      []string // failed, missed, lost, recovered, long_running; empty: all
+	Jobs    []string // names or patterns such as report-*; empty: all
+	Command []string
+	User    string
+	Env     []string // NAME=value
+	HTTP    *Request
+	Timeout time.Duration
 }
 
 // Drain says how a node is emptied.

@@ -3,6 +3,7 @@ package config
 import (
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // derive fills what was left out and has a default that must be looked up.
@@ -33,8 +34,17 @@ func (m machine) derive(c *Config, r *reader) {
 		if a.HTTP != nil && a.HTTP.Method == "" {
 			a.HTTP.Method = "GET"
 		}
-		if a.HTTP == nil && a.Dir == "" {
+		if a.Command != nil && a.Dir == "" {
 			a.Dir = c.Node.StateDir
+		}
+	}
+	for i := range c.Hooks {
+		h := &c.Hooks[i]
+		if h.HTTP != nil && h.HTTP.Method == "" {
+			h.HTTP.Method = "POST"
+		}
+		if h.Timeout == 0 {
+			h.Timeout = 30 * time.Second
 		}
 	}
 }

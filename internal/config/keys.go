@@ -28,6 +28,7 @@ func (k Key) Env() string {
 func Keys() []Key {
 	keys := append(nodeKeys(), storageKeys()...)
 	keys = append(keys, actionKeys()...)
+	keys = append(keys, hookKeys()...)
 	keys = append(keys, agentKeys()...)
 	for i := range keys {
 		keys[i].Type = keys[i].kind.name
@@ -56,6 +57,9 @@ func nodeKeys() []Key {
 			Default: "/var/lib/coterie; for a file outside /etc/coterie the folder NAME.state beside it", check: checkAbsolute,
 			field:   func(c *Config) any { return c.Node.StateDir },
 			Meaning: "Local folder for what the agent must remember over a restart; never on the share."},
+		{Name: "node.room", kind: integer, Default: "2", check: checkRoom,
+			field:   func(c *Config) any { return c.Node.Room },
+			Meaning: "How many queued requests this node runs at once; 0 for none."},
 		{Name: "database.dsn", kind: secretive, check: checkDSN,
 			field:   func(c *Config) any { return c.Database.DSN },
 			Meaning: "Connection string (key=value words or a postgres:// URL) without a password; what it leaves out comes from libpq's PG* variables."},
@@ -112,6 +116,20 @@ func actionKeys() []Key {
 			Meaning: "Working folder of the program."},
 		{Name: "actions[].env", kind: list,
 			Meaning: "Environment of the program, each as NAME=value."},
+		{Name: "actions[].params", kind: list,
+			Meaning: "Values that a job may hand over, each as NAME TYPE BOUNDS, such as \"days int 1..365 = 90\"; {days} in an argument, address, body or statement stands for the value."},
+		{Name: "actions[].sha256", kind: text,
+			Meaning: "Digest that the program must have; what is run is the very file that was checked."},
+		{Name: "actions[].limits.open_files", kind: integer,
+			Meaning: "Files that each process of the program may have open."},
+		{Name: "actions[].limits.processes", kind: integer,
+			Meaning: "Processes that its user may have; root is exempt."},
+		{Name: "actions[].limits.file_mb", kind: integer,
+			Meaning: "Size of a file that it may write, in MiB."},
+		{Name: "actions[].limits.memory_mb", kind: integer,
+			Meaning: "Address space of each process, in MiB."},
+		{Name: "actions[].limits.cpu", kind: duration,
+			Meaning: "Processor time of each process."},
 		{Name: "actions[].http.method", kind: text, Default: "GET",
 			Meaning: "Method of the request."},
 		{Name: "actions[].http.url", kind: secretive, Needed: true,
@@ -122,6 +140,49 @@ func actionKeys() []Key {
 			Meaning: "Body of the request."},
 		{Name: "actions[].http.expect", kind: integer, Default: "any 2xx", derived: true,
 			Meaning: "Status that counts as success."},
+		{Name: "actions[].http.timeout", kind: duration,
+			Meaning: "How long one request may take; the timeout of the job holds in any case."},
+		{Name: "actions[].http.success", kind: text,
+			Meaning: "FIELD=VALUE of a JSON answer that means success, such as state=done."},
+		{Name: "actions[].http.failure", kind: text,
+			Meaning: "FIELD=VALUE of a JSON answer that means failure."},
+		{Name: "actions[].http.progress", kind: text,
+			Meaning: "Field of a JSON answer that has the percentage."},
+		{Name: "actions[].http.message", kind: text,
+			Meaning: "Field of a JSON answer that says what is done."},
+		{Name: "actions[].http.poll", kind: duration,
+			Meaning: "How often to ask again, at the Location that was answered, until success or failure."},
+		{Name: "actions[].sql.statement", kind: text, Needed: true,
+			Meaning: "One statement, run in the shared database in one transaction with the check of the run's token."},
+		{Name: "actions[].sql.role", kind: text, Default: "the node's own", derived: true,
+			Meaning: "Role that runs the statement; the node's login must be a member of it."},
+	}
+}
+
+func hookKeys() []Key {
+	return []Key{
+		{Name: "hooks[].name", kind: text, Needed: true,
+			Meaning: "Name of the hook."},
+		{Name: "hooks[].on", kind: list, Default: "all", derived: true,
+			Meaning: "What it tells: failed, missed, lost, recovered, long_running."},
+		{Name: "hooks[].jobs", kind: list, Default: "all", derived: true,
+			Meaning: "Jobs that it tells of, by name or pattern such as report-*."},
+		{Name: "hooks[].command", kind: list,
+			Meaning: "Program and arguments, run without a shell; it finds what it tells in COTERIE_ variables."},
+		{Name: "hooks[].user", kind: text, Default: "the user of the agent", derived: true,
+			Meaning: "Operating system user who runs the program."},
+		{Name: "hooks[].env", kind: list,
+			Meaning: "Environment of the program, each as NAME=value."},
+		{Name: "hooks[].http.method", kind: text, Default: "POST", derived: true,
+			Meaning: "Method of the request."},
+		{Name: "hooks[].http.url", kind: secretive, Needed: true,
+			Meaning: "Address of the request; its body is what it tells, as JSON."},
+		{Name: "hooks[].http.headers", kind: list,
+			Meaning: "Headers of the request, each as \"Name: value\"."},
+		{Name: "hooks[].http.expect", kind: integer, Default: "any 2xx", derived: true,
+			Meaning: "Status that counts as told."},
+		{Name: "hooks[].timeout", kind: duration, Default: "30s", derived: true,
+			Meaning: "How long telling may take."},
 	}
 }
 

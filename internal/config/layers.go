@@ -93,8 +93,9 @@ func (r *reader) readEnv(env environment) map[string]any {
 		switch {
 		case ok:
 			r.flat(values, at, key, value)
-		case variable == envPrefix+"ACTIONS":
-			r.fault(at, "actions", "actions can only be set in the file")
+		case variable == envPrefix+"ACTIONS", variable == envPrefix+"HOOKS":
+			name := strings.ToLower(strings.TrimPrefix(variable, envPrefix))
+			r.fault(at, name, "%s can only be set in the file", name)
 		case r.inGroup(variable):
 			hint := ""
 			if near := Nearest(strings.ToLower(variable), lower(variables)); near != "" {

@@ -29,6 +29,10 @@ func (c *Config) Settings() []Setting {
 			for i := range c.Actions {
 				all = append(all, c.actionSettings(i)...)
 			}
+		case key.Name == "hooks[].name":
+			for i := range c.Hooks {
+				all = append(all, c.hookSettings(i)...)
+			}
 		}
 	}
 	return all
@@ -37,20 +41,47 @@ func (c *Config) Settings() []Setting {
 func (c *Config) actionSettings(i int) []Setting {
 	a := c.Actions[i]
 	path := fmt.Sprintf("actions[%d]", i)
-	values := []struct{ name, value string }{
+	values := []named{
 		{".name", a.Name},
 		{".command", show(a.Command)},
 		{".user", a.User},
 		{".dir", a.Dir},
 		{".env", show(namesOnly(a.Env, "="))},
+		{".params", show(a.Params)},
+		{".sha256", a.SHA256},
 	}
 	if a.HTTP != nil {
-		values = append(values, []struct{ name, value string }{
+		values = append(values, []named{
 			{".http.method", a.HTTP.Method},
 			{".http.url", a.HTTP.URL},
 			{".http.headers", show(namesOnly(a.HTTP.Headers, ":"))},
 		}...)
 	}
+	if a.SQL != nil {
+		values = append(values, named{".sql.statement", a.SQL.Statement}, named{".sql.role", a.SQL.Role})
+	}
+	return c.shown(path, values)
+}
+
+// hookSettings are those of a hook.
+func (c *Config) hookSettings(i int) []Setting {
+	h := c.Hooks[i]
+	values := []named{
+		{".name", h.Name}, {".on", show(h.On)}, {".jobs", show(h.Jobs)},
+		{".command", show(h.Command)}, {".user", h.User}, {".env", show(namesOnly(h.Env, "="))}, {".timeout", show(h.Timeout)},
+	}
+	if h.HTTP != nil {
+		values = append(values, named{".http.method", h.HTTP.Method}, named{".http.url", h.HTTP.URL},
+			named{".http.headers", show(namesOnly(h.HTTP.Headers, ":"))})
+	}
+	return c.shown(fmt.Sprintf("hooks[%d]", i), values)
+}
+
+// named is a value of a member of a list.
+type named struct{ name, value string }
+
+// shown are the values that are there.
+func (c *Config) shown(path string, values []named) []Setting {
 	var all []Setting
 	for _, v := range values {
 		if v.value != "" && v.value != "[]" {

@@ -29,6 +29,10 @@ BEGIN
     new.group_name := p_said->>'group_name';
     new.requires := ARRAY(SELECT jsonb_array_elements_text(coalesce(p_said->'requires', '[]')));
     new.prefers := ARRAY(SELECT jsonb_array_elements_text(coalesce(p_said->'prefers', '[]')));
+    new.params := coalesce(p_said->'params', '{}');
+    new.keep := (p_said->>'keep_ms')::bigint * interval '1ms';
+    new.long_after := (p_said->>'long_after_ms')::bigint * interval '1ms';
+    new.queue := coalesce((p_said->>'queue')::boolean, false);
     -- What is not of the definition stays as it was.
     new.paused_at := p_old.paused_at;
     new.unpaused_at := p_old.unpaused_at;

@@ -15,6 +15,9 @@ BEGIN
     WHERE r.job = p_job AND r.due_at = p_due_at AND r.token = p_token AND r.nonce = p_nonce AND r.outcome = 'running'
     RETURNING r.outcome INTO stands;
     IF FOUND THEN
+        IF p_outcome = 'succeeded' THEN
+            DELETE FROM coterie.progress g WHERE g.job = p_job AND g.due_at <= p_due_at; -- nobody needs to go on from there
+        END IF;
         PERFORM nextval('coterie.run_seq');
         RETURN stands;
     END IF;

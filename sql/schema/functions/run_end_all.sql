@@ -16,7 +16,11 @@ BEGIN
         FROM unnest(p_jobs, p_due_ats, p_tokens, p_nonces, p_outcomes, p_exit_codes, p_log_tails, p_reasons)
             WITH ORDINALITY AS e (job, due_at, token, nonce, outcome, exit_code, log_tail, reason, n)
         WHERE r.job = e.job AND r.due_at = e.due_at AND r.token = e.token AND r.nonce = e.nonce AND r.outcome = 'running'
-        RETURNING e.n
+        RETURNING e.n, r.job, r.due_at, r.outcome
+    ), unneeded AS (
+        -- After a success nobody needs to go on from a checkpoint.
+        DELETE FROM coterie.progress g USING done
+        WHERE done.outcome = 'succeeded' AND g.job = done.job AND g.due_at <= done.due_at
     )
     SELECT array_agg(n) INTO ended FROM done;
     IF ended IS NOT NULL THEN

@@ -50,7 +50,11 @@ SELECT j.name,
        j.prefers,
        rest.since AS paused_at,
        rest.by AS paused_by,
-       rest.reason AS paused_reason
+       rest.reason AS paused_reason,
+       j.params,
+       j.keep,
+       j.long_after,
+       j.queue
 FROM coterie.job j
 CROSS JOIN coterie.job_change all_jobs
 LEFT JOIN coterie.job_group band ON band.name = j.group_name
@@ -134,3 +138,7 @@ COMMENT ON COLUMN coterie.jobs.prefers IS 'Tags of nodes that it had better be w
 COMMENT ON COLUMN coterie.jobs.paused_at IS 'Since when it is paused, alone or with all others; null when it is not.';
 COMMENT ON COLUMN coterie.jobs.paused_by IS 'Who paused it.';
 COMMENT ON COLUMN coterie.jobs.paused_reason IS 'Why, in that person''s words.';
+COMMENT ON COLUMN coterie.jobs.params IS 'What its runs hand to the action, unless a request says otherwise.';
+COMMENT ON COLUMN coterie.jobs.keep IS 'How long its runs are kept; null: as the setting keep_runs says.';
+COMMENT ON COLUMN coterie.jobs.long_after IS 'From when on a run is called long-running; null: never.';
+COMMENT ON COLUMN coterie.jobs.queue IS 'True: no schedule; each request is a run of its own, for any node that has room.';

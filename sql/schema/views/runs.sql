@@ -11,8 +11,12 @@ SELECT r.job,
        r.log_tail,
        r.reason,
        r.requested_by,
-       r.finished_at - r.started_at AS took
-FROM coterie.run r;
+       r.finished_at - r.started_at AS took,
+       g.percent,
+       g.message,
+       g.checkpoint
+FROM coterie.run r
+LEFT JOIN coterie.progress g ON g.job = r.job AND g.due_at = r.due_at;
 COMMENT ON VIEW coterie.runs IS 'A row per slot, also those that were not run: what became of it, and why.';
 COMMENT ON COLUMN coterie.runs.job IS 'Name of the job.';
 COMMENT ON COLUMN coterie.runs.due_at IS 'The slot: the instant at which the job was due, or was asked for.';
@@ -27,3 +31,6 @@ COMMENT ON COLUMN coterie.runs.log_tail IS 'Its last output, at most 8 KiB, safe
 COMMENT ON COLUMN coterie.runs.reason IS 'Why it ended so, was late, or was not run.';
 COMMENT ON COLUMN coterie.runs.requested_by IS 'Who asked for it; null if the schedule did.';
 COMMENT ON COLUMN coterie.runs.took IS 'From its start to its end.';
+COMMENT ON COLUMN coterie.runs.percent IS 'How much of it was done when it said so last; null when it says nothing, or has succeeded.';
+COMMENT ON COLUMN coterie.runs.message IS 'What it said last of itself.';
+COMMENT ON COLUMN coterie.runs.checkpoint IS 'From where another run can go on; null when there is no such place, or it has succeeded.';
