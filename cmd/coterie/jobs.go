@@ -12,15 +12,21 @@ import (
 
 func (c *cli) jobsCommand() *cobra.Command {
 	var runs int
+	var log logQuery
 	cmd := &cobra.Command{
 		Use:   "jobs [JOB]",
 		Short: "Jobs: schedule, runner, last run, next run",
 		Example: `  coterie jobs
   coterie jobs audit-purge             with its last runs
+  coterie jobs audit-purge --log last --follow
+  coterie jobs audit-purge --log "11-20 02:30:00"
   coterie jobs apply -f jobs.yaml -n   what a file would change`,
 		Args:              perhapsOne("JOB"),
 		ValidArgsFunction: c.completeNames("jobs"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if (log.run != "" || log.follow) && len(args) == 0 {
+				return usageProblem("--log needs a JOB").hint("", "See: coterie jobs --help")
+			}
 			ctx, cancel := c.context(cmd)
 			defer cancel()
 			k, err := c.open(ctx, cmd)
@@ -28,6 +34,10 @@ func (c *cli) jobsCommand() *cobra.Command {
 				return err
 			}
 			defer k.db.Close()
+			if log.run != "" || log.follow {
+				log.job, log.run = args[0], orElse(log.run, "last")
+				return c.showLog(ctx, k, log)
+			}
 			if len(args) > 0 {
 				return c.showJob(ctx, k, args[0], runs)
 			}
@@ -39,6 +49,8 @@ func (c *cli) jobsCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&runs, "runs", 10, "with a JOB: the last `NUMBER` of its runs")
+	cmd.Flags().StringVar(&log.run, "log", "", "with a JOB: what a `RUN` of it said; last, or the time at which it was due")
+	cmd.Flags().BoolVarP(&log.follow, "follow", "f", false, "with --log: go on until the run has ended, on whichever node")
 	cmd.AddCommand(c.jobsApply())
 	return cmd
 }

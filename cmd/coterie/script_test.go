@@ -114,6 +114,7 @@ func (s *server) words() map[string]func(*testscript.TestScript, bool, []string)
 		"exits":  exits,
 		"calm":   calm,
 		"sql":    sqlWord,
+		"play":   play,
 		"node":   nodeWord,
 		"silent": silent,
 		"agent":  agentWord,
@@ -190,6 +191,12 @@ func database(ts *testscript.TestScript) *sqlx.DB { return ts.Value("db").(*sqlx
 // sql STATEMENT runs SQL as a superuser.
 func sqlWord(ts *testscript.TestScript, _ bool, args []string) {
 	_, err := database(ts).Exec(strings.Join(args, " "))
+	ts.Check(err)
+}
+
+// play FILE runs SQL from a file as a superuser.
+func play(ts *testscript.TestScript, _ bool, args []string) {
+	_, err := database(ts).Exec(ts.ReadFile(args[0]))
 	ts.Check(err)
 }
 

@@ -43,5 +43,16 @@ be run late, skipped or recorded as missed, as the job's misfire rule says.`},
 			"add its action to the configuration of a node, or resume a node that has it",
 			`The job is due by its schedule, but no living node takes it: none that is ready
 has its action. Its slots will be missed or run late.`},
+		{"COT-520", ExitNone, "nothing of that name",
+			"coterie jobs, coterie nodes, coterie leases",
+			`There is no job, node or lease of this name, and no history of one.`},
+		{"COT-521", ExitNone, "nothing is known of that time",
+			"coterie events shows how far the history goes back",
+			`Nothing was written down of this thing before the time that was asked about:
+it did not exist, or that part of the history is no longer kept.`},
+		{"COT-522", ExitNone, "no such run",
+			"coterie jobs JOB shows its runs",
+			`The job has no run that was due at this time, or it is no longer kept. Slots
+that were skipped or missed did not run and have said nothing.`},
 	}
 }
