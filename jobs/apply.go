@@ -1,7 +1,9 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -88,6 +90,37 @@ func Current(ctx context.Context, db *sqlx.DB) ([]Definition, error) {
 	}
 	slices.SortFunc(list, func(a, b Definition) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
+}
+
+// Find reads one definition.
+func Find(ctx context.Context, db *sqlx.DB, job string) (d Definition, found bool, err error) {
+	all, err := readDefinitions(ctx, db)
+	if err != nil {
+		return d, false, fmt.Errorf("read the jobs: %w", err)
+	}
+	if j := all[job]; j != nil {
+		return j.Definition, true, nil
+	}
+	return d, false, nil
+}
+
+// PauseJobs pauses a job, or all of them if none is named: nothing is begun any
+// more. It tells whether it was not paused before.
+func PauseJobs(ctx context.Context, db *sqlx.DB, job, by, reason string) (changed bool, err error) {
+	return pauseJobs(ctx, db, `SELECT coterie.job_pause($1, $2, $3)`, job, by, reason)
+}
+
+// UnpauseJobs ends what PauseJobs began.
+func UnpauseJobs(ctx context.Context, db *sqlx.DB, job, by, reason string) (changed bool, err error) {
+	return pauseJobs(ctx, db, `SELECT coterie.job_unpause($1, $2, $3)`, job, by, reason)
+}
+
+func pauseJobs(ctx context.Context, db *sqlx.DB, statement, job, by, reason string) (changed bool, err error) {
+	named := sql.NullString{String: job, Valid: job != ""}
+	if changed, err = ask[bool](ctx, db, statement, named, oneLine(by, 200), oneLine(reason, reasonSize)); err != nil {
+		return false, fmt.Errorf("pause or unpause %s: %w", cmp.Or(job, "all jobs"), refused(err))
+	}
+	return changed, nil
 }
 
 // Apply makes the changes, all or none, and returns the number of the change.

@@ -18,6 +18,9 @@ const (
 	wakeAtLeast = time.Minute
 	// farewell is how long a holder that must go may take to tell how its run ended.
 	farewell = time.Second
+	// settling is how long those that fall due together have to get into line for a
+	// seat, before the first takes one.
+	settling = 5 * time.Millisecond
 	// Between tries of a call that failed.
 	firstPause, longestPause = 50 * time.Millisecond, time.Second
 )
@@ -209,7 +212,12 @@ func (h *held) reread(ctx context.Context) error {
 
 // begin asks the database for a run and starts its action, to act when it is due.
 func (h *held) begin(ctx context.Context, b Begin) (Event, error) {
-	if h.waits = !h.seats.take(h, h.def.Priority); h.waits {
+	if h.seats.line(waiter{h, h.def.Priority, b.Due}) {
+		if err := pause(ctx, settling); err != nil {
+			return nil, err
+		}
+	}
+	if h.waits = !h.seats.take(h); h.waits {
 		return Refused{Now: h.Now(), Due: b.Due, Answer: AnswerFull}, nil
 	}
 	o := &opened{job: h.name, due: b.Due, token: h.grant.Token, nonce: newNonce()}

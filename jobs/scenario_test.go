@@ -30,9 +30,10 @@ var update = flag.Bool("update", false, "write what the scenarios print into the
 // lines are what they must print. Nodes live in one synctest bubble, each with a
 // session of its own, against a real database whose clock is the bubble's.
 //
-//	job NAME SCHEDULE [; KEY VALUE]...   define a job; keys: takes D, fails, panics, misfire M, timeout D, action A, disabled
+//	job NAME SCHEDULE [; KEY VALUE]...   define a job; keys: those of a file, disabled, and of its action takes D, fails [N] (attempts), panics, stubborn D (to end)
 //	remove NAME                          remove a job
-//	start NODE [ACTION...]               begin a life of a node that defines these actions (ok)
+//	pause WHO [NAME], unpause WHO [NAME] a job, or all of them
+//	start NODE [ACTION|tag:T|most:N]...  begin a life of a node that defines these actions (ok), has these tags and runs so many at once
 //	advance D                            let time pass
 //	cut NODE, stall NODE, mend NODE      cut a node from the database; let its packets vanish; end both
 //	slow NODE D1 D2                      requests of the node take D1 to arrive, answers D2
@@ -116,8 +117,10 @@ type said struct {
 
 // conduct is how the action of a job behaves.
 type conduct struct {
-	takes         time.Duration
-	fails, panics bool
+	takes    time.Duration
+	fails    int // attempts
+	panics   bool
+	stubborn time.Duration // how long it goes on when it should end
 }
 
 // node is one process: its lives follow each other.
@@ -176,6 +179,15 @@ func (w *world) do(f []string) {
 		w.define(strings.Join(args, " "))
 	case "remove":
 		w.apply(args[0], nil)
+	case "pause", "unpause":
+		do, name := jobs.PauseJobs, strings.Join(args[1:], "")
+		if verb == "unpause" {
+			do = jobs.UnpauseJobs
+		}
+		changed, err := do(w.t.Context(), w.db.Operator().DB, name, args[0], "")
+		if err != nil || !changed {
+			w.t.Fatalf("%s %v: %v, %v", verb, args, changed, err)
+		}
 	case "start":
 		w.start(args[0], args[1:])
 	case "advance":
@@ -225,6 +237,14 @@ func (w *world) duration(text string) time.Duration {
 	return d
 }
 
+func (w *world) number(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}
+
 // since is an instant as seconds of the scenario.
 func (w *world) since(t time.Time) string {
 	return strconv.FormatFloat(t.Sub(w.began).Round(time.Millisecond).Seconds(), 'f', -1, 64) + "s"
@@ -246,12 +266,39 @@ func (w *world) define(text string) {
 		switch key {
 		case "takes":
 			c.takes = w.duration(value)
+		case "stubborn":
+			c.stubborn = w.duration(value)
 		case "fails":
-			c.fails = true
+			if c.fails = 1 << 20; value != "" {
+				c.fails = w.number(value)
+			}
 		case "panics":
 			c.panics = true
 		case "misfire":
 			d.Misfire = jobs.Misfire(value)
+		case "misfire_limit":
+			d.MisfireLimit = w.number(value)
+		case "catch_up":
+			d.CatchUp = w.duration(value)
+		case "overlap":
+			d.Overlap = jobs.Overlap(value)
+		case "retries":
+			d.Retries = w.number(value)
+		case "retry_after":
+			d.RetryAfter = w.duration(value)
+		case "on_lost":
+			d.OnLost = jobs.OnLost(value)
+		case "priority":
+			d.Priority = w.number(value)
+		case "group":
+			group, limit, _ := strings.Cut(value, " ")
+			d.Group, d.GroupLimit = group, w.number(limit)
+		case "requires":
+			d.Requires = strings.Fields(value)
+		case "jitter":
+			d.Jitter = w.duration(value)
+		case "except":
+			d.Except = strings.Split(value, ",")
 		case "timeout":
 			d.Timeout = w.duration(value)
 		case "action":
@@ -284,15 +331,25 @@ func (w *world) apply(name string, d *jobs.Definition) {
 }
 
 func (w *world) start(name string, actions []string) {
-	if len(actions) == 0 {
-		actions = []string{"ok"}
-	}
 	login := "node_" + name
 	n := &node{moved: make(chan struct{}, 1), beats: w.db.Login(login, schema.Agent), runs: w.db.Login(login, schema.Agent)}
 	n.runner = &jobs.Runner{DB: n.runs.DB, Node: name, Actions: map[string]jobs.Action{}}
 	n.runner.Now = func() time.Time { return n.session().Clock.Now() }
-	for _, action := range actions {
-		n.runner.Actions[action] = jobs.Func(w.act)
+	for _, word := range actions {
+		switch kind, value, _ := strings.Cut(word, ":"); kind {
+		case "tag":
+			n.runner.Tags = append(n.runner.Tags, value)
+		case "most":
+			n.runner.Most = w.number(value)
+		default:
+			n.runner.Actions[word] = jobs.Func(w.act)
+		}
+	}
+	if len(n.runner.Actions) == 0 {
+		n.runner.Actions["ok"] = jobs.Func(w.act)
+	}
+	if err := n.runner.Refresh(w.t.Context()); err != nil {
+		w.t.Fatal(err)
 	}
 	n.takes = n.runner.Takes()
 	var ctx context.Context
@@ -361,7 +418,11 @@ func (w *world) act(ctx context.Context, r jobs.Run) (err error) {
 		w.t.Errorf("%d runs of %s at once at %v", w.open[r.Job], r.Job, time.Since(w.began))
 	}
 	w.mu.Unlock()
-	w.say("%s starts %s of %s with token %d", r.Node, r.Job, w.since(r.Due), r.Token)
+	attempt := ""
+	if r.Attempt > 1 {
+		attempt = fmt.Sprintf(", attempt %d", r.Attempt)
+	}
+	w.say("%s starts %s of %s with token %d%s", r.Node, r.Job, w.since(r.Due), r.Token, attempt)
 	defer func() {
 		w.mu.Lock()
 		w.open[r.Job]--
@@ -380,10 +441,11 @@ func (w *world) act(ctx context.Context, r jobs.Run) (err error) {
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
+		time.Sleep(c.stubborn)
 		return context.Cause(ctx)
 	case <-t.C:
 	}
-	if c.fails {
+	if r.Attempt <= c.fails {
 		return errors.New("no luck")
 	}
 	return nil
@@ -395,11 +457,12 @@ func (w *world) rows(job string) {
 		Due     time.Time `db:"due_at"`
 		Node    *string
 		Token   int64
+		Attempt int
 		Outcome string
 		Who     *string `db:"requested_by"`
 		Reason  *string
 	}
-	if err := w.db.Select(&rows, `SELECT due_at, node, token, outcome, requested_by, reason FROM coterie.runs WHERE job = $1 ORDER BY due_at`, job); err != nil {
+	if err := w.db.Select(&rows, `SELECT due_at, node, token, attempt, outcome, requested_by, reason FROM coterie.runs WHERE job = $1 ORDER BY due_at`, job); err != nil {
 		w.t.Fatal(err)
 	}
 	w.mu.Lock()
@@ -414,6 +477,9 @@ func (w *world) rows(job string) {
 		line := fmt.Sprintf("%s %s", w.since(r.Due), r.Outcome)
 		if r.Node != nil {
 			line += fmt.Sprintf(" on %s with token %d", *r.Node, r.Token)
+		}
+		if r.Attempt > 1 {
+			line += fmt.Sprintf(", attempt %d", r.Attempt)
 		}
 		if r.Who != nil {
 			line += ", asked for by " + *r.Who

@@ -1,12 +1,14 @@
 package jobs
 
 import (
+	"cmp"
 	"slices"
 	"sync"
+	"time"
 )
 
 // seats bounds how many runs are open on this node. Who finds none waits, and is
-// told when one is free: the highest priority first, and of equals who came first.
+// told when one is free: the highest priority first, of equals the oldest slot.
 type seats struct {
 	mu      sync.Mutex // guards the fields below
 	most    int        // 0 for any number
@@ -17,23 +19,41 @@ type seats struct {
 type waiter struct {
 	who      *held
 	priority int
+	due      time.Time
 }
 
-// take gives a seat, unless all are taken or somebody waits who comes first.
-func (s *seats) take(h *held, priority int) bool {
+// before tells whether a waiter comes before another one.
+func (w waiter) before(o waiter) bool {
+	return cmp.Or(cmp.Compare(o.priority, w.priority), w.due.Compare(o.due), cmp.Compare(w.who.name, o.who.name)) < 0
+}
+
+// line puts somebody into the line, and tells whether there was one to get into.
+func (s *seats) line(w waiter) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.most == 0 || s.taken[w.who] || s.place(w.who) >= 0 {
+		return false
+	}
+	at := slices.IndexFunc(s.waiting, w.before)
+	if at < 0 {
+		at = len(s.waiting)
+	}
+	s.waiting = slices.Insert(s.waiting, at, w)
+	return true
+}
+
+func (s *seats) place(h *held) int {
+	return slices.IndexFunc(s.waiting, func(w waiter) bool { return w.who == h })
+}
+
+// take gives a seat to who stands in line, unless the free ones are for others.
+func (s *seats) take(h *held) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.most == 0 || s.taken[h] {
 		return true
 	}
-	place := slices.IndexFunc(s.waiting, func(w waiter) bool { return w.who == h })
-	if place < 0 {
-		if place = slices.IndexFunc(s.waiting, func(w waiter) bool { return w.priority < priority }); place < 0 {
-			place = len(s.waiting)
-		}
-		s.waiting = slices.Insert(s.waiting, place, waiter{h, priority})
-	}
-	if len(s.taken)+place >= s.most {
+	if len(s.taken)+s.place(h) >= s.most {
 		return false
 	}
 	s.forget(h)

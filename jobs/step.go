@@ -97,7 +97,7 @@ type Pause struct {
 
 // covers tells whether a slot fell due in the pause.
 func (p Pause) covers(due time.Time) bool {
-	return !due.Before(p.From) && (p.Until.IsZero() || due.Before(p.Until))
+	return !due.Before(p.From) && (p.Until.IsZero() || !due.After(p.Until))
 }
 
 func (p Pause) why() string {
@@ -317,8 +317,7 @@ func (s *State) decide(now time.Time) []Move {
 	if !s.busy.IsZero() && !backlog {
 		var queued time.Time
 		if out, queued = s.account(out, s.until); !queued.IsZero() && !s.yielding {
-			return append(out, Begin{Due: queued, Next: s.next(queued), Attempt: 1,
-				Reason: fmt.Sprintf("it waited for %s, which was open until %s", s.theRun(), stamp(s.until))})
+			return append(out, Begin{Due: queued, Next: s.next(queued), Reason: s.whyQueued(queued), Attempt: 1})
 		}
 		s.busy, s.until = time.Time{}, time.Time{}
 	}
@@ -340,7 +339,13 @@ func (s *State) decide(now time.Time) []Move {
 	switch {
 	case run < len(owed):
 		due := owed[run]
-		return append(out, Begin{Due: due, Next: s.next(due), Reason: s.whyLate(due, now, run+older), Attempt: 1})
+		missed := older
+		for _, slot := range owed[:run] {
+			if _, paused := s.pauseOf(slot); !paused {
+				missed++
+			}
+		}
+		return append(out, Begin{Due: due, Next: s.next(due), Reason: s.whyLate(due, now, missed), Attempt: 1})
 	case backlog:
 		return append(out, s.decide(now)...) // now for what fell due meanwhile
 	case !s.Asked.IsZero():
@@ -499,6 +504,13 @@ func (s *State) account(out []Move, until time.Time) (moves []Move, queued time.
 		}
 		return Skipped, why
 	}), queued
+}
+
+func (s *State) whyQueued(due time.Time) string {
+	if s.until.Sub(due) < late {
+		return ""
+	}
+	return fmt.Sprintf("it waited for %s, which was open until %s", s.theRun(), stamp(s.until))
 }
 
 func (s *State) theRun() string {

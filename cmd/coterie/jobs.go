@@ -11,7 +11,7 @@ import (
 )
 
 func (c *cli) jobsCommand() *cobra.Command {
-	var runs int
+	var runs, next int
 	var log logQuery
 	cmd := &cobra.Command{
 		Use:   "jobs [JOB]",
@@ -20,6 +20,7 @@ func (c *cli) jobsCommand() *cobra.Command {
   coterie jobs audit-purge             with its last runs
   coterie jobs audit-purge --log last --follow
   coterie jobs audit-purge --log "11-20 02:30:00"
+  coterie jobs audit-purge --next 10   when it is due
   coterie jobs apply -f jobs.yaml -n   what a file would change`,
 		Args:              perhapsOne("JOB"),
 		ValidArgsFunction: c.completeNames("jobs"),
@@ -38,6 +39,9 @@ func (c *cli) jobsCommand() *cobra.Command {
 				log.job, log.run = args[0], orElse(log.run, "last")
 				return c.showLog(ctx, k, log)
 			}
+			if len(args) > 0 && next > 0 {
+				return c.showNext(ctx, k, args[0], next)
+			}
 			if len(args) > 0 {
 				return c.showJob(ctx, k, args[0], runs)
 			}
@@ -51,6 +55,7 @@ func (c *cli) jobsCommand() *cobra.Command {
 	cmd.Flags().IntVar(&runs, "runs", 10, "with a JOB: the last `NUMBER` of its runs")
 	cmd.Flags().StringVar(&log.run, "log", "", "with a JOB: what a `RUN` of it said; last, or the time at which it was due")
 	cmd.Flags().BoolVarP(&log.follow, "follow", "f", false, "with --log: go on until the run has ended, on whichever node")
+	cmd.Flags().IntVar(&next, "next", 0, "with a JOB: its next `NUMBER` of slots, instead of runs")
 	cmd.AddCommand(c.jobsApply())
 	return cmd
 }
@@ -95,6 +100,8 @@ func jobState(r table.Row) string {
 	switch {
 	case !r.Bool("enabled"):
 		return "off"
+	case r.Text("paused_at") != "" && r.Text("running_since") == "":
+		return "paused"
 	case r.Text("running_since") != "":
 		return "running"
 	case r.Bool("overdue"):
@@ -156,13 +163,57 @@ func jobText(r table.Row) string {
 	if runner := r.Text("runner"); runner != "" {
 		lines.add("runner", "%s", runner)
 	}
-	timeout := "none"
-	if d, ok := r.Duration("timeout"); ok {
-		timeout = table.Duration(d)
+	for _, rule := range jobRules(r) {
+		lines.add(rule[0], "%s", rule[1])
 	}
-	lines.add("rules", "misfire %s, overlap %s, timeout %s", r.Text("misfire"), r.Text("overlap"), timeout)
 	lines.add("changed", "%s by %s", r.Text("changed_at"), r.Text("changed_by"))
 	return lines.String()
+}
+
+// jobRules are what a definition says, as a name and words: the usual in short,
+// the rest where it says something.
+func jobRules(r table.Row) [][2]string {
+	took := func(column, none string) string {
+		if d, ok := r.Duration(column); ok {
+			return table.Duration(d)
+		}
+		return none
+	}
+	rules := fmt.Sprintf("misfire %s, overlap %s, timeout %s", r.Text("misfire"), r.Text("overlap"), took("timeout", "none"))
+	if limit := r.Int("misfire_limit"); limit > 0 {
+		rules += fmt.Sprintf(", misfire_limit %d", limit)
+	}
+	if window := took("catch_up", ""); window != "" {
+		rules += ", catch_up " + window
+	}
+	list := [][2]string{{"rules", rules}}
+	add := func(name, format string, args ...any) { list = append(list, [2]string{name, fmt.Sprintf(format, args...)}) }
+	if n := r.Int("retries"); n > 0 {
+		add("retries", "%d, after %s, doubling up to %s", n, took("retry_after", "10s"), took("retry_max", "1h"))
+	}
+	if lost := r.Text("on_lost"); lost != "record" {
+		add("on_lost", "%s", lost)
+	}
+	if group := r.Text("group_name"); group != "" {
+		add("group", "%s, %d at once", group, r.Int("group_limit"))
+	}
+	for _, name := range []string{"exceptions", "requires", "prefers"} {
+		if words := r.Text(name); words != "" {
+			add(name, "%s", words)
+		}
+	}
+	for _, bound := range []string{"starts_at", "ends_at"} {
+		if t := r.Time(bound); !t.IsZero() {
+			add(bound, "%s UTC", t.UTC().Format("2006-01-02 15:04:05"))
+		}
+	}
+	if d := took("jitter", ""); d != "" {
+		add("jitter", "%s", d)
+	}
+	if n := r.Int("priority"); n != 0 {
+		add("priority", "%d", n)
+	}
+	return list
 }
 
 func runFields() []table.Field {
