@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -87,6 +88,16 @@ func (l *lab) apply(wanted ...Definition) {
 	if _, err := Apply(l.Context(), l.db.Operator().DB, Diff(l.current(), wanted), "test"); err != nil {
 		l.Fatal(err)
 	}
+}
+
+// applyWishes says to the database what no Changes would.
+func (l *lab) applyWishes(doc wishes) error {
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	_, err = l.db.Operator().ExecContext(l.Context(), `SELECT coterie.job_apply($1::jsonb)`, string(text))
+	return err
 }
 
 func (l *lab) current() []Definition {

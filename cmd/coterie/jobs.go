@@ -187,7 +187,9 @@ func jobRules(r table.Row) [][2]string {
 		rules += ", catch_up " + window
 	}
 	list := [][2]string{{"rules", rules}}
-	add := func(name, format string, args ...any) { list = append(list, [2]string{name, fmt.Sprintf(format, args...)}) }
+	add := func(name, format string, args ...any) {
+		list = append(list, [2]string{name, fmt.Sprintf(format, args...)})
+	}
 	if n := r.Int("retries"); n > 0 {
 		add("retries", "%d, after %s, doubling up to %s", n, took("retry_after", "10s"), took("retry_max", "1h"))
 	}

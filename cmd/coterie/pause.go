@@ -26,8 +26,8 @@ func (c *cli) pauseCommand(paused bool) *cobra.Command {
 		Long: `Freezes a job, with --jobs all of them, or else hand-overs. Of a paused job
 nothing is begun: what runs goes on, what is asked for waits, and the slots of
 that time are recorded as skipped when the pause ends. While hand-overs are
-frozen no lease moves for balance or by switchover; jobs go on where they are, and
-what loses its holder is taken as ever.`,
+frozen no lease moves for balance or by switchover; jobs go on where they are,
+and what loses its holder is taken as ever.`,
 		Example: `  coterie pause report-nightly -m "the printer is away"
   coterie pause --jobs -m "release 7.3"
   coterie pause -m "storage maintenance"`,
