@@ -16,7 +16,7 @@ type Prober struct {
 	Probe func(context.Context, Share) (Condition, error)
 
 	Every   time.Duration // between probes; 0: 5 s
-	Sooner  time.Duration // between probes while the share cannot be used; 0: 1 s
+	Sooner  time.Duration // between probes while the share cannot be used, at first less; 0: 1 s
 	Refresh time.Duration // a report at least this often though nothing changed; 0: 5 min
 }
 
@@ -30,6 +30,7 @@ func (p Prober) Run(ctx context.Context, report func(context.Context, Condition)
 		reported *Condition
 		when     time.Time
 	)
+	soon := sooner / 8 // a share that is just being mounted or marked is there in a moment
 	next := time.NewTimer(0)
 	defer next.Stop()
 	for {
@@ -55,8 +56,10 @@ func (p Prober) Run(ctx context.Context, report func(context.Context, Condition)
 		}
 		if c.Usable() {
 			next.Reset(every)
+			soon = sooner / 8
 		} else {
-			next.Reset(min(sooner, every))
+			next.Reset(min(soon, every))
+			soon = min(2*soon, sooner)
 		}
 	}
 }

@@ -106,7 +106,7 @@ func TestTroubleIsReportedAndLookedAtMoreOften(t *testing.T) {
 		}
 		return seen(OK, time.Millisecond), nil
 	}, always)
-	want := []string{"0s OK", "10s HUNG", "21s DEGRADED", "26s OK"}
+	want := []string{"0s OK", "10s HUNG", "21.875s DEGRADED", "26.875s OK"}
 	if !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)
 	}

@@ -35,6 +35,7 @@ type Node struct {
 	AppVersion string
 	Tags       []string
 	Candidate  bool
+	Weight     int      // its share of the leases beside other nodes; 0 is 1
 	Actions    []string // names of the actions it can run
 }
 
@@ -46,14 +47,14 @@ type Welcome struct {
 
 const joinSQL = `
 SELECT cluster_id, goal
-FROM coterie.node_join($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+FROM coterie.node_join($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 
 // Join registers the node, new or back again.
 func (n *Node) Join(ctx context.Context) (Welcome, error) {
 	var w []Welcome
 	err := n.call(ctx, func(c *sqlx.Conn) error {
 		return c.SelectContext(ctx, &w, joinSQL, n.Cluster, n.Name, n.ID, n.Address, n.Host, n.Version, n.AppVersion,
-			textArray(n.Tags), n.Candidate, textArray(n.Actions))
+			textArray(n.Tags), n.Candidate, max(1, n.Weight), textArray(n.Actions))
 	})
 	if refused := new(pq.Error); errors.As(err, &refused) && refused.Code == "CT010" {
 		return Welcome{}, fmt.Errorf("join %s: %w", n.Name, &WrongClusterError{refused.Message})

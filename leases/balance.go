@@ -1,13 +1,28 @@
 package leases
 
 import (
+	"cmp"
 	"hash/fnv"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 )
 
-// Balance has one measure: how many leases with a class a node holds. Every node
-// computes the same from the same listing, and does its own part of it.
+// Balance has one measure: how many leases with a class a node holds, for its
+// weight. Every node computes the same from the same listing, and does its own
+// part of it. Leases with a wish are placed by it first, and moved only for its sake.
+
+// gift is a lease that was given away for balance.
+type gift struct {
+	at   time.Duration
+	vain bool // whom it was meant for did not take it
+	back int  // how many times in a row it had to be taken back
+}
+
+// patient is for how long a node keeps what it had to take back: the longer the
+// more often.
+func (s *State) patient(times int) time.Duration { return s.Terms.TTL << min(times, 4) }
 
 func (l Load) count() int {
 	n := l.Stays
@@ -17,31 +32,66 @@ func (l Load) count() int {
 	return n
 }
 
-// deal says who takes each free lease: the node that holds least of those that
-// take its class. Equals are told apart by how strongly each is drawn to it.
+// share is how full a node is that holds n leases.
+func (l Load) share(n int) float64 { return float64(n) / float64(max(1, l.Weight)) }
+
+func (l Load) takes(class string) bool { return class != "" && slices.Contains(l.Takes, class) }
+
+// suits is how many of the tags that a lease likes a node has.
+func (l Load) suits(w Wish) int {
+	n := 0
+	for _, tag := range w.Likes {
+		if slices.Contains(l.Tags, tag) {
+			n++
+		}
+	}
+	return n
+}
+
+// deal says who takes what is free, as listed.
+func (s *State) deal() map[string]string {
+	if s.dealt == nil {
+		s.dealt = deal(s.load, s.free)
+	}
+	return s.dealt
+}
+
+// deal says who takes each free lease, of those that take its class: the node
+// that it is meant for, else the one that it likes most, where fewest of its group
+// are, which will be least full. Equals are told apart by how strongly each is
+// drawn to it.
 func deal(load []Load, free map[string]offer) map[string]string {
-	count := make([]int, len(load))
+	count, apart := make([]int, len(load)), make([]map[string]int, len(load))
 	for i, l := range load {
-		count[i] = l.count()
+		count[i], apart[i] = l.count(), map[string]int{}
+		maps.Copy(apart[i], l.Apart)
 	}
 	dealt := make(map[string]string, len(free))
 	for _, name := range sorted(free) {
-		class, to := free[name].class, -1
+		o, to := free[name], -1
 		for i, l := range load {
-			if class == "" || !slices.Contains(l.Takes, class) {
+			if !l.takes(o.class) {
 				continue
 			}
-			if l.Node == free[name].goal {
+			if l.Node == o.goal {
 				to = i
 				break
 			}
-			if to < 0 || count[i] < count[to] || count[i] == count[to] && draw(l.Node, name) > draw(load[to].Node, name) {
+			if to < 0 || cmp.Or(
+				cmp.Compare(load[to].suits(o.Wish), l.suits(o.Wish)),
+				cmp.Compare(apart[i][o.Apart], apart[to][o.Apart]),
+				cmp.Compare(l.share(count[i]+1), load[to].share(count[to]+1)),
+				cmp.Compare(draw(load[to].Node, name), draw(l.Node, name))) < 0 {
 				to = i
 			}
 		}
-		if to >= 0 {
-			dealt[name] = load[to].Node
-			count[to]++
+		if to < 0 {
+			continue
+		}
+		dealt[name] = load[to].Node
+		count[to]++
+		if o.Apart != "" {
+			apart[to][o.Apart]++
 		}
 	}
 	return dealt
@@ -79,70 +129,174 @@ func (s *State) move(out []Action, mine []Lease) []Action {
 	return out
 }
 
-// balance asks holders to yield until loads differ by at most one, once nothing
-// is free that somebody takes.
-func (s *State) balance(out []Action) []Action {
-	if s.stopping || s.paused || len(deal(s.load, s.free)) > 0 {
+// balance asks holders to yield until every wish is met that can be and no node
+// is fuller than need be, once nothing is free that somebody takes.
+func (s *State) balance(now time.Duration, out []Action) []Action {
+	if s.stopping || s.paused || len(s.deal()) > 0 {
 		return out
 	}
-	give := moves(s.load, s.Node)
-	for _, going := range []bool{true, false} { // those on their way count first
-		for _, name := range sorted(s.grants) {
-			g := s.grants[name]
-			switch {
-			case give[g.class] == 0:
-			case going && g.phase > holding && !g.retry:
-				give[g.class]--
-			case !going && g.phase == holding && !slices.Contains(s.Wants, name) && g.prefer != s.Node:
-				out = s.yield(out, name, "switchover")
-				give[g.class]--
-			}
+	names := sorted(s.grants)
+	going := misplaced(s.load, s.Node, s.grants)
+	for name := range going {
+		if !s.yields(now, name) {
+			delete(going, name)
+		}
+	}
+	if len(going) == 0 { // loads are levelled when all are where they would rather be
+		going = s.surplus(now, names)
+	}
+	for _, name := range names {
+		if going[name] {
+			s.grants[name].away = true
+			out = s.yield(out, name, "switchover")
 		}
 	}
 	return out
 }
 
-// moves says how many leases of each class a node should give away: one at a
-// time, from a node to one that holds at least two less and takes that class,
-// the widest difference first.
+// yields says whether balance may ask for a lease.
+func (s *State) yields(now time.Duration, name string) bool {
+	g := s.grants[name]
+	return g.phase == holding && g.prefer != s.Node && now >= g.keep && !slices.Contains(s.Wants, name)
+}
+
+// surplus picks what this node has too much of. Of a kind that was given away in
+// vain nothing more is, for a while.
+func (s *State) surplus(now time.Duration, names []string) map[string]bool {
+	give, out := moves(s.load, s.Node), map[string]bool{}
+	for _, name := range names { // those on their way count first
+		switch g := s.grants[name]; {
+		case g.Apart != "":
+		case now < g.keep:
+			delete(give, g.kind(g.class))
+		case g.phase > holding && !g.retry:
+			give[g.kind(g.class)]--
+		}
+	}
+	for _, name := range names {
+		if g := s.grants[name]; g.Apart == "" && give[g.kind(g.class)] > 0 && s.yields(now, name) {
+			give[g.kind(g.class)]--
+			out[name] = true
+		}
+	}
+	return out
+}
+
+// misplaced are the leases with a wish that would be better elsewhere.
+func misplaced(load []Load, node string, grants map[string]*grant) map[string]bool {
+	me := slices.IndexFunc(load, func(l Load) bool { return l.Node == node })
+	if me < 0 {
+		return nil
+	}
+	out, apart := map[string]bool{}, map[string]int{}
+	maps.Copy(apart, load[me].Apart)
+	for _, name := range sorted(grants) {
+		g := grants[name]
+		if len(g.Likes) == 0 && g.Apart == "" {
+			continue
+		}
+		mine, least, first := load[me].suits(g.Wish), apart[g.Apart], true
+		for _, l := range load {
+			if l.Node == node || !l.takes(g.class) {
+				continue
+			}
+			switch suits := l.suits(g.Wish); {
+			case suits > mine:
+				out[name] = true
+			case suits < mine || g.Apart == "":
+			default:
+				least = min(least, l.Apart[g.Apart])
+				first = first && (l.Apart[g.Apart] < apart[g.Apart] || l.Apart[g.Apart] == apart[g.Apart] && node < l.Node)
+			}
+		}
+		// Of the nodes that hold most of a group one gives, so that they do not all give to the same.
+		if !out[name] && first && apart[g.Apart] > least+1 {
+			out[name] = true
+		}
+		if out[name] && g.Apart != "" {
+			apart[g.Apart]--
+		}
+	}
+	return out
+}
+
+// moves says how many leases of each kind a node should give away: one at a
+// time, from a node to one that takes them, suits them no less and would still be
+// less full then, the widest difference first.
 func moves(load []Load, from string) map[string]int {
-	count, holds := make([]int, len(load)), make([]map[string]int, len(load))
+	type node struct {
+		Load
+		count int
+	}
+	nodes := make([]node, len(load))
 	for i, l := range load {
-		count[i], holds[i] = l.count(), map[string]int{}
-		maps.Copy(holds[i], l.Holds)
+		nodes[i] = node{l, l.count()}
+		nodes[i].Holds = map[string]int{}
+		maps.Copy(nodes[i].Holds, l.Holds)
 	}
 	give := map[string]int{}
 	for {
-		most, least, moved := -1, -1, ""
-		for i := range load {
-			for j := range load {
-				if count[i]-count[j] <= 1 || most >= 0 && count[i]-count[j] <= count[most]-count[least] {
+		// The fullest first; at equal shares by name, so that all see the same order.
+		slices.SortFunc(nodes, func(a, b node) int {
+			return cmp.Or(cmp.Compare(b.share(b.count), a.share(a.count)), cmp.Compare(a.Node, b.Node))
+		})
+		most, least, widest, kind := -1, -1, 0.0, ""
+		for i, a := range nodes {
+			for j, b := range slices.Backward(nodes) {
+				if j <= i || a.share(a.count)-b.share(b.count) <= widest {
+					break // none of those that are left is wider
+				}
+				wide := a.share(a.count) - b.share(b.count+1)
+				if wide <= widest {
 					continue
 				}
-				if class, ok := movable(holds[i], load[j].Takes); ok {
-					most, least, moved = i, j, class
+				if k, ok := movable(a.Load, b.Load); ok {
+					most, least, widest, kind = i, j, wide, k
 				}
 			}
 		}
 		if most < 0 {
 			return give
 		}
-		count[most]--
-		count[least]++
-		holds[most][moved]--
-		holds[least][moved]++
-		if load[most].Node == from {
-			give[moved]++
+		nodes[most].count--
+		nodes[least].count++
+		nodes[most].Holds[kind]--
+		nodes[least].Holds[kind]++
+		if nodes[most].Node == from {
+			give[kind]++
 		}
 	}
 }
 
-// movable is the class that a node holds most of among those that another takes.
-func movable(holds map[string]int, takes []string) (class string, ok bool) {
-	for _, c := range takes {
-		if n := holds[c]; n > 0 && (!ok || n > holds[class] || n == holds[class] && c < class) {
-			class, ok = c, true
+// movable is the kind of leases that a node holds most of among those that would
+// be no worse off with another.
+func movable(from, to Load) (kind string, ok bool) {
+	for k, n := range from.Holds {
+		if n <= 0 || ok && (n < from.Holds[kind] || n == from.Holds[kind] && k > kind) {
+			continue
+		}
+		class, wish := kindly(k)
+		if to.takes(class) && to.suits(wish) >= from.suits(wish) {
+			kind, ok = k, true
 		}
 	}
-	return class, ok
+	return kind, ok
+}
+
+// kind is what balance tells leases apart by: class and tags. The database writes it so too.
+func (w Wish) kind(class string) string {
+	if len(w.Likes) == 0 {
+		return class
+	}
+	return class + kindSeparator + strings.Join(w.Likes, kindSeparator)
+}
+
+const kindSeparator = "\x1f" // no name has it
+
+func kindly(kind string) (class string, w Wish) {
+	class, likes, ok := strings.Cut(kind, kindSeparator)
+	if ok {
+		w.Likes = strings.Split(likes, kindSeparator)
+	}
+	return class, w
 }

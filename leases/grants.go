@@ -20,9 +20,13 @@ type grant struct {
 	class  string
 	prefer string // node that balance leaves it with
 	phase  phase
-	cause  string // freed_by of the release to come
-	retry  bool   // ended for lack of trust: take it anew, under a new token
-	tried         // to give it back, or to take it anew
+	cause  string        // freed_by of the release to come
+	retry  bool          // ended for lack of trust: take it anew, under a new token
+	away   bool          // yielded for balance
+	back   int           // how many times in a row that was in vain
+	keep   time.Duration // balance leaves it here until then
+	Wish
+	tried // to give it back, or to take it anew
 }
 
 // tried is when something was last asked of the database that it may pass over,
@@ -70,11 +74,16 @@ func (s *State) held(now time.Duration, mine []Lease) []Action {
 		s.Mark = max(s.Mark, l.Token)
 		g, ok := s.grants[l.Name]
 		if ok {
-			g.class, g.prefer = l.Class, l.Prefer
+			g.class, g.prefer, g.Wish = l.Class, l.Prefer, l.Wish
 			continue // it acts, or its former holder has not returned yet
 		}
-		g = &grant{token: l.Token, class: l.Class, prefer: l.Prefer, cause: "release"}
+		g = &grant{token: l.Token, class: l.Class, prefer: l.Prefer, cause: "release", Wish: l.Wish}
 		s.grants[l.Name] = g
+		if gave := s.given[l.Name]; gave.vain {
+			g.back = gave.back + 1
+			g.keep = now + s.patient(g.back)
+		}
+		delete(s.given, l.Name)
 		if s.stopping || s.ended || now >= s.trust || !s.wants(l.Name, l.Class) {
 			g.phase = returned
 			continue

@@ -37,10 +37,7 @@ func (s *Session) loop(ctx context.Context) error {
 		case <-timer.C:
 			acts = s.core.Step(s.now(), Elapsed{})
 		case e := <-s.in:
-			if r, ok := e.(Returned); ok {
-				delete(s.holders, r.Lease)
-			}
-			acts = s.core.Step(s.now(), e)
+			acts = s.heard(e)
 		case b := <-answer:
 			answer = nil
 			acts = s.took(b)
@@ -54,6 +51,26 @@ func (s *Session) loop(ctx context.Context) error {
 			if stop == nil {
 				return context.Cause(ctx)
 			}
+		}
+	}
+}
+
+// heard takes in what was said to the session, and whatever else waits: thousands
+// of holders may return at one time.
+func (s *Session) heard(e Event) []Action {
+	var acts []Action
+	for n := 1; ; n++ {
+		if r, ok := e.(Returned); ok {
+			delete(s.holders, r.Lease)
+		}
+		acts = append(acts, s.core.Step(s.now(), e)...)
+		if n == cap(s.in) {
+			return acts
+		}
+		select {
+		case e = <-s.in:
+		default:
+			return acts
 		}
 	}
 }

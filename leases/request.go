@@ -55,15 +55,27 @@ type Lease struct {
 	Goal   string `json:"goal"`     // node that an operator wants to hold it next
 	Now    bool   `json:"goal_now"` // without waiting for the holder to be idle
 	Prefer string `json:"prefer"`   // node that balance leaves it with
+	Wish
 }
 
-// Load is what a node holds that takes leases: how many of each class, and how
-// many that balance leaves with it.
+// Wish is where a lease would rather be. A node that does not answer to it is
+// better than none.
+type Wish struct {
+	Likes []string `json:"likes"` // tags of nodes
+	Apart string   `json:"apart"` // not beside others of this group
+}
+
+// Load is what a node holds that takes leases: how many of each kind (Wish.kind),
+// how many that are not moved for balance, and how many of each group that is kept
+// apart, which are among the latter.
 type Load struct {
-	Node  string         `json:"node"`
-	Takes []string       `json:"takes"`
-	Holds map[string]int `json:"holds"`
-	Stays int            `json:"stays"`
+	Node   string         `json:"node"`
+	Weight int            `json:"weight"` // its share, beside those of others
+	Tags   []string       `json:"tags"`
+	Takes  []string       `json:"takes"`
+	Holds  map[string]int `json:"holds"`
+	Stays  int            `json:"stays"`
+	Apart  map[string]int `json:"apart"`
 }
 
 // Listing is what is held by this node and what is free, at one ledger position.
@@ -79,6 +91,10 @@ type Listing struct {
 // listEvery asks for a listing every so many heartbeats although the ledger did
 // not move: an event may commit after one with a higher number was seen.
 const listEvery = 4
+
+// atOnce is how many leases one heartbeat takes or gives back at most, so that
+// it is answered in time however many there are.
+const atOnce = 1000
 
 // Request builds the heartbeat that is due.
 func (s *State) Request(now time.Duration) Request {
@@ -97,14 +113,15 @@ func (s *State) Request(now time.Duration) Request {
 	for _, name := range sorted(s.grants) {
 		g := s.grants[name]
 		switch {
-		case g.phase != returned || g.rests(now, s.Terms.Heartbeat):
+		case g.phase != returned || g.rests(now, s.Terms.Heartbeat) || len(r.Claim)+len(r.Release) >= atOnce:
 		case g.retry && !s.stopping && s.wants(name, g.class):
 			r.Claim = append(r.Claim, Lease{Name: name, Class: g.class, Token: g.token})
 		default:
 			r.Release = append(r.Release, Release{Name: name, Token: g.token, Cause: g.cause})
 		}
 	}
-	r.Claim = append(r.Claim, s.claims(now)...)
+	claims := s.claims(now)
+	r.Claim = append(r.Claim, claims[:min(len(claims), max(0, atOnce-len(r.Claim)))]...)
 	s.try(now, r)
 	s.beat++
 	if s.stale || s.open() || s.beat%listEvery == 0 {
@@ -117,7 +134,11 @@ func (s *State) Request(now time.Duration) Request {
 // try notes what is asked for now.
 func (s *State) try(now time.Duration, r Request) {
 	for _, l := range r.Release {
-		s.grants[l.Name].at = &now
+		g := s.grants[l.Name]
+		g.at = &now
+		if g.away {
+			s.given[l.Name] = gift{at: now, back: g.back}
+		}
 	}
 	for _, l := range r.Claim {
 		if g, mine := s.grants[l.Name]; mine {
@@ -127,6 +148,10 @@ func (s *State) try(now time.Duration, r Request) {
 		o := s.free[l.Name]
 		o.at = &now
 		s.free[l.Name] = o
+		if g, ok := s.given[l.Name]; ok {
+			g.vain = s.deal()[l.Name] != s.Node
+			s.given[l.Name] = g
+		}
 	}
 }
 
@@ -190,7 +215,7 @@ func (s *State) claims(now time.Duration) []Lease {
 		return nil
 	}
 	var out []Lease
-	dealt := deal(s.load, s.free)
+	dealt := s.deal()
 	for _, name := range sorted(s.free) {
 		o := s.free[name]
 		if _, mine := s.grants[name]; mine || !s.wants(name, o.class) || now < s.resting[name] || o.rests(now, s.Terms.Heartbeat) {
@@ -200,7 +225,7 @@ func (s *State) claims(now time.Duration) []Lease {
 			continue // on its way to another
 		}
 		if dealt[name] == s.Node || slices.Contains(s.Wants, name) || now-o.since >= s.patience() {
-			out = append(out, Lease{Name: name, Class: o.class, Token: o.token})
+			out = append(out, Lease{Name: name, Class: o.class, Token: o.token, Wish: o.Wish})
 		}
 	}
 	return out

@@ -2,6 +2,7 @@ package leases
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
@@ -38,8 +39,10 @@ type State struct {
 	grants  map[string]*grant
 	free    map[string]offer
 	resting map[string]time.Duration // leases whose holder returned by itself: not taken before then
+	given   map[string]gift          // leases that were given away for balance
 	load    []Load
-	paused  bool // no balancing
+	dealt   map[string]string // who takes what is free, as listed; nil: not reckoned yet
+	paused  bool              // no balancing
 }
 
 // never is later than any moment of a life.
@@ -56,7 +59,8 @@ type offer struct {
 	class string
 	goal  string        // node that is to take it
 	since time.Duration // when this node first saw it free
-	tried               // to take it
+	Wish
+	tried // to take it
 }
 
 // Event is something that a node saw.
@@ -184,13 +188,13 @@ func (s *State) answered(now time.Duration, e Answered) []Action {
 	if e.Listing == nil {
 		return nil
 	}
-	s.seen, s.stale, s.load, s.paused = e.Head, false, e.Listing.Load, e.Listing.Paused
+	s.seen, s.stale, s.load, s.dealt, s.paused = e.Head, false, e.Listing.Load, nil, e.Listing.Paused
 	s.Mark = max(s.Mark, e.Listing.Mark)
 	s.offers(now, e.Listing.Free)
 	out := s.held(now, e.Listing.Held)
 	out = s.yieldUnwanted(out)
 	out = s.move(out, e.Listing.Held)
-	out = s.balance(out)
+	out = s.balance(now, out)
 	if len(s.claims(now)) > 0 || s.releasing(now) {
 		s.hurry = now // do not wait a heartbeat to take or give back
 	}
@@ -239,15 +243,12 @@ func (s *State) offers(now time.Duration, free []Lease) {
 		if before, ok := old[l.Name]; ok && before.token == l.Token {
 			o = before
 		}
-		o.token, o.class, o.goal = l.Token, l.Class, cmp.Or(l.Goal, l.Prefer)
+		o.token, o.class, o.goal, o.Wish = l.Token, l.Class, cmp.Or(l.Goal, l.Prefer), l.Wish
 		s.free[l.Name] = o
 		s.Mark = max(s.Mark, l.Token)
 	}
-	for name, until := range s.resting {
-		if now >= until {
-			delete(s.resting, name)
-		}
-	}
+	maps.DeleteFunc(s.resting, func(_ string, until time.Duration) bool { return now >= until })
+	maps.DeleteFunc(s.given, func(_ string, g gift) bool { return now >= g.at+2*s.Terms.TTL })
 }
 
 // sorted lists the names in a map in order, so that a replay is exact.
@@ -277,7 +278,7 @@ func (s *State) Begun(began time.Duration, terms Terms, era Era, seen time.Durat
 	s.Terms, s.trust, s.due, s.stale = terms, began+terms.Trust(), began, true
 	s.hurry = never
 	s.watched, s.grants, s.free = map[string]watch{}, map[string]*grant{}, map[string]offer{}
-	s.resting = map[string]time.Duration{}
+	s.resting, s.given = map[string]time.Duration{}, map[string]gift{}
 }
 
 // Over says whether the database ended this life.

@@ -167,14 +167,27 @@ func (a *agent) open(ctx context.Context) error {
 		a.log.Warn("a pooler shares connections: notifications are not heard, and a hand-over takes up to a heartbeat")
 	}
 	if a.cfg.Database.AutoMigrate {
-		if _, err := schema.Migrate(ctx, a.work); err != nil {
-			return err
-		}
-		if _, err := coordinator.Init(ctx, a.work, a.cfg.Cluster); err != nil {
+		if err := a.upgrade(ctx); err != nil {
 			return err
 		}
 	}
 	a.schema, err = schema.Check(ctx, a.work)
+	return err
+}
+
+// upgrade makes the schema and the cluster when they are missing or old. What is
+// up to date is not touched: applying it again waits for whoever reads.
+func (a *agent) upgrade(ctx context.Context) error {
+	st, err := schema.Status(ctx, a.work)
+	if err != nil {
+		return err
+	}
+	if !st.CodeCurrent || len(st.Pending) > 0 || st.Problem != nil {
+		if _, err := schema.Migrate(ctx, a.work); err != nil {
+			return err
+		}
+	}
+	_, err = coordinator.Init(ctx, a.work, a.cfg.Cluster)
 	return err
 }
 
@@ -204,7 +217,7 @@ func (a *agent) join(ctx context.Context) error {
 	a.node = coordinator.Node{
 		DB: a.work, Cluster: a.cfg.Cluster, Name: a.cfg.Node.Name, ID: identity.ID(),
 		Address: a.address(ctx), Host: host, Version: buildVersion(), AppVersion: app,
-		Tags: a.cfg.Node.Tags, Candidate: a.cfg.Node.Candidate,
+		Tags: a.cfg.Node.Tags, Candidate: a.cfg.Node.Candidate, Weight: a.cfg.Node.Weight,
 	}
 	for _, action := range a.cfg.Actions {
 		a.node.Actions = append(a.node.Actions, action.Name)

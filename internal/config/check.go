@@ -225,6 +225,13 @@ func checkAtLeastSecond(value any) string {
 	return ""
 }
 
+func checkWeight(value any) string {
+	if n := value.(int); n < 1 || n > 100 {
+		return fmt.Sprintf("is %d; 1 to 100", n)
+	}
+	return ""
+}
+
 func checkPoolSize(value any) string {
 	if n := value.(int); n < 2 || n > 100 {
 		return fmt.Sprintf("is %d; 2 to 100 (one connection is the heartbeat's own)", n)

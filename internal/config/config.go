@@ -30,6 +30,7 @@ type Node struct {
 	Address   string // empty: the address of the route to the database
 	Tags      []string
 	Candidate bool
+	Weight    int    // its share of the leases beside other nodes, 1 to 100
 	StateDir  string `mapstructure:"state_dir"`
 	Room      int    // runs that are taken from queues at once
 }

@@ -95,7 +95,7 @@ func TestTheExampleOfTheManualLoads(t *testing.T) {
 	got := must(t, example)
 	want := &Config{
 		Cluster: "deploy-prod",
-		Node:    Node{Name: "app-a", Candidate: true, StateDir: "/var/lib/coterie", Room: 2},
+		Node:    Node{Name: "app-a", Candidate: true, Weight: 1, StateDir: "/var/lib/coterie", Room: 2},
 		Database: Database{
 			DSN:              "host=db1,db2 dbname=deploy user=coterie_app_a",
 			PasswordFile:     "/etc/coterie/db-password",

@@ -214,7 +214,7 @@ func (db *database) leasesFor(node string, incarnation int64, wants []string) *l
 	listing := &leases.Listing{Paused: db.cluster.paused, Mark: db.mark()}
 	for _, name := range db.ring {
 		if s := db.sessions[name]; len(s.takes) > 0 {
-			listing.Load = append(listing.Load, leases.Load{Node: name, Takes: s.takes, Holds: map[string]int{}})
+			listing.Load = append(listing.Load, leases.Load{Node: name, Weight: 1, Takes: s.takes, Holds: map[string]int{}})
 		}
 	}
 	for _, l := range db.leases {

@@ -73,6 +73,9 @@ func passing(err error) bool {
 	return false
 }
 
+// turnSQL waits for another upgrade, which takes no longer than this as a rule.
+const turnSQL = `SET LOCAL lock_timeout = '2s'`
+
 // prepareSQL bounds each wait for a lock: an upgrade that waits for a table
 // holds up every agent that comes after it.
 const prepareSQL = `
@@ -102,11 +105,14 @@ func (p plan) attempt(ctx context.Context, db *sqlx.DB, again bool) (r Result, e
 			err = errors.Join(err, undo)
 		}
 	}()
-	if _, err := tx.ExecContext(ctx, prepareSQL); err != nil {
+	if _, err := tx.ExecContext(ctx, turnSQL); err != nil {
 		return Result{}, err
 	}
 	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(lockKey)); err != nil {
 		return Result{}, fmt.Errorf("wait for another upgrade: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, prepareSQL); err != nil {
+		return Result{}, err
 	}
 	if err := prepareRoles(ctx, tx); err != nil {
 		return Result{}, err

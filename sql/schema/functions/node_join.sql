@@ -1,6 +1,6 @@
 CREATE OR REPLACE FUNCTION coterie.node_join(
     p_cluster text, p_name text, p_id text, p_address text, p_host text, p_version text, p_app_version text,
-    p_tags text[], p_candidate boolean, p_actions text[])
+    p_tags text[], p_candidate boolean, p_weight int, p_actions text[])
 RETURNS TABLE (cluster_id uuid, goal coterie.node_goal)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
 #variable_conflict use_column
@@ -39,17 +39,17 @@ BEGIN
     END IF;
 
     -- What an installation says of itself is shown to everybody: no more of it than anybody reads.
-    INSERT INTO coterie.node AS o (name, id, address, host, version, app_version, tags, candidate, actions)
+    INSERT INTO coterie.node AS o (name, id, address, host, version, app_version, tags, candidate, weight, actions)
     VALUES (p_name, p_id, left(p_address, 255), left(p_host, 255), left(p_version, 100), left(p_app_version, 100),
-            ARRAY(SELECT left(tag, 100) FROM unnest(p_tags[:100]) AS tag), p_candidate, ARRAY(SELECT left(action, 100) FROM unnest(p_actions[:1000]) AS action))
+            ARRAY(SELECT left(tag, 100) FROM unnest(p_tags[:100]) AS tag), p_candidate, p_weight, ARRAY(SELECT left(action, 100) FROM unnest(p_actions[:1000]) AS action))
     ON CONFLICT (name) DO UPDATE
     SET id = excluded.id, address = excluded.address, host = excluded.host, version = excluded.version, app_version = excluded.app_version,
-        tags = excluded.tags, candidate = excluded.candidate, actions = excluded.actions, state = 'joining', state_at = coterie.clock(), message = '';
+        tags = excluded.tags, candidate = excluded.candidate, weight = excluded.weight, actions = excluded.actions, state = 'joining', state_at = coterie.clock(), message = '';
     INSERT INTO coterie.event (node, kind, subject, detail)
     VALUES (p_name, 'node.joined', p_name, jsonb_build_object('host', left(p_host, 255), 'version', left(p_version, 100), 'new', n.name IS NULL));
     RETURN QUERY SELECT c.id, o.goal FROM coterie.node o WHERE o.name = p_name;
 END $$;
-COMMENT ON FUNCTION coterie.node_join(text, text, text, text, text, text, text, text[], boolean, text[]) IS
+COMMENT ON FUNCTION coterie.node_join(text, text, text, text, text, text, text, text[], boolean, int, text[]) IS
     'Registers a node, new or back again. No row when it is refused: the name belongs to another installation, or the installation is a copy; the ledger says which.';
-REVOKE ALL ON FUNCTION coterie.node_join(text, text, text, text, text, text, text, text[], boolean, text[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION coterie.node_join(text, text, text, text, text, text, text, text[], boolean, text[]) TO coterie_agent;
+REVOKE ALL ON FUNCTION coterie.node_join(text, text, text, text, text, text, text, text[], boolean, int, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.node_join(text, text, text, text, text, text, text, text[], boolean, int, text[]) TO coterie_agent;

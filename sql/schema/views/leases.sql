@@ -13,7 +13,9 @@ SELECT l.name,
        l.freed_at,
        l.freed_by,
        l.goal,
-       l.prefer
+       l.prefer,
+       l.likes,
+       l.apart
 FROM coterie.lease l
 LEFT JOIN coterie.session s ON s.node = l.node AND s.incarnation = l.incarnation;
 COMMENT ON VIEW coterie.leases IS 'A row per lease: who holds it.';
@@ -31,3 +33,5 @@ COMMENT ON COLUMN coterie.leases.freed_at IS 'Last moment at which the former ho
 COMMENT ON COLUMN coterie.leases.freed_by IS 'How the former holder lost it: release, crash or switchover.';
 COMMENT ON COLUMN coterie.leases.goal IS 'Node that an operator wants to hold it next.';
 COMMENT ON COLUMN coterie.leases.prefer IS 'Node that balance leaves it with.';
+COMMENT ON COLUMN coterie.leases.likes IS 'Tags of nodes that it would rather be with.';
+COMMENT ON COLUMN coterie.leases.apart IS 'Group whose leases are kept on different nodes.';

@@ -29,7 +29,8 @@ SELECT n.name,
        s.incarnation,
        n.state_at,
        n.goal_at,
-       n.joined_at
+       n.joined_at,
+       n.weight
 FROM coterie.node n
 LEFT JOIN coterie.session s ON s.node = n.name
 LEFT JOIN coterie.storage g ON g.node = n.name;
@@ -59,3 +60,4 @@ COMMENT ON COLUMN coterie.nodes.incarnation IS 'Number of its present life; null
 COMMENT ON COLUMN coterie.nodes.state_at IS 'When it first reported the state that it last reported.';
 COMMENT ON COLUMN coterie.nodes.goal_at IS 'When the goal was set.';
 COMMENT ON COLUMN coterie.nodes.joined_at IS 'When it joined for the first time.';
+COMMENT ON COLUMN coterie.nodes.weight IS 'Its share of the leases, beside the weights of the other nodes.';
