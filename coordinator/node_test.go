@@ -205,7 +205,7 @@ func TestWhatANodeSaysOfItselfIsBounded(t *testing.T) {
 	db.MustExec(`SELECT coterie.cluster_init('deploy')`)
 	long := strings.Repeat("x", 1<<20)
 	agent := db.Login("app_a", "coterie_agent")
-	agent.MustExec(`SELECT coterie.node_join('deploy', 'app-a', 'id', $1, $1, $1, $1, array_fill($1::text, '{2}') || array_fill('t'::text, '{5000}'), true, array_fill($1::text, '{2}') || array_fill('a'::text, '{5000}'))`, long)
+	agent.MustExec(`SELECT coterie.node_join('deploy', 'app-a', 'id', $1, $1, $1, $1, array_fill($1::text, '{2}') || array_fill('t'::text, '{5000}'), true, 1, array_fill($1::text, '{2}') || array_fill('a'::text, '{5000}'))`, long)
 	agent.MustExec(`SELECT coterie.session_begin('app-a', 1, '{}', NULL, NULL, 0)`)
 	agent.MustExec(`SELECT coterie.node_report('app-a', 1, 'ready', $1)`, long)
 	agent.MustExec(`SELECT coterie.storage_report('app-a', 1, 'OK', $1, true, true, true, $1, $1, $1, 1, 1, 1)`, long)
@@ -220,7 +220,7 @@ func TestWhatANodeSaysOfItselfIsBounded(t *testing.T) {
 			t.Errorf("a row of %s has %d characters", table, largest)
 		}
 	}
-	if _, err := agent.Exec(`SELECT coterie.node_join('deploy', 'app-b', $1, '', '', '', '', '{}', true, '{}')`, long); err == nil {
+	if _, err := agent.Exec(`SELECT coterie.node_join('deploy', 'app-b', $1, '', '', '', '', '{}', true, 1, '{}')`, long); err == nil {
 		t.Error("an identity of a megabyte was accepted")
 	}
 }

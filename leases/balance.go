@@ -195,7 +195,7 @@ func misplaced(load []Load, node string, grants map[string]*grant) map[string]bo
 		if len(g.Likes) == 0 && g.Apart == "" {
 			continue
 		}
-		mine, least, first := load[me].suits(g.Wish), apart[g.Apart], true
+		mine, least := load[me].suits(g.Wish), apart[g.Apart]
 		for _, l := range load {
 			if l.Node == node || !l.takes(g.class) {
 				continue
@@ -203,14 +203,11 @@ func misplaced(load []Load, node string, grants map[string]*grant) map[string]bo
 			switch suits := l.suits(g.Wish); {
 			case suits > mine:
 				out[name] = true
-			case suits < mine || g.Apart == "":
-			default:
+			case suits == mine && g.Apart != "":
 				least = min(least, l.Apart[g.Apart])
-				first = first && (l.Apart[g.Apart] < apart[g.Apart] || l.Apart[g.Apart] == apart[g.Apart] && node < l.Node)
 			}
 		}
-		// Of the nodes that hold most of a group one gives, so that they do not all give to the same.
-		if !out[name] && first && apart[g.Apart] > least+1 {
+		if apart[g.Apart] > least+1 {
 			out[name] = true
 		}
 		if out[name] && g.Apart != "" {
