@@ -96,6 +96,7 @@ type Definition struct {
 
 	Requires []string // tags that a node must have
 	Prefers  []string // tags that a node had better have
+	Apart    string   // group of jobs that had better be with different nodes
 
 	Params Params        // what its runs hand to the action
 	Keep   time.Duration // how long its runs are kept; 0: as the cluster's setting says
@@ -235,6 +236,7 @@ func (d Definition) Validate() error {
 	wrong(d.Retries < 0 || d.Retries > mostRetries, "retries %d must be 0 to %d", d.Retries, mostRetries)
 	wrong(d.Priority < -mostPriority || d.Priority > mostPriority, "priority %d must be %d to %d", d.Priority, -mostPriority, mostPriority)
 	wrong(d.Group != "" && !names.MatchString(d.Group), "the group %q must be %s", d.Group, namesRule)
+	wrong(d.Apart != "" && !names.MatchString(d.Apart), "apart %q must be %s", d.Apart, namesRule)
 	wrong((d.Group == "") != (d.GroupLimit == 0) || d.GroupLimit < 0, "the group %q must have a limit of at least 1", d.Group)
 	wrong((d.Schedule == OnRequest) != d.Queue, "a job with queue: true has no schedule, and one without has one")
 	wrong(d.Keep != 0 && d.Keep < time.Hour, "keep %v must be at least an hour", d.Keep)

@@ -82,6 +82,7 @@ func differences(a, b Definition) []string {
 	differ("limit of the group", a.GroupLimit, b.GroupLimit)
 	differ("requires", listed(a.Requires), listed(b.Requires))
 	differ("prefers", listed(a.Prefers), listed(b.Prefers))
+	differ("apart", cmp.Or(a.Apart, "none"), cmp.Or(b.Apart, "none"))
 	differ("enabled", !a.Disabled, !b.Disabled)
 	differ("params", a.Params.String(), b.Params.String())
 	differ("keep", orNone(a.Keep), orNone(b.Keep))

@@ -57,6 +57,7 @@ var keys = []key{
 	{name: "group", read: (*reader).group},
 	{name: "requires", list: true, read: func(r *reader, d *Definition, v *yaml.Node) { d.Requires = r.tags(v, "requires") }},
 	{name: "prefers", list: true, read: func(r *reader, d *Definition, v *yaml.Node) { d.Prefers = r.tags(v, "prefers") }},
+	{name: "apart", read: func(r *reader, d *Definition, v *yaml.Node) { r.name(v, "apart"); d.Apart = v.Value }},
 	{name: "params", group: true, read: func(r *reader, d *Definition, v *yaml.Node) { d.Params = r.params(v) }},
 	{name: "keep", read: func(r *reader, d *Definition, v *yaml.Node) { d.Keep = r.span(v, "keep", time.Hour) }},
 	{name: "long_after", read: func(r *reader, d *Definition, v *yaml.Node) { d.Long = r.span(v, "long_after", time.Millisecond) }},

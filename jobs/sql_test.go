@@ -498,3 +498,27 @@ func TestBrokenInvariantsOfRunsAreSeen(t *testing.T) {
 	run(30, 30, 31, "a", 2)
 	expect(t, "another's token", broken(), "run under an old token on a, run without the lease on a, two runs at once on b")
 }
+
+// Where a job would rather be is said to its lease, which is what nodes go by.
+func TestALeaseWishesWhatItsJobDoes(t *testing.T) {
+	l := newLab(t, "a")
+	d := Definition{Name: "report", Schedule: "@every 1h", TimeZone: "UTC", Action: "ok"}
+	for _, c := range []struct {
+		prefers     []string
+		apart, want string
+	}{
+		{[]string{"dc:paris"}, "reports", "{dc:paris} reports"},
+		{nil, "reports", "{} reports"},
+		{nil, "", "{}"},
+	} {
+		d.Prefers, d.Apart = c.prefers, c.apart
+		l.apply(d)
+		var got string
+		if err := l.db.Get(&got, `SELECT concat_ws(' ', likes::text, apart) FROM coterie.leases WHERE name = 'job/report'`); err != nil {
+			t.Fatal(err)
+		}
+		if got != c.want {
+			t.Errorf("the lease wishes %q, want %q", got, c.want)
+		}
+	}
+}

@@ -199,7 +199,7 @@ func jobRules(r table.Row) [][2]string {
 	if group := r.Text("group_name"); group != "" {
 		add("group", "%s, %d at once", group, r.Int("group_limit"))
 	}
-	for _, name := range []string{"exceptions", "requires", "prefers"} {
+	for _, name := range []string{"exceptions", "requires", "prefers", "apart"} {
 		if words := r.Text(name); words != "" {
 			add(name, "%s", words)
 		}

@@ -32,7 +32,7 @@ BEGIN
                 timeout = new.timeout, stop_grace = new.stop_grace, overlap = new.overlap, misfire = new.misfire,
                 misfire_limit = new.misfire_limit, catch_up = new.catch_up, retries = new.retries,
                 retry_after = new.retry_after, retry_max = new.retry_max, on_lost = new.on_lost, priority = new.priority,
-                group_name = new.group_name, requires = new.requires, prefers = new.prefers, params = new.params,
+                group_name = new.group_name, requires = new.requires, prefers = new.prefers, apart = new.apart, params = new.params,
                 keep = new.keep, long_after = new.long_after, queue = new.queue, enabled = new.enabled,
                 every = new.every, since = new.since, first_due_at = new.first_due_at, generation = new.generation,
                 changed_by = new.changed_by, changed_at = new.changed_at
@@ -41,8 +41,9 @@ BEGIN
         -- A disabled job's lease has no class, so that no node takes it and its holder hands it back; so has one whose
         -- runs are taken from the queue, each under a lease of its own. The row is locked only when it changes.
         wanted := CASE WHEN new.enabled AND NOT new.queue THEN coterie.job_class(new.action, new.requires) END;
-        INSERT INTO coterie.lease (name, class) VALUES ('job/' || new.name, wanted) ON CONFLICT (name) DO NOTHING;
-        UPDATE coterie.lease l SET class = wanted WHERE l.name = 'job/' || new.name AND l.class IS DISTINCT FROM wanted;
+        INSERT INTO coterie.lease (name, class, likes, apart) VALUES ('job/' || new.name, wanted, new.prefers, new.apart) ON CONFLICT (name) DO NOTHING;
+        UPDATE coterie.lease l SET class = wanted, likes = new.prefers, apart = new.apart
+        WHERE l.name = 'job/' || new.name AND (l.class, l.likes, l.apart) IS DISTINCT FROM (wanted, new.prefers, new.apart);
         INSERT INTO coterie.event (kind, subject, reason, detail)
         VALUES (CASE WHEN old.name IS NULL THEN 'job.created' ELSE 'job.changed' END, 'job/' || new.name, p_change->>'reason',
                 jsonb_strip_nulls(jsonb_build_object('old', to_jsonb(old), 'new', to_jsonb(new))));

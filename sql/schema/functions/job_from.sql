@@ -29,6 +29,7 @@ BEGIN
     new.group_name := p_said->>'group_name';
     new.requires := ARRAY(SELECT jsonb_array_elements_text(coalesce(p_said->'requires', '[]')));
     new.prefers := ARRAY(SELECT jsonb_array_elements_text(coalesce(p_said->'prefers', '[]')));
+    new.apart := p_said->>'apart';
     new.params := coalesce(p_said->'params', '{}');
     new.keep := (p_said->>'keep_ms')::bigint * interval '1ms';
     new.long_after := (p_said->>'long_after_ms')::bigint * interval '1ms';

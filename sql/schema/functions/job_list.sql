@@ -14,7 +14,7 @@ BEGIN
                'retry_after_ms', (extract(epoch FROM j.retry_after) * 1000)::bigint,
                'retry_max_ms', (extract(epoch FROM j.retry_max) * 1000)::bigint, 'on_lost', j.on_lost,
                'priority', nullif(j.priority, 0), 'group_name', j.group_name, 'group_limit', g.runs_at_once,
-               'requires', nullif(j.requires, '{}'), 'prefers', nullif(j.prefers, '{}'),
+               'requires', nullif(j.requires, '{}'), 'prefers', nullif(j.prefers, '{}'), 'apart', j.apart,
                'params', nullif(j.params, '{}'), 'keep_ms', (extract(epoch FROM j.keep) * 1000)::bigint,
                'long_after_ms', (extract(epoch FROM j.long_after) * 1000)::bigint, 'queue', nullif(j.queue, false),
                'enabled', j.enabled, 'since', j.since, 'generation', j.generation, 'pauses', p.pauses)),

@@ -54,7 +54,8 @@ SELECT j.name,
        j.params,
        j.keep,
        j.long_after,
-       j.queue
+       j.queue,
+       j.apart
 FROM coterie.job j
 CROSS JOIN coterie.job_change all_jobs
 LEFT JOIN coterie.job_group band ON band.name = j.group_name
@@ -142,3 +143,4 @@ COMMENT ON COLUMN coterie.jobs.params IS 'What its runs hand to the action, unle
 COMMENT ON COLUMN coterie.jobs.keep IS 'How long its runs are kept; null: as the setting keep_runs says.';
 COMMENT ON COLUMN coterie.jobs.long_after IS 'From when on a run is called long-running; null: never.';
 COMMENT ON COLUMN coterie.jobs.queue IS 'True: no schedule; each request is a run of its own, for any node that has room.';
+COMMENT ON COLUMN coterie.jobs.apart IS 'Group of jobs that had better be with different nodes.';
