@@ -23,10 +23,12 @@ var (
 	ErrNoJob = errors.New("there is no such job")
 	// ErrDisabled means that the job is disabled.
 	ErrDisabled = errors.New("the job is disabled")
+	// ErrTooMany means that more requests wait than anybody will look through.
+	ErrTooMany = errors.New("too many requests wait")
 )
 
 // refusals are the SQLSTATEs of job_apply and run_request.
-var refusals = map[string]error{"CT020": ErrChangedMeanwhile, "CT022": ErrNoJob, "CT023": ErrDisabled}
+var refusals = map[string]error{"CT020": ErrChangedMeanwhile, "CT022": ErrNoJob, "CT023": ErrDisabled, "CT024": ErrTooMany}
 
 // refused turns what the database refuses by a code of ours into what callers
 // can ask for.
@@ -145,12 +147,24 @@ func Apply(ctx context.Context, db *sqlx.DB, c Changes, reason string) (generati
 	return generation, nil
 }
 
+// Asking is a run that somebody asks for.
+type Asking struct {
+	Job, By, Reason string
+	Params          Params // over those of the job
+}
+
 // Request asks for a run of a job as soon as a node can, and returns the due_at
 // that the run will have.
-func Request(ctx context.Context, db *sqlx.DB, job, by, reason string) (due time.Time, err error) {
-	due, err = ask[time.Time](ctx, db, `SELECT coterie.run_request($1, $2, $3)`, job, oneLine(by, 200), oneLine(reason, reasonSize))
+func Request(ctx context.Context, db *sqlx.DB, a Asking) (due time.Time, err error) {
+	params := []byte("{}")
+	if len(a.Params) > 0 {
+		if params, err = json.Marshal(a.Params); err != nil {
+			return time.Time{}, fmt.Errorf("request a run of %s: %w", a.Job, err)
+		}
+	}
+	due, err = ask[time.Time](ctx, db, `SELECT coterie.run_request($1, $2, $3, $4::jsonb)`, a.Job, oneLine(a.By, 200), oneLine(a.Reason, reasonSize), string(params))
 	if err != nil {
-		return time.Time{}, fmt.Errorf("request a run of %s: %w", job, refused(err))
+		return time.Time{}, fmt.Errorf("request a run of %s: %w", a.Job, refused(err))
 	}
 	return due, nil
 }

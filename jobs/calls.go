@@ -35,11 +35,12 @@ func ask[T any](ctx context.Context, db *sqlx.DB, query string, args ...any) (an
 	return answer, err
 }
 
-const definitionsSQL = `SELECT definition, requested_at FROM coterie.job_list()`
+const definitionsSQL = `SELECT definition, requested_at, requested_params FROM coterie.job_list()`
 
 type definitionRow struct {
 	Definition []byte
 	Requested  sql.NullTime `db:"requested_at"`
+	Params     Params       `db:"requested_params"`
 }
 
 func (r definitionRow) job() (*job, error) {
@@ -47,7 +48,7 @@ func (r definitionRow) job() (*job, error) {
 	if err := json.Unmarshal(r.Definition, &w); err != nil {
 		return nil, err
 	}
-	j := &job{Definition: w.definition(), asked: r.Requested.Time, pauses: w.pauses()}
+	j := &job{Definition: w.definition(), asked: r.Requested.Time, askedParams: r.Params, pauses: w.pauses()}
 	if j.bad = j.Validate(); j.bad == nil {
 		j.schedule, j.bad = j.Timetable()
 	}

@@ -312,14 +312,14 @@ func (h *held) abandon(ctx context.Context) {
 
 // insist repeats a call, which must be repeatable, until it is answered or the
 // lease is lost.
-func (h *held) insist(ctx context.Context, call func() error) error {
+func (r *Runner) insist(ctx context.Context, call func() error) error {
 	for wait := firstPause; ; wait = min(2*wait, longestPause) {
 		err := call()
 		if err == nil {
 			return nil
 		}
 		if ctx.Err() == nil && wait == firstPause {
-			h.complain(err)
+			r.complain(err)
 		}
 		if stopped := pause(ctx, wait); stopped != nil {
 			return errors.Join(stopped, err)

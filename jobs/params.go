@@ -44,11 +44,13 @@ func (p Params) String() string {
 
 // Scan reads them as the database has them.
 func (p *Params) Scan(from any) error {
+	if *p = nil; from == nil {
+		return nil
+	}
 	text, ok := from.([]byte)
 	if !ok {
 		return fmt.Errorf("parameters are not read from %T", from)
 	}
-	*p = nil
 	return json.Unmarshal(text, (*map[string]string)(p))
 }
 

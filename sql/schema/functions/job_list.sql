@@ -1,4 +1,4 @@
-CREATE OR REPLACE FUNCTION coterie.job_list() RETURNS TABLE (definition jsonb, requested_at timestamptz)
+CREATE OR REPLACE FUNCTION coterie.job_list() RETURNS TABLE (definition jsonb, requested_at timestamptz, requested_params jsonb)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
@@ -18,9 +18,10 @@ BEGIN
                'params', nullif(j.params, '{}'), 'keep_ms', (extract(epoch FROM j.keep) * 1000)::bigint,
                'long_after_ms', (extract(epoch FROM j.long_after) * 1000)::bigint, 'queue', nullif(j.queue, false),
                'enabled', j.enabled, 'since', j.since, 'generation', j.generation, 'pauses', p.pauses)),
-           q.due_at
+           q.due_at, nullif(q.params, '{}')
     FROM coterie.job j
-    LEFT JOIN coterie.request q ON q.job = j.name
+    LEFT JOIN LATERAL (SELECT w.due_at, w.params FROM coterie.request w
+                       WHERE w.job = j.name AND NOT j.queue ORDER BY w.due_at LIMIT 1) AS q ON true
     LEFT JOIN coterie.job_group g ON g.name = j.group_name
     LEFT JOIN LATERAL (
         -- Pauses in which slots may have fallen due that have no row yet.
@@ -32,6 +33,6 @@ BEGIN
         WHERE v.until_at IS NULL OR v.until_at > greatest(coterie.run_accounted(j.name), j.since)) AS p ON true
     ORDER BY j.name;
 END $$;
-COMMENT ON FUNCTION coterie.job_list() IS 'All definitions as job_apply reads them, each with the run that was asked for and waits, and with the pauses that matter still.';
+COMMENT ON FUNCTION coterie.job_list() IS 'All definitions as job_apply reads them, each with the first run that was asked for and waits, and with the pauses that matter still.';
 REVOKE ALL ON FUNCTION coterie.job_list() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coterie.job_list() TO coterie_reader;

@@ -42,12 +42,16 @@ BEGIN
     IF coterie.run_full(j) THEN
         RETURN 'full';
     END IF;
-    DELETE FROM coterie.request q WHERE q.job = p_job AND q.due_at = p_due_at;
+    IF asked.job IS NOT NULL THEN
+        DELETE FROM coterie.request q WHERE q.job = p_job AND q.due_at = p_due_at;
+        -- The holder looks for the next one.
+        UPDATE coterie.job_change SET generation = generation + 1 WHERE EXISTS (SELECT FROM coterie.request q WHERE q.job = p_job);
+    END IF;
 
     -- Called a moment early, so that the action can start exactly when it is due.
-    INSERT INTO coterie.run (job, due_at, token, nonce, node, started_at, next_due_at, outcome, requested_by, reason)
+    INSERT INTO coterie.run (job, due_at, token, nonce, node, started_at, next_due_at, outcome, requested_by, params, reason)
     VALUES (p_job, p_due_at, p_token, p_nonce, held.node, greatest(p_due_at, coterie.clock()),
-            p_next_due_at, 'running', asked.requested_by, coalesce(asked.reason, nullif(p_reason, '')));
+            p_next_due_at, 'running', asked.requested_by, nullif(asked.params, '{}'), coalesce(asked.reason, nullif(p_reason, '')));
     PERFORM nextval('coterie.run_seq');
     RETURN 'begun';
 END $$;

@@ -71,8 +71,11 @@ LEFT JOIN LATERAL (SELECT s.node AS holder
 LEFT JOIN coterie.lease right_to ON right_to.name = 'job/' || j.name
 LEFT JOIN LATERAL (SELECT count(*) AS nodes FROM coterie.session s
                    WHERE coalesce(right_to.class, 'action/' || j.action) = ANY (s.takes) AND s.expires_at > coterie.clock()) AS able ON true
-LEFT JOIN coterie.request asked ON asked.job = j.name
-LEFT JOIN coterie.run open ON open.job = j.name AND open.outcome = 'running'
+-- The first request that waits, and the oldest run that is open: a queue job may have many.
+LEFT JOIN LATERAL (SELECT q.job, q.requested_by FROM coterie.request q
+                   WHERE q.job = j.name AND q.node IS NULL ORDER BY q.due_at LIMIT 1) AS asked ON true
+LEFT JOIN LATERAL (SELECT r.job, r.node, r.started_at FROM coterie.run r
+                   WHERE r.job = j.name AND r.outcome = 'running' ORDER BY r.due_at LIMIT 1) AS open ON true
 -- The last slot that has its row, whatever became of it.
 LEFT JOIN LATERAL (SELECT r.due_at, r.outcome FROM coterie.run r
                    WHERE r.job = j.name ORDER BY r.due_at DESC LIMIT 1) AS last ON true
