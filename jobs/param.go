@@ -61,13 +61,16 @@ func fill(takes []Param, given Params) (Params, error) {
 	return values, nil
 }
 
-// CheckParams says what is wrong with parameters for an action that takes some.
-func CheckParams(takes []Param, given Params) error {
-	for _, err := range given.check() {
-		return refusal{err.Error()}
+// CheckParam says what is wrong with one value for an action that takes some.
+func CheckParam(takes []Param, name, value string) error {
+	i := slices.IndexFunc(takes, func(p Param) bool { return p.Name == name })
+	if i < 0 {
+		return refusal{fmt.Sprintf("the action takes no parameter %.40q", name)}
 	}
-	_, err := fill(takes, given)
-	return err
+	if wrong := takes[i].wrong(value); wrong != "" {
+		return refusal{fmt.Sprintf("the parameter %s %s", name, wrong)}
+	}
+	return nil
 }
 
 // wrong says what is wrong with a value; "" for nothing. It never repeats a

@@ -212,7 +212,7 @@ func (w *world) do(f []string) {
 	case "stop":
 		w.nodes[args[0]].stop()
 	case "request":
-		due, err := jobs.Request(w.t.Context(), w.db.Operator().DB, args[0], args[1], "")
+		due, err := jobs.Request(w.t.Context(), w.db.Operator().DB, jobs.Asking{Job: args[0], By: args[1]})
 		if err != nil {
 			w.t.Fatal(err)
 		}

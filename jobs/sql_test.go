@@ -239,11 +239,11 @@ func TestARunThatWasAskedForWaitsUntilItIsBegun(t *testing.T) {
 	bothWays(t, func(t *testing.T, l *lab) {
 		d := l.define(Definition{Name: "tidy"})
 		operator := l.db.Operator().DB
-		due, err := Request(t.Context(), operator, "tidy", "ann", "disk is\nfull")
+		due, err := Request(t.Context(), operator, Asking{Job: "tidy", By: "ann", Reason: "disk is\nfull"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := Request(t.Context(), operator, "tidy", "bob", "")
+		again, err := Request(t.Context(), operator, Asking{Job: "tidy", By: "bob", Reason: ""})
 		if err != nil || !again.Equal(due) {
 			t.Errorf("asking again gives %v, %v, want %v", again, err, due)
 		}
@@ -268,15 +268,15 @@ func TestARunThatWasAskedForWaitsUntilItIsBegun(t *testing.T) {
 			t.Errorf("a run that was asked for accounts for slots: %v", at)
 		}
 
-		if _, err := Request(t.Context(), operator, "tody", "ann", ""); !errors.Is(err, ErrNoJob) {
+		if _, err := Request(t.Context(), operator, Asking{Job: "tody", By: "ann", Reason: ""}); !errors.Is(err, ErrNoJob) {
 			t.Errorf("got %v, want ErrNoJob", err)
 		}
 		d.Disabled = true
 		l.define(d)
-		if _, err := Request(t.Context(), operator, "tidy", "ann", ""); !errors.Is(err, ErrDisabled) {
+		if _, err := Request(t.Context(), operator, Asking{Job: "tidy", By: "ann", Reason: ""}); !errors.Is(err, ErrDisabled) {
 			t.Errorf("got %v, want ErrDisabled", err)
 		}
-		_, err = Request(t.Context(), l.nodes["a"].DB, "tidy", "a", "")
+		_, err = Request(t.Context(), l.nodes["a"].DB, Asking{Job: "tidy", By: "a", Reason: ""})
 		expect(t, "an agent asks", state(t, err), "42501")
 	})
 }

@@ -124,16 +124,15 @@ func (a *agent) ticked(t leases.Tick) {
 
 // hold acts for a lease: a job's, or one that a local process borrows.
 func (a *agent) hold(ctx context.Context, g leases.Grant) {
-	class := "loan"
-	if strings.HasPrefix(g.Lease, "job/") {
-		class = "job"
+	class, act := "loan", a.desk.Hold
+	switch {
+	case strings.HasPrefix(g.Lease, "job/"):
+		class, act = "job", a.runner.Hold
+	case strings.HasPrefix(g.Lease, "request/"):
+		class, act = "job", a.runRequest
 	}
 	a.metrics.Acquired(class)
-	if class == "job" {
-		a.runner.Hold(ctx, g)
-	} else {
-		a.desk.Hold(ctx, g)
-	}
+	act(ctx, g)
 	reason := "returned"
 	if cause := context.Cause(ctx); cause != nil {
 		reason = map[bool]string{true: "lost", false: "moved"}[errors.Is(cause, leases.ErrLost)]
@@ -149,7 +148,7 @@ func (a *agent) lend(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-a.lent:
 		}
-		if err := leases.Declare(ctx, a.work, a.desk.Wants()); err != nil && ctx.Err() == nil {
+		if err := leases.Declare(ctx, a.work, a.borrowed()); err != nil && ctx.Err() == nil {
 			a.log.Debug("leases not declared", "err", err)
 			poke(a.lent)
 			if err := pause(ctx, time.Second/2); err != nil {
@@ -163,10 +162,10 @@ func (a *agent) lend(ctx context.Context) error {
 	}
 }
 
-// wants lists the leases that local processes borrow, while this node takes any.
+// wants lists the leases that are taken by name, while this node takes any.
 func (a *agent) wants() []string {
 	if k := a.knows(); !k.state.Takes() {
 		return nil
 	}
-	return a.desk.Wants()
+	return a.borrowed()
 }

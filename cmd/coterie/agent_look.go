@@ -62,6 +62,9 @@ func (a *agent) catchUp(ctx context.Context) error {
 	if s := a.session.Load(); !slices.Equal(before, a.runner.Takes()) && s.View().Incarnation != 0 {
 		s.Change(a.takes(), a.wants()) // jobs that want tags of this node came or went
 	}
+	if err := a.takeRequests(ctx); err != nil {
+		return err
+	}
 	wanted, err := a.node.Wanted(ctx)
 	if err != nil {
 		return err

@@ -69,18 +69,19 @@ type agent struct {
 
 // memory is what this agent knows in memory.
 type memory struct {
-	state   coordinator.State
-	message string
-	wanted  coordinator.Wanted
-	joined  bool
-	share   appdata.Condition
-	looked  bool          // share is known
-	stepped time.Duration // by how far the database's clock was seen to jump, not recorded yet
-	failure string        // why the last heartbeat failed
-	head    int64
-	runs    int64
-	docs    map[string]console.Document
-	mark    leases.Token // highest that this node knows of, from wherever
+	state    coordinator.State
+	message  string
+	wanted   coordinator.Wanted
+	joined   bool
+	share    appdata.Condition
+	looked   bool          // share is known
+	stepped  time.Duration // by how far the database's clock was seen to jump, not recorded yet
+	failure  string        // why the last heartbeat failed
+	head     int64
+	runs     int64
+	docs     map[string]console.Document
+	requests []string     // leases of those that were taken from the queue
+	mark     leases.Token // highest that this node knows of, from wherever
 }
 
 func (a *agent) know(f func(*memory)) {

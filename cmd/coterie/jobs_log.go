@@ -47,7 +47,7 @@ func (c *cli) showLog(ctx context.Context, k *cluster, q logQuery) error {
 	}
 	r := run.Row(0)
 	if tail := r.Text("log_tail"); !q.shown && tail != "" {
-		if err := c.print(safeLines(tail)); err != nil {
+		if err := c.print(safeLines(strings.TrimSuffix(tail, "\n") + "\n")); err != nil {
 			return err
 		}
 	}

@@ -6,12 +6,18 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/coterie-ha/coterie/coordinator/supervisor"
 )
 
 var update = flag.Bool("update", false, "write the golden output of the scripts anew")
 
 // TestMain lets scripts run this very program as coterie.
 func TestMain(m *testing.M) {
+	supervisor.Stage() // scripts run agents, and these runs
+	if os.Args[0] == "/proc/self/exe" {
+		main() // and workers, and last wills
+	}
 	testscript.Main(m, map[string]func(){"coterie": main})
 }
 

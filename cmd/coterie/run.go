@@ -19,6 +19,7 @@ type wish struct {
 	wait        bool
 	deadline    time.Duration
 	due         time.Time // which run it is
+	words       []string  // parameters, as they were typed
 }
 
 func (c *cli) runCommand() *cobra.Command {
@@ -31,7 +32,8 @@ fenced, and it does not overlap another run of the job. To stop waiting (Ctrl-C)
 does not stop the run.`,
 		Example: `  coterie run audit-purge
   coterie run audit-purge --wait -m "disk is full"
-  coterie run audit-purge --wait --deadline 5m`,
+  coterie run audit-purge --wait --deadline 5m
+  coterie run audit-purge --param days=30`,
 		Args:              one("JOB"),
 		ValidArgsFunction: c.completeNames("jobs"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -46,6 +48,7 @@ does not stop the run.`,
 		},
 	}
 	reasonFlag(cmd, &w.reason)
+	cmd.Flags().StringArrayVar(&w.words, "param", nil, "hand this `NAME=VALUE` to the action; may be repeated")
 	cmd.Flags().BoolVar(&w.wait, "wait", false, "wait until the run has ended; its outcome is the exit code")
 	cmd.Flags().DurationVar(&w.deadline, "deadline", 0, "with --wait: how long (default: as long as it takes)")
 	return cmd
@@ -59,11 +62,15 @@ func (c *cli) ask(ctx context.Context, k *cluster, w wish) error {
 	if job.Len() == 0 {
 		return k.none(ctx, "COT-510", "jobs", "job", w.job)
 	}
-	if c.flags.dryRun {
-		_, err := c.agree("Would ask for a run of "+w.job+":", []string{"action " + job.Row(0).Text("action") + ", on the node that holds job/" + w.job}, "")
+	params, err := k.checkedParams(w, job.Row(0).Text("action"))
+	if err != nil {
 		return err
 	}
-	if w.due, err = jobs.Request(ctx, k.db, w.job, caller(), w.reason); err != nil {
+	if c.flags.dryRun {
+		_, err := c.agree("Would ask for a run of "+w.job+":", []string{whereItRuns(w.job, job.Row(0))}, "")
+		return err
+	}
+	if w.due, err = jobs.Request(ctx, k.db, jobs.Asking{Job: w.job, By: caller(), Reason: w.reason, Params: params}); err != nil {
 		return requestProblem(w.job, err)
 	}
 	if w.wait {
@@ -76,11 +83,46 @@ func (c *cli) ask(ctx context.Context, k *cluster, w wish) error {
 	}, fmt.Sprintf("A run of %s is asked for.\n    see it  %s\n", w.job, c.again("jobs %s", w.job)))
 }
 
+func whereItRuns(job string, r table.Row) string {
+	if r.Bool("queue") {
+		return "action " + r.Text("action") + ", on the first node that has room"
+	}
+	return "action " + r.Text("action") + ", on the node that holds job/" + job
+}
+
+// checkedParams are those that were typed. What the action takes is known here if
+// this node has it; otherwise the node that runs it judges.
+func (k *cluster) checkedParams(w wish, action string) (jobs.Params, error) {
+	given, err := jobs.ParseParams(w.words)
+	if err != nil {
+		return nil, usageProblem("%v", err).hint("", "See: coterie run --help")
+	}
+	for _, c := range k.cfg.Actions {
+		takes, err := params(c.Params)
+		if err != nil {
+			return nil, err
+		}
+		for name := range given {
+			if c.Name != action {
+				continue
+			}
+			if err := jobs.CheckParam(takes, name, given[name]); err != nil {
+				return nil, problem.New("COT-507", nil, "%s: %v", w.job, err)
+			}
+		}
+	}
+	return given, nil
+}
+
 func requestProblem(job string, err error) error {
 	switch {
 	case errors.Is(err, jobs.ErrDisabled):
 		p := problem.New("COT-504", nil, "%s is disabled", job)
 		p.Remedy = "remove enabled: false from its definition, and coterie jobs apply"
+		return p
+	case errors.Is(err, jobs.ErrTooMany):
+		p := problem.New("COT-504", err, "no further run of %s is queued", job)
+		p.Remedy = "coterie why " + job
 		return p
 	case errors.Is(err, jobs.ErrNoJob):
 		return problem.New("COT-510", nil, "no job %q", job)
@@ -104,7 +146,7 @@ func (c *cli) waitForRun(ctx context.Context, k *cluster, w wish) error {
 	for {
 		runs, err := k.rows(ctx, "runs", runWhere, w.job, w.due)
 		if err == nil && runs.Len() == 0 {
-			told, err = c.tellWaiting(ctx, k, w.job, told)
+			told, err = c.tellWaiting(ctx, k, w.job, w.due, told)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -126,14 +168,21 @@ func (c *cli) waitForRun(ctx context.Context, k *cluster, w wish) error {
 }
 
 // tellWaiting says why a run has not begun, when that has changed.
-func (c *cli) tellWaiting(ctx context.Context, k *cluster, job, told string) (string, error) {
+func (c *cli) tellWaiting(ctx context.Context, k *cluster, job string, due time.Time, told string) (string, error) {
 	rows, err := k.rows(ctx, "jobs", "WHERE v.name = $1", job)
 	if err != nil || rows.Len() == 0 {
 		return told, err
 	}
 	r := rows.Row(0)
 	message := r.Text("message")
-	if r.Text("runner") != "" && r.Text("running_since") == "" {
+	if r.Bool("queue") {
+		if rows, err = k.rows(ctx, "requests", runWhere, job, due); err != nil || rows.Len() == 0 {
+			return told, err
+		}
+		if message = rows.Row(0).Text("message"); rows.Row(0).Text("state") != "waiting" {
+			return told, nil
+		}
+	} else if r.Text("runner") != "" && r.Text("running_since") == "" {
 		return told, nil // it is about to begin
 	}
 	if message != "" && message != told {

@@ -115,6 +115,7 @@ func (s *server) words() map[string]func(*testscript.TestScript, bool, []string)
 		"calm":   calm,
 		"sql":    sqlWord,
 		"play":   play,
+		"ready":  ready,
 		"node":   nodeWord,
 		"silent": silent,
 		"agent":  agentWord,
@@ -198,6 +199,21 @@ func sqlWord(ts *testscript.TestScript, _ bool, args []string) {
 func play(ts *testscript.TestScript, _ bool, args []string) {
 	_, err := database(ts).Exec(ts.ReadFile(args[0]))
 	ts.Check(err)
+}
+
+// ready NODE waits until an agent is at work.
+func ready(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		var state string
+		err := database(ts).Get(&state, `SELECT coalesce(min(state), '') FROM coterie.nodes WHERE name = $1`, args[0])
+		ts.Check(err)
+		if state == "ready" {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s is %q", args[0], state)
+		}
+	}
 }
 
 // nodeSQL leaves a node as an agent would: seen a while ago, up for three

@@ -28,6 +28,10 @@ and the job does not allow two at once.`},
 			"look at coterie jobs, and apply the file again",
 			`Between reading the jobs and changing them, somebody else changed one. Nothing
 was changed, so that nobody's work is lost unseen.`},
+		{"COT-507", ExitRefused, "parameter refused",
+			"see params of the action in the configuration: coterie config show",
+			`An action takes the parameters that the node's own configuration says, within
+the bounds that stand there. This one is not among them, or out of bounds.`},
 		{"COT-510", ExitNone, "no such job",
 			"coterie jobs",
 			`There is no job of this name.`},

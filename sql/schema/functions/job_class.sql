@@ -4,3 +4,4 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, coterie, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION coterie.job_class(text, text[]) IS 'Class of the lease of a job: nodes that define its action and have the tags that it requires take it.';
 REVOKE ALL ON FUNCTION coterie.job_class(text, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.job_class(text, text[]) TO coterie_reader;

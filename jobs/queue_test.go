@@ -1,0 +1,168 @@
+package jobs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coterie-ha/coterie/leases"
+)
+
+// queued is a lab with a queue job that has some requests.
+func queued(t *testing.T, n int, nodes ...string) *lab {
+	t.Helper()
+	l := newLab(t, nodes...)
+	l.define(Definition{Name: "asked", Queue: true})
+	for i := range n {
+		if _, err := Request(t.Context(), l.db.Operator().DB, Asking{Job: "asked", By: "ann", Params: Params{"n": fmt.Sprint(i)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l
+}
+
+// take takes requests for a node, as its runner does.
+func (l *lab) take(node string, room int) []string {
+	l.Helper()
+	r := &Runner{DB: l.nodes[node].DB, Node: node, Now: time.Now}
+	names, err := r.TakeRequests(l.Context(), get[int64](l, l.db.Pool, `SELECT incarnation FROM coterie.session WHERE node = $1`, node), room)
+	if err != nil {
+		l.Fatal(err)
+	}
+	return names
+}
+
+func TestRequestsAreTakenInTheirOrderAndSharedFairly(t *testing.T) {
+	l := queued(t, 6, "a", "b", "c")
+	if got := l.take("a", 100); strings.Join(got, " ") != "request/1 request/2" {
+		t.Errorf("a took %v, want the first third of six", got)
+	}
+	if got := l.take("a", 100); len(got) != 2 {
+		t.Errorf("a asked again and has %v", got)
+	}
+	if got := l.take("b", 1); strings.Join(got, " ") != "request/3" {
+		t.Errorf("b, which has room for one, took %v", got)
+	}
+	if got := l.take("c", 100); strings.Join(got, " ") != "request/4 request/5" {
+		t.Errorf("c took %v", got)
+	}
+	// What the dead had taken is free again, and comes first.
+	l.exec(`SELECT coterie.session_end('a', 1, 'crash', 'test')`)
+	if got := l.take("c", 100); strings.Join(got, " ") != "request/1 request/4 request/5" {
+		t.Errorf("c has %v after the end of a", got)
+	}
+	// Who drains leaves to others what it has not begun.
+	if got := l.take("c", 0); len(got) != 0 {
+		t.Errorf("c keeps %v", got)
+	}
+}
+
+func TestNoRequestIsTakenTwice(t *testing.T) {
+	l := queued(t, 40, "a", "b", "c", "d")
+	var mu sync.Mutex
+	var all []string
+	var wg sync.WaitGroup
+	for node := range l.nodes {
+		for range 3 {
+			wg.Go(func() {
+				l.take(node, 100)
+			})
+		}
+	}
+	wg.Wait()
+	for node := range l.nodes {
+		mu.Lock()
+		all = append(all, l.take(node, 100)...)
+		mu.Unlock()
+	}
+	slices.Sort(all)
+	if n := len(slices.Compact(slices.Clone(all))); n != len(all) || n != 40 {
+		t.Errorf("%d taken, %d of them different, want 40", len(all), n)
+	}
+}
+
+// lend gives a node the lease of a request, as its next heartbeat would.
+func (l *lab) lend(lease, node string) leases.Token {
+	l.Helper()
+	l.exec(`INSERT INTO coterie.lease (name) VALUES ($1) ON CONFLICT DO NOTHING`, lease)
+	return leases.Token(get[int64](l, l.db.Pool, `
+		UPDATE coterie.lease l SET node = s.node, incarnation = s.incarnation, token = coterie.next_token(), acquired_at = coterie.clock()
+		FROM coterie.session s WHERE l.name = $1 AND s.node = $2 RETURNING l.token`, lease, node))
+}
+
+const beginRequest = `SELECT answer::text || coalesce(' ' || attempt, '') FROM coterie.request_begin($1, $2, $3)`
+
+func TestARequestIsRunByWhoeverHoldsItsLease(t *testing.T) {
+	for onLost, want := range map[OnLost]string{LostRecord: "accounted", LostRestart: "begun 2"} {
+		l := newLab(t, "a", "b")
+		l.define(Definition{Name: "asked", Queue: true, OnLost: onLost})
+		for range 2 {
+			if _, err := Request(t.Context(), l.db.Operator().DB, Asking{Job: "asked", By: "ann"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.take("a", 9)
+		l.take("b", 9)
+		one, two := l.lend("request/1", "a"), l.lend("request/2", "b")
+		begin := func(node string, id int, token leases.Token, nonce int) string {
+			return get[string](l, l.nodes[node], beginRequest, id, int64(token), nonce)
+		}
+		expect(t, "a begins its own", begin("a", 1, one, 7), "begun 1")
+		expect(t, "and once more, as the answer was lost", begin("a", 1, one, 7), "begun 1")
+		expect(t, "b begins a's", begin("b", 1, one, 8), "lost")
+		expect(t, "b begins its own beside it", begin("b", 2, two, 9), "begun 1")
+		expect(t, "rows", l.rows("asked"), "running on a\nrunning on b\n")
+		// a dies; b takes its request over.
+		l.exec(`SELECT coterie.session_end('a', 1, 'crash', 'test')`)
+		if got := l.take("b", 9); len(got) != 2 {
+			t.Fatalf("b has %v", got)
+		}
+		token := l.lend("request/1", "b")
+		expect(t, string(onLost), begin("b", 1, token, 10), want)
+		if n := get[int](l, l.db.Pool, `SELECT count(*) FROM coterie.violations WHERE invariant <> 'token outside the ledger' AND invariant <> 'run without the lease'`); n != 0 {
+			t.Errorf("%d invariants are broken", n)
+		}
+	}
+}
+
+func TestARequestThatNobodyCanRunIsKeptAndSaysWhy(t *testing.T) {
+	l := newLab(t, "a")
+	l.define(Definition{Name: "asked", Queue: true, Action: "rare"})
+	if _, err := Request(t.Context(), l.db.Operator().DB, Asking{Job: "asked", By: "ann"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.take("a", 9); len(got) != 0 {
+		t.Errorf("a took %v", got)
+	}
+	expect(t, "message", get[string](l, l.db.Pool, `SELECT message FROM coterie.requests`), "no ready node has the action rare")
+	expect(t, "state", get[string](l, l.db.Pool, `SELECT state FROM coterie.requests`), "waiting")
+}
+
+func TestRequestsOfAScheduledJobWaitInTheirOrder(t *testing.T) {
+	l := newLab(t, "a")
+	d := l.define(Definition{Name: "tidy", Schedule: "@every 24h"})
+	ask := func(days string) time.Time {
+		due, err := Request(t.Context(), l.db.Operator().DB, Asking{Job: "tidy", By: "ann", Params: Params{"days": days}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return due
+	}
+	first, second := ask("1"), ask("2")
+	if again := ask("1"); !again.Equal(first) || !second.After(first) {
+		t.Errorf("asked at %v, %v, and again at %v", first, second, again)
+	}
+	token := l.hand("tidy", "a")
+	for _, due := range []time.Time{first, second} {
+		var asked *time.Time
+		if err := l.db.Get(&asked, `SELECT requested_at FROM coterie.job_list()`); err != nil || asked == nil || !asked.Equal(due) {
+			t.Fatalf("%v is next, want %v (%v)", asked, due, err)
+		}
+		expect(t, "begin", l.begin("a", d, due, token, due.UnixNano()), "begun")
+		expect(t, "end", l.end("a", "tidy", due, token, due.UnixNano(), Succeeded), "succeeded")
+	}
+	expect(t, "what they asked for", get[string](l, l.db.Pool, `SELECT string_agg(params->>'days', ' ' ORDER BY due_at) FROM coterie.run`), "1 2")
+}
