@@ -15,7 +15,7 @@ import (
 func queued(t *testing.T, n int, nodes ...string) *lab {
 	t.Helper()
 	l := newLab(t, nodes...)
-	l.define(Definition{Name: "asked", Queue: true})
+	l.define(Definition{Name: "asked", Schedule: OnRequest, Queue: true})
 	for i := range n {
 		if _, err := Request(t.Context(), l.db.Operator().DB, Asking{Job: "asked", By: "ann", Params: Params{"n": fmt.Sprint(i)}}); err != nil {
 			t.Fatal(err)
@@ -98,7 +98,7 @@ const beginRequest = `SELECT answer::text || coalesce(' ' || attempt, '') FROM c
 func TestARequestIsRunByWhoeverHoldsItsLease(t *testing.T) {
 	for onLost, want := range map[OnLost]string{LostRecord: "accounted", LostRestart: "begun 2"} {
 		l := newLab(t, "a", "b")
-		l.define(Definition{Name: "asked", Queue: true, OnLost: onLost})
+		l.define(Definition{Name: "asked", Schedule: OnRequest, Queue: true, OnLost: onLost})
 		for range 2 {
 			if _, err := Request(t.Context(), l.db.Operator().DB, Asking{Job: "asked", By: "ann"}); err != nil {
 				t.Fatal(err)
@@ -130,7 +130,7 @@ func TestARequestIsRunByWhoeverHoldsItsLease(t *testing.T) {
 
 func TestARequestThatNobodyCanRunIsKeptAndSaysWhy(t *testing.T) {
 	l := newLab(t, "a")
-	l.define(Definition{Name: "asked", Queue: true, Action: "rare"})
+	l.define(Definition{Name: "asked", Schedule: OnRequest, Queue: true, Action: "rare"})
 	if _, err := Request(t.Context(), l.db.Operator().DB, Asking{Job: "asked", By: "ann"}); err != nil {
 		t.Fatal(err)
 	}

@@ -16,22 +16,22 @@ UNION ALL
 SELECT 'two runs at once', 'job/' || r.job, r.started_at, r.node,
        format('the run of %s started before the one of %s ended at %s', r.due_at, r.other, r.until)
 FROM (SELECT job, due_at, node, started_at, lag(due_at) OVER w AS other, lag(coalesce(finished_at, 'infinity')) OVER w AS until
-      FROM coterie.run WHERE started_at IS NOT NULL
+      FROM coterie.run WHERE started_at IS NOT NULL AND request IS NULL
       WINDOW w AS (PARTITION BY job ORDER BY started_at, due_at)) AS r
 WHERE r.started_at < r.until
 UNION ALL
 -- A run that began under an older token than one before it.
 SELECT 'run under an old token', 'job/' || r.job, r.started_at, r.node, format('token %s follows token %s', r.token, r.before)
 FROM (SELECT job, node, started_at, token, lag(token) OVER (PARTITION BY job ORDER BY started_at, due_at) AS before
-      FROM coterie.run WHERE started_at IS NOT NULL) AS r
+      FROM coterie.run WHERE started_at IS NOT NULL AND request IS NULL) AS r
 WHERE r.token < r.before
 UNION ALL
--- A run by a node that never had that token of its job's lease.
+-- A run by a node that never had that token of its job's or its request's lease.
 SELECT 'run without the lease', 'job/' || r.job, r.started_at, r.node, format('token %s was not given to %s', r.token, r.node)
 FROM coterie.run r
 WHERE r.started_at IS NOT NULL AND NOT EXISTS (
     SELECT FROM coterie.event e
-    WHERE e.subject = 'job/' || r.job AND e.kind = 'lease.claimed' AND e.token = r.token AND e.node = r.node);
+    WHERE e.subject = coalesce('request/' || r.request, 'job/' || r.job) AND e.kind = 'lease.claimed' AND e.token = r.token AND e.node = r.node);
 COMMENT ON VIEW coterie.violations IS 'Invariants that do not hold. This view must stay empty.';
 COMMENT ON COLUMN coterie.violations.invariant IS 'What should hold and does not.';
 COMMENT ON COLUMN coterie.violations.subject IS 'Lease or job that it concerns.';
