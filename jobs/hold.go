@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -56,57 +55,130 @@ type stopped struct {
 
 func (s *stopped) Error() string { return s.reason }
 
-func (r *Runner) newHeld(g leases.Grant) (*held, error) {
+// newHeld takes a lease up; nil when it is no job's.
+func (r *Runner) newHeld(g leases.Grant) *held {
+	r.once.Do(r.prepare)
 	name, ok := strings.CutPrefix(g.Lease, leasePrefix)
 	if !ok || !names.MatchString(name) {
-		return nil, fmt.Errorf("%q is no job's lease", g.Lease)
+		r.log().Error("cannot act for a lease that is no job's", "lease", g.Lease, "token", g.Token)
+		return nil
 	}
-	return &held{Runner: r, name: name, grant: g, changed: make(chan struct{}, 1), vacant: make(chan struct{}, 1), done: make(chan *ending, 1)}, nil
+	h := &held{Runner: r, name: name, grant: g, changed: make(chan struct{}, 1)}
+	if r.Most > 0 {
+		h.vacant = make(chan struct{}, 1)
+	}
+	h.wake = time.NewTimer(wakeAtLeast)
+	r.watch(name, h.changed)
+	return h
 }
 
-// loop feeds the state until the lease is lost or handed back.
+// letGo forgets a job that is over.
+func (h *held) letGo() {
+	h.wake.Stop()
+	h.seats.leave(h)
+	h.unwatch(h.name, h.changed)
+}
+
+// saw is what a held job waits for.
+type saw int
+
+const (
+	nothing saw = iota
+	sawEnd      // of the lease
+	sawTime
+	sawChange
+	sawVacancy
+	sawYield
+	sawDone
+)
+
+// loop feeds the state until the lease is lost or handed back. It does all that
+// takes more than a little stack aside: a goroutine that waits keeps the stack
+// that it once needed, and there may be ten thousand of them.
 func (h *held) loop(ctx context.Context) {
-	h.wake = time.NewTimer(wakeAtLeast)
-	defer h.wake.Stop()
-	defer h.abandon(ctx)
-	if err := h.resume(ctx); err != nil {
-		return // the lease is lost
+	h.entry <- struct{}{} // when all leases come at once, their jobs are taken up a few at a time
+	over := false
+	aside(func() { over = h.turn(ctx, nothing) })
+	<-h.entry
+	for !over {
+		last := h.await(ctx)
+		aside(func() { over = h.turn(ctx, last) })
 	}
-	yield := h.grant.Yield
-	var event Event = Changed{h.Now()}
-	for {
+}
+
+// aside does something on a stack of its own, and returns when it is done.
+func aside(do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	<-done
+}
+
+// await waits until something is to be done.
+func (h *held) await(ctx context.Context) saw {
+	select {
+	case <-ctx.Done():
+		return sawEnd
+	case <-h.wake.C:
+		return sawTime
+	case <-h.changed:
+		return sawChange
+	case <-h.vacant:
+		return sawVacancy
+	case <-h.grant.Yield:
+		h.grant.Yield = nil
+		return sawYield
+	case h.ended = <-h.done:
+		return sawDone
+	}
+}
+
+// turn does what follows from what was seen. When it is over nothing of the job
+// is left here.
+func (h *held) turn(ctx context.Context, last saw) (over bool) {
+	event, err := h.event(ctx, last)
+	if err == nil && last != sawEnd {
 		h.state.Lead = h.lead()
 		waited := h.waits
 		h.waits = false
-		leave, err := h.carryOut(ctx, h.state.Step(event))
-		if leave || err != nil {
-			return
-		}
+		over, err = h.carryOut(ctx, h.state.Step(event))
 		if waited && !h.waits && h.run == nil {
 			h.seats.leave(h) // it wants none any more
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-h.wake.C:
-			event = Woke{h.Now()}
-		case <-h.changed:
-			h.adopt()
-			event = Changed{h.Now()}
-		case <-h.vacant:
-			event = Woke{h.Now()}
-		case <-yield:
-			yield = nil
-			event = Yielded{h.Now()}
-		case h.ended = <-h.done:
-			h.acting = false
-			h.remember()
-			if err := h.end(ctx); err != nil {
-				return
-			}
-			event = Ended{Now: h.Now(), Outcome: h.ended.outcome}
-		}
 	}
+	if over || err != nil || last == sawEnd {
+		h.abandon(ctx)
+		h.letGo()
+		return true
+	}
+	return false
+}
+
+// event is what was seen, as the state takes it. Its only errors are those of a
+// lease that is lost.
+func (h *held) event(ctx context.Context, last saw) (Event, error) {
+	switch last {
+	case nothing:
+		if err := h.resume(ctx); err != nil {
+			return nil, err
+		}
+		return Changed{h.Now()}, nil
+	case sawChange:
+		h.adopt()
+		return Changed{h.Now()}, nil
+	case sawYield:
+		return Yielded{h.Now()}, nil
+	case sawDone:
+		h.acting = false
+		h.remember()
+		if err := h.end(ctx); err != nil {
+			return nil, err
+		}
+		return Ended{Now: h.Now(), Outcome: h.ended.outcome}, nil
+	}
+	return Woke{h.Now()}, nil
 }
 
 // carryOut makes the moves. Its only errors are those of a lease that is lost.
@@ -251,6 +323,9 @@ func (h *held) begin(ctx context.Context, b Begin) (Event, error) {
 		p.run.Params = p.run.Params.with(h.def.askedParams)
 	}
 	ctx, h.stop = context.WithCancelCause(ctx)
+	if h.done == nil {
+		h.done = make(chan *ending, 1)
+	}
 	go func() { h.done <- h.act(ctx, p) }()
 	return Began{Now: h.Now(), Due: b.Due}, nil
 }

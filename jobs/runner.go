@@ -29,6 +29,7 @@ type Runner struct {
 	begins  desk[beginning, Answer]
 	ends    desk[ending, Outcome]
 	seats   seats
+	entry   chan struct{} // bounds how many jobs are taken up at once
 	reading sync.Mutex // held while definitions are read, so that many who want them read once
 
 	mu         sync.Mutex // guards the fields below
@@ -186,21 +187,21 @@ func (r *Runner) complain(err error) {
 
 const complainEvery = 10 * time.Second
 
+// entries is how many jobs are taken up at once.
+const entries = 64
+
 func (r *Runner) prepare() {
 	r.begins.send, r.ends.send, r.seats.most = r.sendBegins, r.sendEnds, r.Most
+	r.entry = make(chan struct{}, entries)
 }
 
 // Hold runs a job while its lease is held. It returns when ctx ends, after the
 // run it had open has been stopped, or between runs when it is asked to yield.
 func (r *Runner) Hold(ctx context.Context, g leases.Grant) {
-	r.once.Do(r.prepare)
-	h, err := r.newHeld(g)
-	if err != nil {
-		r.log().Error("cannot act for a lease", "lease", g.Lease, "token", g.Token, "err", err)
+	var h *held
+	aside(func() { h = r.newHeld(g) })
+	if h == nil {
 		return
 	}
-	r.watch(h.name, h.changed)
-	defer r.unwatch(h.name, h.changed)
-	defer r.seats.leave(h)
 	h.loop(ctx)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	_ "time/tzdata" // for hosts without zone files; a host's own files are asked first, as rules change faster than releases
 
@@ -100,12 +101,20 @@ func loadZone(name string) (*time.Location, error) {
 	if name == "Local" {
 		return nil, errors.New("time zone Local differs from node to node; name it, for example Europe/Paris")
 	}
+	if zone, ok := loadedZones.Load(name); ok {
+		return zone.(*time.Location), nil
+	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
 		return nil, fmt.Errorf("time zone %q is not known; use a name such as UTC or Europe/Paris", name)
 	}
-	return zone, nil
+	known, _ := loadedZones.LoadOrStore(name, zone)
+	return known.(*time.Location), nil
 }
+
+// loadedZones are those that were loaded, by name: each is a file, and some kilobytes
+// that ten thousand jobs may share.
+var loadedZones sync.Map
 
 func parseEvery(text string) (time.Duration, error) {
 	word, rest, _ := strings.Cut(text, " ")

@@ -1,0 +1,52 @@
+//go:build linux
+
+package figures
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/coterie-ha/coterie/test/cluster"
+)
+
+// An agent that holds ten thousand jobs stays small, and costs the database no
+// more statements than one that holds ten.
+func TestTenThousandJobsFitIntoSixtyMegabytes(t *testing.T) {
+	beside(t)
+	jobs := tries(1000, 10000)
+	o := talkative()
+	if *long {
+		o.Terms = cluster.Default
+	}
+	c := crew(t, o, 1, jobs)
+	// Twice what the garbage collector waits for when nothing happens.
+	most := 0
+	for range tries(5, 30) {
+		c.Elapse(time.Second)
+		most = max(most, resident(t, c.Nodes[0].Agent()))
+	}
+	t.Logf("%d jobs: %d KB resident", jobs, most)
+	if most > 60<<10 {
+		t.Errorf("an agent with %d jobs has %d KB", jobs, most)
+	}
+	atRest(t, c, 1)
+}
+
+var rss = regexp.MustCompile(`(?m)^VmRSS:\s+(\d+) kB`)
+
+// resident is what a process has in memory, in KB.
+func resident(t *testing.T, pid int) int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(rss.FindStringSubmatch(string(text))[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
