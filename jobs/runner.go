@@ -30,7 +30,7 @@ type Runner struct {
 	ends    desk[ending, Outcome]
 	seats   seats
 	entry   chan struct{} // bounds how many jobs are taken up at once
-	reading sync.Mutex // held while definitions are read, so that many who want them read once
+	reading sync.Mutex    // held while definitions are read, so that many who want them read once
 
 	mu         sync.Mutex // guards the fields below
 	complained time.Time  // when it was last said that the database does not answer
