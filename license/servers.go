@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,10 +37,8 @@ func ParseServers(text string) ([]Server, error) {
 		if !ok || err != nil || n < 1 || n > 65535 || !hostRule.MatchString(host) {
 			return nil, fmt.Errorf("%w: %q", ErrServers, one)
 		}
-		for _, before := range servers {
-			if before == (Server{host, n}) {
-				return nil, fmt.Errorf("%w: %q is there twice", ErrServers, one)
-			}
+		if slices.Contains(servers, (Server{host, n})) {
+			return nil, fmt.Errorf("%w: %q is there twice", ErrServers, one)
 		}
 		servers = append(servers, Server{host, n})
 	}
