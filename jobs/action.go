@@ -25,6 +25,8 @@ type Run struct {
 	Params  Params
 	Resume  Checkpoint     // where a run before this one stopped, if it said so
 	Report  func(Progress) // takes what it says of itself; may be nil
+
+	mercy Mercy // for its command
 }
 
 // ID names the run for whoever starts processes for it.
@@ -85,6 +87,7 @@ type Command struct {
 	Output io.Writer
 
 	Limits   Limits
+	Mercy    Mercy
 	Progress io.Writer // gets what the program writes to the descriptor named in COTERIE_PROGRESS_FD; may be nil
 	SHA256   string    // that the program must have, in hexadecimal; any if empty
 }
@@ -98,8 +101,16 @@ type Limits struct {
 	CPU         time.Duration
 }
 
+// Mercy is how long a command that must end has between being asked and being
+// killed: Grace, or as its node sees fit if that is 0, but when Lost is closed no
+// longer than its node sees fit.
+type Mercy struct {
+	Grace time.Duration
+	Lost  <-chan struct{} // closed when the authority to run has ended
+}
+
 // Spawn runs a command and returns when no process of its tree is left. When
-// ctx ends it kills the tree.
+// ctx ends it asks the tree to end, and kills it.
 type Spawn func(ctx context.Context, c Command) (Exit, error)
 
 // Exec is an action that runs a command. Which one comes from the node's own
@@ -127,7 +138,7 @@ func (e Exec) Do(ctx context.Context, r Run) (*Exit, error) {
 	c := Command{
 		ID: r.ID(), Argv: slices.Clone(e.Argv), Dir: e.Dir, User: e.User, Output: r.Output,
 		Env:    merge([]string{path, "LANG=C.UTF-8"}, e.Env, values.env(), r.env()),
-		Limits: e.Limits, SHA256: e.SHA256,
+		Limits: e.Limits, SHA256: e.SHA256, Mercy: r.mercy,
 	}
 	for i := 1; i < len(c.Argv); i++ {
 		c.Argv[i] = values.expand(c.Argv[i], asIs)

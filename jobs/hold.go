@@ -322,6 +322,7 @@ func (h *held) begin(ctx context.Context, b Begin) (Event, error) {
 	if b.Asked {
 		p.run.Params = p.run.Params.with(h.def.askedParams)
 	}
+	p.run.mercy = Mercy{Grace: h.def.StopGrace, Lost: ctx.Done()}
 	ctx, h.stop = context.WithCancelCause(ctx)
 	if h.done == nil {
 		h.done = make(chan *ending, 1)

@@ -18,7 +18,7 @@ import (
 // newRunner gives the runner what this node's configuration lets jobs do.
 func (a *agent) newRunner() (*jobs.Runner, error) {
 	r := &jobs.Runner{
-		DB: a.work, Node: a.cfg.Node.Name, Tags: a.cfg.Node.Tags, Log: a.log, Actions: map[string]jobs.Action{},
+		DB: a.work, Node: a.cfg.Node.Name, Tags: a.cfg.Node.Tags, Most: a.cfg.Node.MaxRuns, Log: a.log, Actions: map[string]jobs.Action{},
 		Now: func() time.Time { return a.session.Load().Clock.Now() },
 	}
 	for _, c := range a.cfg.Actions {

@@ -19,7 +19,8 @@ import (
 	"github.com/coterie-ha/coterie/jobs"
 )
 
-// stopGrace is how long a program has between TERM and KILL when its run must end.
+// stopGrace is how long a program has between TERM and KILL when its run must end,
+// unless its job gives it longer. It is all it has when the lease is lost.
 const stopGrace = time.Second / 2
 
 // spawn runs a job's program below the supervisor.
@@ -31,7 +32,7 @@ func (a *agent) spawn(ctx context.Context, c jobs.Command) (jobs.Exit, error) {
 	if program != nil {
 		defer program.Close()
 	}
-	return runTree(ctx, a.supervisor, supervisor.Command{
+	return runTree(ctx, a.supervisor, c.Mercy, supervisor.Command{
 		ID: c.ID, Argv: c.Argv, Dir: c.Dir, User: c.User, Env: a.withSocket(c.Env), Output: c.Output, Progress: c.Progress,
 		Limits: supervisor.Limits(c.Limits), Program: program,
 	}, func(err error) { a.log.Error("run", "run", c.ID, "err", err) })
@@ -67,14 +68,14 @@ func openChecked(path, digest string) (*os.File, error) {
 
 // runTree runs a program as a tree of its own. When ctx ends the tree is asked
 // to stop, and killed after a grace; runTree returns when nothing of it is left.
-func runTree(ctx context.Context, line *supervisor.Client, c supervisor.Command, trouble func(error)) (jobs.Exit, error) {
+func runTree(ctx context.Context, line *supervisor.Client, m jobs.Mercy, c supervisor.Command, trouble func(error)) (jobs.Exit, error) {
 	p, err := line.Start(ctx, c)
 	if err != nil {
 		return jobs.Exit{}, err
 	}
 	ended := make(chan struct{})
 	var stopping sync.WaitGroup
-	stopping.Go(func() { stopWith(ctx, p, ended, trouble) })
+	stopping.Go(func() { stopWith(ctx, p, m, ended, trouble) })
 	defer stopping.Wait()
 	defer close(ended)
 	for {
@@ -96,7 +97,7 @@ func runTree(ctx context.Context, line *supervisor.Client, c supervisor.Command,
 }
 
 // stopWith ends a program when ctx ends, unless it has ended before.
-func stopWith(ctx context.Context, p *supervisor.Process, ended <-chan struct{}, trouble func(error)) {
+func stopWith(ctx context.Context, p *supervisor.Process, m jobs.Mercy, ended <-chan struct{}, trouble func(error)) {
 	select {
 	case <-ended:
 		return
@@ -105,13 +106,20 @@ func stopWith(ctx context.Context, p *supervisor.Process, ended <-chan struct{},
 	if err := p.Signal(syscall.SIGTERM); err != nil {
 		trouble(err)
 	}
-	timer := time.NewTimer(stopGrace)
+	timer := time.NewTimer(max(m.Grace, stopGrace))
 	defer timer.Stop()
-	select {
-	case <-ended:
-	case <-timer.C:
-		if err := p.Signal(syscall.SIGKILL); err != nil {
-			trouble(err)
+	for lost := m.Lost; ; {
+		select {
+		case <-ended:
+			return
+		case <-lost: // others may begin soon
+			lost = nil
+			timer.Reset(stopGrace)
+		case <-timer.C:
+			if err := p.Signal(syscall.SIGKILL); err != nil {
+				trouble(err)
+			}
+			return
 		}
 	}
 }

@@ -283,7 +283,7 @@ func (h *holding) spawn(ctx context.Context, g leases.Grant) (jobs.Exit, error) 
 	if err != nil {
 		return jobs.Exit{}, err
 	}
-	return runTree(ctx, h.line, supervisor.Command{
+	return runTree(ctx, h.line, jobs.Mercy{}, supervisor.Command{
 		ID: "lease-" + g.Lease, Argv: h.argv, Dir: dir, Env: env, Output: h.cli.out,
 	}, func(err error) { h.cli.say("%v", err) })
 }

@@ -236,6 +236,13 @@ func checkWeight(value any) string {
 	return ""
 }
 
+func checkMaxRuns(value any) string {
+	if n := value.(int); n < 0 || n > 10000 {
+		return fmt.Sprintf("is %d; 1 to 10000, or 0 for any number", n)
+	}
+	return ""
+}
+
 func checkPoolSize(value any) string {
 	if n := value.(int); n < 2 || n > 100 {
 		return fmt.Sprintf("is %d; 2 to 100 (one connection is the heartbeat's own)", n)

@@ -32,6 +32,7 @@ type Node struct {
 	Tags      []string
 	Candidate bool
 	Weight    int    // its share of the leases beside other nodes, 1 to 100
+	MaxRuns   int    `mapstructure:"max_runs"` // 0: any number
 	StateDir  string `mapstructure:"state_dir"`
 	Room      int    // runs that are taken from queues at once
 }
