@@ -95,6 +95,7 @@ var mayImport = map[string][]string{
 	"test/figures":            {"*"},
 	"test/identity":           {"*"},
 	"test/pooler":             {"*"},
+	"test/policies":           {"*"},
 }
 
 // In tests a package may also start a real database and act on its schema.

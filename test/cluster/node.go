@@ -30,6 +30,7 @@ type Node struct {
 type NodeOptions struct {
 	Actions     string // the configuration's list of actions, as YAML
 	AutoMigrate bool   // with the right to prepare the database
+	Node        string // further keys of the node, such as "candidate: false, tags: [big]"
 }
 
 // life is one process of the agent's supervisor.
@@ -70,15 +71,19 @@ func (n *Node) config() string {
 	if level == "" {
 		level = "info"
 	}
+	more := ""
+	if n.opts.Node != "" {
+		more = ", " + n.opts.Node
+	}
 	return fmt.Sprintf(`cluster: %s
-node: {name: %s}
+node: {name: %s%s}
 database:
   dsn: "host=127.0.0.1 port=%d dbname=%s user=%s sslmode=disable"
   auto_migrate: %t
 appdata: {path: %q}
 http: {listen: "127.0.0.1:0"}
 log: {level: %s, format: text}
-%s`, name, n.Name, n.Link.Port, database, n.login(), n.opts.AutoMigrate, n.c.share(), level, n.opts.Actions)
+%s`, name, n.Name, more, n.Link.Port, database, n.login(), n.opts.AutoMigrate, n.c.share(), level, n.opts.Actions)
 }
 
 // Start starts the agent. Its process does not outlive this one.
