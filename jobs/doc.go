@@ -49,25 +49,41 @@
 //
 // # Slots that are not run
 //
-//	skipped    it fell due while a run was open               (overlap: skip)
-//	missed     nobody could run it when it was due            (misfire: once, skip)
+//	skipped    it fell due while a run was open               (overlap), or in a pause
+//	missed     nobody could run it when it was due            (misfire, catch-up window)
 //	lost       its node lost the lease before it told the end
-//	cancelled  it was stopped because its node gave the lease up
+//	cancelled  it was stopped because its node gave the lease up, or by the slot after it
 //
 // After an outage misfire once runs the latest slot, skip runs none that is more
 // than ten seconds late, and all makes up for the latest hundred one after
 // another. At most a thousand slots get rows of their own; the oldest of these
 // rows stands for all before it, and its reason says for how many and since when.
+// Of slots that overlap the latest may wait (queue), or stop the run (cancel).
 // A run that somebody asked for (Request) is not a slot: it waits until no run is
 // open, and is never skipped.
 //
-// # Summer time
+// A slot that failed is tried again as the next attempt of its row (run_again), by
+// whoever holds the job when it is due; so is one whose node was lost, if its job
+// says so. Between two attempts the run counts as open. A pause is a fact of its
+// own beside the definition: nothing is begun, and when it ends its slots are
+// recorded as skipped.
+//
+// # Where, and how much at once
+//
+// The class of a job's lease names its action and the tags that it requires; a
+// node takes the classes that it answers to. A group of jobs has so many runs at
+// once in the cluster: run_begin counts under a lock of the group and answers full.
+// A node has seats for so many runs (Runner.Most): the highest priority first.
+//
+// # Exceptions and summer time
 //
 // Cron fields are read by robfig/cron's parser; the instants are found here. What
 // a schedule names in the hour that is skipped runs once, at the first instant
 // after it. What it names in the hour that is repeated runs in the first of the
-// two. A schedule of every hour follows elapsed time and knows neither. @every is a
-// grid since 1970 and has no time zone.
+// two. A schedule of every hour follows elapsed time and knows neither. A job can
+// say otherwise (Gap, Fold). @every is a grid since 1970 and has no time zone.
+// Exceptions, bounds and jitter belong to the schedule: what they take away is no
+// slot.
 //
 // # Failure
 //
