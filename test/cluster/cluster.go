@@ -188,6 +188,15 @@ func Get[T any](c *Cluster, query string, args ...any) T {
 	return value
 }
 
+// All asks the database for a value per row.
+func All[T any](c *Cluster, query string, args ...any) (values []T) {
+	c.t.Helper()
+	if err := c.DB.SelectContext(c.t.Context(), &values, query, args...); err != nil {
+		c.t.Fatalf("%s: %v", query, err)
+	}
+	return values
+}
+
 // Await asks until the database says true.
 func (c *Cluster) Await(query string, args ...any) {
 	c.t.Helper()
