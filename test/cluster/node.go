@@ -31,6 +31,8 @@ type NodeOptions struct {
 	Actions     string // the configuration's list of actions, as YAML
 	AutoMigrate bool   // with the right to prepare the database
 	Node        string // further keys of the node, such as "candidate: false, tags: [big]"
+	Env         []string
+	Inside      []string // a command that runs the agent somewhere else
 }
 
 // life is one process of the agent's supervisor.
@@ -64,7 +66,7 @@ func (c *Cluster) Add(name string, o NodeOptions) *Node {
 // Config is the node's configuration file.
 func (n *Node) login() string   { return "login_" + strings.ReplaceAll(n.Name, "-", "_") }
 func (n *Node) Config() string  { return filepath.Join(n.c.Dir, n.Name+".yaml") }
-func (n *Node) logFile() string { return filepath.Join(n.c.Dir, n.Name+".log") }
+func (n *Node) LogFile() string { return filepath.Join(n.c.Dir, n.Name+".log") }
 
 func (n *Node) config() string {
 	level := n.c.options.LogLevel
@@ -92,13 +94,15 @@ func (n *Node) Start() {
 	if n.Alive() {
 		n.c.t.Fatalf("%s runs already", n.Name)
 	}
-	log, err := os.OpenFile(n.logFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	log, err := os.OpenFile(n.LogFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		n.c.t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.CommandContext(context.Background(), n.c.program, "-c", n.Config(), "agent")
+	argv := append(slices.Clone(n.opts.Inside), n.c.program, "-c", n.Config(), "agent")
+	cmd := exec.CommandContext(context.Background(), argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(os.Environ(), n.opts.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	l := &life{cmd: cmd, ended: make(chan struct{})}
 	started := make(chan error)
