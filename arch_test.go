@@ -66,7 +66,7 @@ var mayImport = map[string][]string{
 	"":                        {},
 	"leases":                  {},
 	"leases/leasesim":         {"leases"},
-	"leases/leasesim/mutants": {},
+	"leases/leasesim/mutants": {"test/mutants"},
 	"leases/upheaval":         {"leases", "appdata"},
 	"coordinator":             {"leases", "internal/atomicfile"},
 	"coordinator/failover":    {"leases"},
@@ -94,6 +94,7 @@ var mayImport = map[string][]string{
 	"test/cluster":            {"*"},
 	"test/figures":            {"*"},
 	"test/identity":           {"*"},
+	"test/mutants":            {},
 	"test/pooler":             {"*"},
 	"test/policies":           {"*"},
 }

@@ -56,7 +56,7 @@ func packageComments(t *testing.T, p listed) []string {
 	return comments
 }
 
-func TestTheCoverageHasEveryNumberAndNamesTestsThatExist(t *testing.T) {
+func TestTheCoverageHasEveryNumber(t *testing.T) {
 	page, err := os.ReadFile("docs/coverage.md")
 	if err != nil {
 		t.Fatal(err)
@@ -78,11 +78,35 @@ func TestTheCoverageHasEveryNumberAndNamesTestsThatExist(t *testing.T) {
 			t.Errorf("%s: %d rows, want %d", letter, got[letter], n)
 		}
 	}
-	tests := testNames(t)
-	for _, name := range regexp.MustCompile(`\b(Test|Fuzz|Example)[A-Z]\w*`).FindAllString(string(page), -1) {
-		if !tests[name] {
-			t.Errorf("docs/coverage.md names %s, which does not exist", name)
+}
+
+// A page that says what shows something is right about that.
+func TestThePagesNameTestsAndScenariosThatExist(t *testing.T) {
+	tests, some := testNames(t), 0
+	test := regexp.MustCompile(`\b(Test|Fuzz|Example)[A-Z]\w*`)
+	scenario := regexp.MustCompile("`(\\w+/testdata/[\\w/]+\\.txt)`")
+	eachFile(t, ".md", func(path string) {
+		page, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
 		}
+		if !strings.HasPrefix(path, "docs/") {
+			return // elsewhere they are examples
+		}
+		for _, name := range test.FindAllString(string(page), -1) {
+			some++
+			if !tests[name] {
+				t.Errorf("%s names %s, which does not exist", path, name)
+			}
+		}
+		for _, m := range scenario.FindAllStringSubmatch(string(page), -1) {
+			if _, err := os.Stat(m[1]); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	})
+	if some < 50 {
+		t.Errorf("%d tests are named: this looked at the wrong pages", some)
 	}
 }
 

@@ -70,9 +70,6 @@ type Asked struct {
 	User, Ticket int
 }
 
-// Shown is a use that a source sees: it is at work, whether it has a seat or not.
-type Shown struct{ Use }
-
 // Left is an application that gives a use back.
 type Left struct {
 	Use
@@ -115,7 +112,6 @@ type Elapsed struct{}
 type Stopped struct{}
 
 func (Asked) event()    {}
-func (Shown) event()    {}
 func (Left) event()     {}
 func (Gone) event()     {}
 func (Began) event()    {}
@@ -157,8 +153,6 @@ func (s *State) Step(now time.Duration, e Event) []Action {
 	switch e := e.(type) {
 	case Asked:
 		return s.asked(now, e)
-	case Shown:
-		return s.shown(now, e.Use)
 	case Left:
 		return s.left(e)
 	case Gone:
@@ -231,26 +225,6 @@ func (s *State) asked(now time.Duration, e Asked) []Action {
 	u.waiting = append(u.waiting, e.Ticket)
 	s.push(e.Use, u)
 	return append(out, s.decide(now, e.Use, u)...)
-}
-
-// shown is somebody at work: seated here and now, and said to be so.
-func (s *State) shown(now time.Duration, key Use) []Action {
-	u := s.uses[key]
-	if u == nil {
-		u = &use{leave: opIn}
-		s.uses[key] = u
-	}
-	u.touched.Store(int64(now))
-	if u.wanted && u.seated {
-		return nil
-	}
-	out := s.letGo(key, u)
-	if u.known == present {
-		u.known = unknown
-	}
-	u.wanted, u.seated, u.how, u.leave = true, true, opAgain, opIn
-	s.push(key, u)
-	return append(out, s.letIn(key, u, false)...)
 }
 
 func (s *State) left(e Left) []Action {

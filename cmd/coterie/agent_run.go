@@ -24,7 +24,6 @@ import (
 	"github.com/coterie-ha/coterie/internal/config"
 	"github.com/coterie-ha/coterie/jobs"
 	"github.com/coterie-ha/coterie/leases"
-	"github.com/coterie-ha/coterie/license"
 	"github.com/coterie-ha/coterie/sql/schema"
 )
 
@@ -38,7 +37,6 @@ import (
 //	listener  turns notifications into hints
 //	console   shows what is known
 //	desk      lends leases to local processes
-//	seats     gives licence seats to local applications
 //	line      the supervisor: keeps the deadline, starts programs
 type agent struct {
 	cfg        *config.Config
@@ -56,14 +54,12 @@ type agent struct {
 	share    *worker.Pool
 	metrics  *console.Metrics
 	desk     *loans.Desk
-	seats    *license.Desk
 	started  time.Time
 
-	session  atomic.Pointer[leases.Session]
-	moved    chan struct{} // the ledger or the runs moved, or might have
-	facts    chan struct{} // something that the state depends on changed
-	lent     chan struct{} // other leases are lent to local processes
-	licensed chan struct{} // pools of licences moved, or might have
+	session atomic.Pointer[leases.Session]
+	moved   chan struct{} // the ledger or the runs moved, or might have
+	facts   chan struct{} // something that the state depends on changed
+	lent    chan struct{} // other leases are lent to local processes
 
 	silence silence // of the database; heartbeats alone touch it
 
@@ -112,7 +108,7 @@ func poke(c chan struct{}) {
 func (a *agent) run(ctx context.Context) error {
 	a.started = time.Now()
 	a.moved, a.facts = make(chan struct{}, 1), make(chan struct{}, 1)
-	a.lent, a.licensed = make(chan struct{}, 1), make(chan struct{}, 1)
+	a.lent = make(chan struct{}, 1)
 	a.desk = &loans.Desk{
 		Change: func([]string) { poke(a.lent) },
 		Trust:  func() time.Duration { return time.Until(a.session.Load().View().Trusted) },
@@ -144,7 +140,6 @@ func (a *agent) run(ctx context.Context) error {
 	loops.Go(func() error { return a.prober().Run(life, a.sawShare) })
 	loops.Go(func() error { return a.follow(life) })
 	loops.Go(func() error { return a.lend(life) })
-	loops.Go(func() error { return a.license(life) })
 	loops.Go(func() error { return a.citizen(ctx, life) })
 	err := loops.Wait()
 	if errors.Is(err, errLeft) {
@@ -239,7 +234,6 @@ func (a *agent) join(ctx context.Context) error {
 		return err
 	}
 	a.know(func(k *memory) { k.mark = identity.Mark() })
-	a.seats = a.newSeats()
 	a.session.Store(&leases.Session{}) // none yet
 	return nil
 }

@@ -2,16 +2,18 @@ package mutants
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	mutation "github.com/coterie-ha/coterie/test/mutants"
 )
 
 var (
@@ -20,8 +22,8 @@ var (
 )
 
 // hours are simulated over a mutant before it counts as not caught: some ten
-// seconds on one processor.
-const hours = 100
+// seconds on two processors.
+const hours = 200
 
 func root(t *testing.T) string {
 	t.Helper()
@@ -32,29 +34,13 @@ func root(t *testing.T) string {
 	return dir
 }
 
-// mutate is the file with the mutant's edit.
-func (m mutant) mutate(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root(t), m.file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(text), m.old); n != 1 {
-		t.Fatalf("%s has %d places for the edit, want one: %q", m.file, n, m.old)
-	}
-	return strings.Replace(string(text), m.old, m.new, 1)
-}
-
-func TestEveryMutantFitsTheCode(t *testing.T) {
-	seen := map[string]bool{}
+func TestEveryMutantFitsTheCodeAndTheManual(t *testing.T) {
+	var all []mutation.Mutant
 	for _, m := range mutants {
-		t.Run(m.name, func(t *testing.T) {
-			m.mutate(t)
-			if seen[m.name] || m.old == m.new || m.like == "" {
-				t.Error("a mutant has a name of its own, an edit, and something that it stands for")
-			}
-			seen[m.name] = true
-		})
+		all = append(all, m.as())
+	}
+	for _, err := range mutation.Fit(root(t), all) {
+		t.Error(err)
 	}
 }
 
@@ -83,28 +69,25 @@ func (m mutant) caught(t *testing.T) {
 	if what == "" || took == nil {
 		t.Fatalf("the simulation did not run: %v\n%s", err, out)
 	}
-	t.Logf("caught in %ss: %s", took[1], what)
-}
-
-// simulate runs the simulation over the mutant, on one processor.
-func (m mutant) simulate(t *testing.T) (string, error) {
-	dir := t.TempDir()
-	file, overlay := filepath.Join(dir, "mutant.go"), filepath.Join(dir, "overlay.json")
-	replace, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(root(t), m.file): file}})
+	seconds, err := strconv.ParseFloat(took[1], 64)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{file: m.mutate(t), overlay: string(replace)} {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	t.Logf("%s\n%s", what, m.as().Row("simulation", seconds))
+}
+
+// simulate runs the simulation over the mutant.
+func (m mutant) simulate(t *testing.T) (string, error) {
+	overlay, err := m.as().Overlay(root(t), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", "test", "-overlay="+overlay, "-count=1", "-v", "-run=TestStorms",
 		"./leases/leasesim", fmt.Sprint("-sim.hours=", hours))
 	cmd.Dir = root(t)
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

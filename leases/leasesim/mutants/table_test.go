@@ -1,11 +1,17 @@
 package mutants
 
+import mutation "github.com/coterie-ha/coterie/test/mutants"
+
 // mutant is a bug: an edit of one file, and what it stands for.
 type mutant struct {
 	name     string
 	like     string // where that bug was met, or what it breaks
 	file     string
 	old, new string
+}
+
+func (m mutant) as() mutation.Mutant {
+	return mutation.New(m.name, m.like, mutation.Change(m.file, m.old, m.new))
 }
 
 const (
@@ -42,7 +48,7 @@ var mutants = []mutant{
 	// When others may end a session.
 	{"watch counted from sending", "Gray and Cheriton 1989: a grant counts from the answer for whoever waits for its end", step,
 		"s.watch(now, e.Peers)", "s.watch(e.Began, e.Peers)"},
-	{"watch ignores beats", "Quartz, quartznet #683: a live node was declared dead", step,
+	{"watch ignores beats", "quartznet #683: a live node was declared dead", step,
 		"w.Incarnation != p.Incarnation || w.Beats != p.Beats {", "w.Incarnation != p.Incarnation {"},
 	{"watch ignores incarnation", "ABA: a successor taken for the one that stood still", step,
 		"if !ok || w.Incarnation != p.Incarnation || w.Beats != p.Beats {", "if !ok || w.Beats != p.Beats {"},
@@ -86,7 +92,7 @@ var mutants = []mutant{
 		"	if i < 0 || t.db.skips(i) {\n		return\n	}\n	before", "	if i < 0 {\n		return\n	}\n	before"},
 
 	// A database that lost its tail.
-	{"era dropped", "asynchronous promotion gives fencing epochs twice", functions,
+	{"era dropped", "every lease in a row: an asynchronous promotion gives fencing epochs twice", functions,
 		"	if t.db.cut(mark) {\n", "	if false {\n"},
 	{"mark dropped", "two standbys promoted from one point: two eras with one number", functions,
 		"db.cluster.timeline != db.timeline || mark > db.mark()", "db.cluster.timeline != db.timeline"},
@@ -102,7 +108,7 @@ var mutants = []mutant{
 	// Nothing is forgotten, nothing spins.
 	{"refused claims asked again at once", "found here: a heartbeat per round trip while an application holds the row", grants,
 		"return t.at != nil && now < *t.at+heartbeat", "return false"},
-	{"failed heartbeats repeated at once", "reconnect storms", step,
+	{"failed heartbeats repeated at once", "reconnect storms: a database that comes back is overrun", step,
 		"s.due = now + s.Terms.Heartbeat/3", "s.due = now"},
 	{"balance waits for leases that nobody takes", "found here: one free lease of a user stopped all balance", balance,
 		"s.paused || len(s.deal()) > 0 {", "s.paused || len(s.free) > 0 {"},

@@ -1,0 +1,81 @@
+package mutants
+
+// trial is a mutant that a test catches, without any fault from outside.
+type trial struct {
+	Mutant
+	in, by string // package and test
+}
+
+var tried = []trial{
+	// What the driver and the server say.
+	{Mutant{"a commit that is local is believed", "Patroni #1412: a cancelled wait for the synchronous standby looks like success", []Edit{
+		{"sql/schema/pooled.go", `said.Routine == "SyncRepWaitForLSN"`, `said.Routine == ""`},
+	}}, "./leases/upheaval", "TestALocalCommitIsAnError"},
+	{Mutant{"statements wait for vanished packets", "lib/pq #620, #450: a context's deadline does not end a read", []Edit{
+		{"sql/schema/conn.go", "	if err := c.Conn.SetDeadline(c.deadline()); err != nil {\n		return 0, err\n	}\n	return c.Conn.Write(b)", "	return c.Conn.Write(b)"},
+	}}, "./sql/schema", "TestAStatementEndsWithinItsBudgetWhenPacketsVanish"},
+	{Mutant{"a hint that was missed is not made up for", "River PR #1564: notifications are lost while the listener reconnects", []Edit{
+		{"sql/schema/listen.go", "		case <-inner.Notify: // nil after a reconnect\n			hint()", "		case n := <-inner.Notify:\n			if n != nil {\n				hint()\n			}"},
+	}}, "./sql/schema", "TestAListenerHintsAtNotificationsAndAfterEachReconnect"},
+	{Mutant{"the time is that of the transaction's start", "ShedLock #3577, #3682: CURRENT_TIMESTAMP stands still in a transaction, and two pods ran", []Edit{
+		{"sql/schema/functions/clock.sql", "pg_catalog.clock_timestamp()", "pg_catalog.now()"},
+	}}, "./sql/schema", "TestAnAssertionLateInALongTransactionIsRefusedRatherThanBelieved"},
+	{Mutant{"trust counts from an answer that comes late", "pglock: a heartbeat may take as long as the lease, and counts from its end", []Edit{
+		{"leases/loop.go", "Began: b.began,", "Began: now,"},
+	}}, "./leases", "TestScenarios"},
+	{Mutant{"a promoted standby goes on in the era that it knew", "every lease in a row: an asynchronous promotion gives fencing epochs twice", []Edit{
+		{"sql/schema/functions/era_check.sql", "IF c.timeline <> coterie.timeline() THEN", "IF false THEN"},
+		{"sql/schema/functions/era_check.sql", "ELSIF p_mark > coterie.last_token() THEN", "ELSIF false THEN"},
+		{"sql/schema/functions/tick.sql", "IF p_old THEN", "IF false THEN"},
+		{"sql/schema/functions/assert_lease.sql", "c.timeline = this_timeline AND", ""},
+	}}, "./leases/upheaval", "TestAPromotionThatLosesGrantsRepeatsNoToken"},
+	{Mutant{"a heartbeat is said twice", "lib/pq #939: database/sql says a statement again whose answer was lost", []Edit{
+		{"leases/call.go", "	defer conn.Close()\n	return do(conn)\n", "	defer conn.Close()\n	if err := do(conn); err != nil {\n		return err\n	}\n	return do(conn)\n"},
+	}}, "./leases", "TestScenarios"},
+	{Mutant{"an error quotes the password", "pg_auto_failover #1043: passwords in logs on a disconnect", []Edit{
+		{"sql/schema/options.go", `if strings.Contains(dsn, "://") || strings.Contains(strings.ToLower(dsn), "pass") {`, "if false {"},
+	}}, "./sql/schema", "TestNoErrorOfABadConnectionStringQuotesThePassword"},
+
+	// Runs of jobs.
+	{Mutant{"two runs of one job may be open", "dkron #541, Rundeck #1720: a job runs on two nodes, and nothing forbids it", []Edit{
+		{"sql/schema/migrations/0002_jobs.sql", "CREATE UNIQUE INDEX run_open", "CREATE INDEX run_open"},
+	}}, "./jobs", "TestADirectClientCannotOpenASecondRun"},
+	{Mutant{"a dead node's run stays open", "Rundeck #2783: a run whose node died blocks its schedule for ever", []Edit{
+		{"sql/schema/functions/run_close_lost.sql", "AND r.token = p_open.token AND r.outcome = 'running'", "AND r.token = p_open.token AND r.outcome = 'lost'"},
+	}}, "./jobs", "TestARunOfAFormerHolderIsClosedAsLost"},
+
+	// Schedules.
+	{Mutant{"a schedule with a time zone reaches the parser", "robfig/cron: TZ= and TZ=0 panic", []Edit{
+		{"jobs/schedule.go", `strings.HasPrefix(s.text, "TZ=") || strings.HasPrefix(s.text, "CRON_TZ=")`, "false"},
+		{"jobs/schedule.go", "if p := recover(); p != nil {", "if p := any(nil); p != nil {"},
+	}}, "./jobs", "TestScheduleThatMeansNothingIsRefusedWithARemedy"},
+	{Mutant{"a schedule that never comes is accepted", "robfig/cron: 0 0 30 2 * is accepted and never runs", []Edit{
+		{"jobs/schedule.go", "if _, ok := f.next(0); !ok {", "if _, ok := f.next(0); !ok && false {"},
+	}}, "./jobs", "TestScheduleThatMeansNothingIsRefusedWithARemedy"},
+	{Mutant{"an interval counts from the start of the process", "robfig/cron; River #791: @every begins anew at each restart, and a job with a long interval never runs", []Edit{
+		{"jobs/schedule.go", "return (at - mod(at, width)) / width", "return (at - mod(at-time.Now().UnixMilli(), width)) / width"},
+	}}, "./jobs", "TestTheGridOfEveryDoesNotDependOnWhoAsksWhen"},
+	{Mutant{"what summer time skips does not run", "robfig/cron: 30 2 * * * does not run on the day of the change", []Edit{
+		{"jobs/civil.go", "if offset > before && r.gap == GapSkip ||", "if offset > before ||"},
+	}}, "./jobs", "TestASlotInTheSkippedHourRunsOnceAfterTheGap"},
+	{Mutant{"what winter time repeats runs twice", "robfig/cron, Temporal #8205: 30 1 * * * runs twice on the day of the change", []Edit{
+		{"jobs/civil.go", "		r.fold = FoldFirst\n", "		r.fold = FoldBoth\n"},
+	}}, "./jobs", "TestASlotInTheRepeatedHourRunsInTheFirst"},
+
+	// Nodes.
+	{Mutant{"a state without a way out", "pg_auto_failover #1025: a node that fenced itself has no edge to leave by", []Edit{
+		{"coordinator/state.go", "	case s == Draining || s == Drained:\n		return Ready", "	case s == Draining:\n		return Ready"},
+	}}, "./coordinator", "TestNextFollowsOnlyEdgesAndUsesEachOfThem"},
+	{Mutant{"told to stop, a publisher gives its lock up before the file is in place", "db-scheduler #365: after a signal the heartbeat ended before the work did", []Edit{
+		{"cmd/coterie/publish.go", "tx, err := db.BeginTxx(context.WithoutCancel(ctx), nil)", "tx, err := db.BeginTxx(ctx, nil)"},
+	}}, "./cmd/coterie", "TestATermAfterTheAssertionDoesNotGiveUpTheLease"},
+	{Mutant{"descendants escape", "dkron: 22 plugin processes lived on after their agent was killed", []Edit{
+		{"coordinator/supervisor/os_linux.go", "return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)", "return nil"},
+	}}, "./coordinator/supervisor", "TestNoDescendantEscapes"},
+	{Mutant{"a share that went away is an empty one", "mirrors and backups that run while the share is not mounted: everything was deleted", []Edit{
+		{"appdata/scan.go", "		check = func() error { return nil }\n	}\n", "	}\n	check = func() error { return nil }\n"},
+	}}, "./appdata", "TestScanOfAnUnmountedShareIsVoid"},
+	{Mutant{"a file is replaced in place", "copying in place, as cp does: a reader sees half a file", []Edit{
+		{"internal/atomicfile/atomicfile.go", `tmp, err := os.CreateTemp(dir, "."+filepath.Base(target)+".tmp-*")`, `tmp, err := os.OpenFile(target, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)`},
+	}}, "./internal/atomicfile", "TestReadersSeeTheOldOrTheNewContent"},
+}
