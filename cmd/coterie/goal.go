@@ -23,6 +23,7 @@ type goal struct {
 	self       bool
 	noWait     bool
 	allowEmpty bool
+	stop       bool // what still runs when the deadline has passed
 }
 
 func (c *cli) drainCommand() *cobra.Command {
@@ -32,15 +33,18 @@ func (c *cli) drainCommand() *cobra.Command {
 		Short: "Take a node out of service: no new work, hand over, wait",
 		Long: `Take a node out of service. Load balancers are told first; then it takes no new
 work, hands its leases over, and finishes what it runs. It keeps its place in
-the cluster. To stop waiting (Ctrl-C) does not stop the drain.`,
+the cluster. To stop waiting (Ctrl-C) does not stop the drain. With --stop what
+still runs at the deadline is stopped, and goes by the rules of its job.`,
 		Example: `  coterie drain app-c -m "kernel update"
   coterie drain --self -y --deadline 5m
+  coterie drain app-c --deadline 10m --stop
   coterie drain app-c -n`,
 		Args:              g.args,
 		ValidArgsFunction: c.completeNames("nodes"),
 		RunE:              func(cmd *cobra.Command, args []string) error { return c.runGoal(cmd, g, args) },
 	}
 	g.flags(cmd, "how long to wait (default: drain.deadline of the configuration)")
+	cmd.Flags().BoolVar(&g.stop, "stop", false, "stop what still runs when the deadline has passed")
 	cmd.Flags().BoolVar(&g.allowEmpty, "allow-empty", false, "even if no other node is ready")
 	return cmd
 }

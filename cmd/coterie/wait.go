@@ -18,9 +18,9 @@ const lookEvery = 200 * time.Millisecond
 var errDeadline = errors.New("the deadline has passed")
 
 // waitForGoal waits until the node is what it should be, and tells its steps.
-func (c *cli) waitForGoal(ctx context.Context, k *cluster, g *goal) error {
+func (c *cli) waitForGoal(parent context.Context, k *cluster, g *goal) error {
 	c.say("%s: goal %s, deadline %s. Ctrl-C stops only the waiting.", g.node, g.wanted, table.Duration(g.deadline))
-	ctx, cancel := context.WithTimeoutCause(ctx, g.deadline, errDeadline)
+	ctx, cancel := context.WithTimeoutCause(parent, g.deadline, errDeadline)
 	defer cancel()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -31,6 +31,8 @@ func (c *cli) waitForGoal(ctx context.Context, k *cluster, g *goal) error {
 			err = c.tellSteps(ctx, k, g.node, &steps)
 		}
 		switch {
+		case errors.Is(context.Cause(ctx), errDeadline) && g.stop && parent.Err() == nil:
+			return c.stopAndWait(parent, k, g)
 		case ctx.Err() != nil:
 			return g.waited(context.Cause(ctx))
 		case err != nil:
@@ -47,6 +49,35 @@ func (c *cli) waitForGoal(ctx context.Context, k *cluster, g *goal) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// stopping is how long what runs has to end when it is stopped.
+const stopping = 30 * time.Second
+
+const stillHeldSQL = `SELECT name FROM coterie.leases WHERE holder = $1 ORDER BY name`
+
+// stopAndWait moves what the node still holds at once, which stops what runs, and
+// waits once more.
+func (c *cli) stopAndWait(ctx context.Context, k *cluster, g *goal) error {
+	var held []string
+	if err := k.db.SelectContext(ctx, &held, stillHeldSQL, g.node); err != nil {
+		return fmt.Errorf("read what %s holds: %w", g.node, err)
+	}
+	for _, lease := range held {
+		var moved struct {
+			From  string `db:"from_node"`
+			To    string `db:"to_node"`
+			Token int64
+		}
+		err := k.command(ctx, &moved, `SELECT from_node, to_node, token FROM coterie.lease_move($1, NULL, true, $2, $3)`, lease, caller(), g.reason)
+		if err != nil {
+			c.say("  %s is not stopped: %v", lease, moveProblem(err))
+			continue
+		}
+		c.say("  the deadline has passed: stopping %s, which goes to %s", lease, moved.To)
+	}
+	g.stop, g.deadline = false, stopping
+	return c.waitForGoal(ctx, k, g)
 }
 
 func isGone(state string) bool { return state == "dead" || state == "left" || state == "evicted" }

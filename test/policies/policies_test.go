@@ -18,6 +18,7 @@ func TestMain(m *testing.M) { cluster.Main(m) }
 const actions = `actions:
   - {name: ok, command: [/bin/true]}
   - {name: gentle, command: [/bin/sh, -c, 'trap "kill \$! 2>/dev/null; sleep 1; echo ended well; exit 7" TERM; sleep 30 & wait']}
+  - {name: sleep, command: [/bin/sleep, "1000"]}
 `
 
 const jobsFile = `
@@ -26,6 +27,7 @@ jobs:
   - {name: tagged, schedule: "@every 1s", action: ok, requires: [big]}
   - {name: patient, schedule: "@every 10m", action: gentle, timeout: 300ms, stop_grace: 20s, misfire: skip}
   - {name: hasty, schedule: "@every 10m", action: gentle, timeout: 300ms, misfire: skip}
+  - {name: forever, schedule: "@every 24h", action: sleep, misfire: skip}
 `
 
 func TestJobsGoWhereTheyMayAndEndAsTheySay(t *testing.T) {
@@ -84,6 +86,19 @@ func TestJobsGoWhereTheyMayAndEndAsTheySay(t *testing.T) {
 	}
 	run(0, "resume", "small")
 	c.Await(`SELECT count(DISTINCT holder) = 2 FROM coterie.leases WHERE name LIKE 'job/%' AND valid`)
+
+	// What does not end by itself is stopped at the deadline, when the operator says so.
+	run(0, "run", "forever")
+	c.Await(`SELECT count(*) = 1 FROM coterie.runs WHERE job = 'forever' AND outcome = 'running'`)
+	at := cluster.Get[string](c, `SELECT node FROM coterie.runs WHERE job = 'forever'`)
+	other := map[string]string{"small": "big", "big": "small"}[at]
+	if out := run(0, "drain", at, "-y", "--deadline", "1s", "--stop"); !strings.Contains(out, "the deadline has passed: stopping job/forever, which goes to "+other) {
+		t.Errorf("got %s", out)
+	}
+	if got := cluster.Get[string](c, `SELECT outcome FROM coterie.runs WHERE job = 'forever'`); got != "cancelled" {
+		t.Errorf("forever is %s", got)
+	}
+	run(0, "resume", at, "--deadline", "20s")
 
 	// Nothing is begun of what is paused.
 	run(0, "pause", "plain", "-m", "trial")
