@@ -124,6 +124,7 @@ type Exec struct {
 	Limits Limits
 	SHA256 string // of the program; any if empty
 	Spawn  Spawn
+	ID     string // of the command; the run's if empty
 }
 
 // path is where programs are found unless the configuration says otherwise.
@@ -136,7 +137,7 @@ func (e Exec) Do(ctx context.Context, r Run) (*Exit, error) {
 		return nil, err
 	}
 	c := Command{
-		ID: r.ID(), Argv: slices.Clone(e.Argv), Dir: e.Dir, User: e.User, Output: r.Output,
+		ID: cmp.Or(e.ID, r.ID()), Argv: slices.Clone(e.Argv), Dir: e.Dir, User: e.User, Output: r.Output,
 		Env:    merge([]string{path, "LANG=C.UTF-8"}, e.Env, values.env(), r.env()),
 		Limits: e.Limits, SHA256: e.SHA256, Mercy: r.mercy,
 	}

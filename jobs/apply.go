@@ -147,6 +147,28 @@ func Apply(ctx context.Context, db *sqlx.DB, c Changes, reason string) (generati
 	return generation, nil
 }
 
+// AddBuiltins makes those jobs of our own that a cluster does not have yet.
+func AddBuiltins(ctx context.Context, db *sqlx.DB) error {
+	current, err := Current(ctx, db)
+	if err != nil {
+		return err
+	}
+	if changes := missingBuiltins(current); len(changes) > 0 {
+		_, err = Apply(ctx, db, changes, "every cluster has it")
+	}
+	return err
+}
+
+func missingBuiltins(current []Definition) Changes {
+	var missing Changes
+	for _, d := range Builtins() {
+		if !slices.ContainsFunc(current, func(is Definition) bool { return is.Name == d.Name }) {
+			missing = append(missing, Change{New: &d})
+		}
+	}
+	return missing
+}
+
 // Asking is a run that somebody asks for.
 type Asking struct {
 	Job, By, Reason string

@@ -44,6 +44,9 @@ func Diff(current, wanted []Definition) Changes {
 		}
 	}
 	for _, d := range old {
+		if Builtin(d.Name) {
+			continue
+		}
 		changes = append(changes, Change{Old: &d})
 	}
 	slices.SortFunc(changes, func(a, b Change) int { return strings.Compare(a.Name(), b.Name()) })

@@ -38,6 +38,9 @@ func (w *watch) during(ctx context.Context, do func()) {
 	var senders sync.WaitGroup
 	senders.Go(func() { w.spool.run(sending) })
 	senders.Go(func() { w.reporter.run(sending) })
+	if w.of.long > 0 {
+		senders.Go(func() { w.tellLong(sending) })
+	}
 	do()
 	stop()
 	senders.Wait()
@@ -48,6 +51,20 @@ func (w *watch) during(ctx context.Context, do func()) {
 	defer cancel()
 	if err := errors.Join(w.spool.finish(last), w.reporter.flush(last)); err != nil {
 		w.log().Warn("the last words of a run are not kept", "job", w.of.job, "due", stamp(w.of.due), "token", w.of.token, "err", err)
+	}
+}
+
+// tellLong has hooks tell that the run takes long, when it does.
+func (w *watch) tellLong(ctx context.Context) {
+	if pause(ctx, w.of.long) != nil {
+		return
+	}
+	err := w.insist(ctx, func() error {
+		_, err := ask[bool](ctx, w.DB, `SELECT coterie.run_long($1, $2, $3, $4)`, w.of.job, w.of.due, int64(w.of.token), w.of.nonce)
+		return err
+	})
+	if err == nil {
+		w.log().Warn("run takes long", "job", w.of.job, "due", stamp(w.of.due), "token", w.of.token, "since", w.of.long)
 	}
 }
 

@@ -21,6 +21,7 @@ func (a *agent) newRunner() (*jobs.Runner, error) {
 		DB: a.work, Node: a.cfg.Node.Name, Tags: a.cfg.Node.Tags, Most: a.cfg.Node.MaxRuns, Log: a.log, Actions: map[string]jobs.Action{},
 		Now: func() time.Time { return a.session.Load().Clock.Now() },
 	}
+	r.Actions[jobs.PruneAction] = jobs.Func(r.Prune)
 	for _, c := range a.cfg.Actions {
 		action, err := a.action(c)
 		if err != nil {

@@ -118,6 +118,7 @@ func (a *agent) ticked(t leases.Tick) {
 	})
 	if moved {
 		poke(a.moved)
+		poke(a.noticed)
 	}
 	poke(a.facts)
 }

@@ -59,6 +59,7 @@ type agent struct {
 	session atomic.Pointer[leases.Session]
 	moved   chan struct{} // the ledger or the runs moved, or might have
 	facts   chan struct{} // something that the state depends on changed
+	noticed chan struct{} // hooks may have something to tell
 	lent    chan struct{} // other leases are lent to local processes
 
 	silence silence // of the database; heartbeats alone touch it
@@ -108,7 +109,7 @@ func poke(c chan struct{}) {
 func (a *agent) run(ctx context.Context) error {
 	a.started = time.Now()
 	a.moved, a.facts = make(chan struct{}, 1), make(chan struct{}, 1)
-	a.lent = make(chan struct{}, 1)
+	a.lent, a.noticed = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.desk = &loans.Desk{
 		Change: func([]string) { poke(a.lent) },
 		Trust:  func() time.Duration { return time.Until(a.session.Load().View().Trusted) },
@@ -140,6 +141,7 @@ func (a *agent) run(ctx context.Context) error {
 	loops.Go(func() error { return a.prober().Run(life, a.sawShare) })
 	loops.Go(func() error { return a.follow(life) })
 	loops.Go(func() error { return a.lend(life) })
+	loops.Go(func() error { return a.notify(life) })
 	loops.Go(func() error { return a.citizen(ctx, life) })
 	err := loops.Wait()
 	if errors.Is(err, errLeft) {
@@ -220,6 +222,7 @@ func (a *agent) join(ctx context.Context) error {
 		Address: a.address(ctx), Host: host, Version: buildVersion(), AppVersion: app,
 		Tags: a.cfg.Node.Tags, Candidate: a.cfg.Node.Candidate, Weight: a.cfg.Node.Weight,
 	}
+	a.node.Actions = append(a.node.Actions, jobs.PruneAction)
 	for _, action := range a.cfg.Actions {
 		a.node.Actions = append(a.node.Actions, action.Name)
 	}

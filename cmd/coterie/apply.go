@@ -137,7 +137,7 @@ func (k *cluster) actions(ctx context.Context) ([]string, error) {
 	for _, a := range k.cfg.Actions {
 		names = append(names, a.Name)
 	}
-	return names, nil
+	return append(names, jobs.PruneAction), nil
 }
 
 func orNobody(names []string) string {

@@ -13,6 +13,7 @@ import (
 	"github.com/coterie-ha/coterie/internal/config"
 	"github.com/coterie-ha/coterie/internal/problem"
 	"github.com/coterie-ha/coterie/internal/table"
+	"github.com/coterie-ha/coterie/jobs"
 	"github.com/coterie-ha/coterie/sql/schema"
 )
 
@@ -57,7 +58,7 @@ func (c *cli) initialise(ctx context.Context, cfg *config.Config, db *sqlx.DB) e
 	}
 	steps := upgradeLines(state)
 	if there.Name == "" {
-		steps = append(steps, "make the cluster "+cfg.Cluster)
+		steps = append(steps, "make the cluster "+cfg.Cluster, "make the job "+jobs.PruneAction+", which deletes old history")
 	}
 	mark, err := shareStep(cfg, there.ID)
 	if err != nil {
@@ -82,6 +83,9 @@ func (c *cli) initialise(ctx context.Context, cfg *config.Config, db *sqlx.DB) e
 	}
 	id, err := coordinator.Init(ctx, db, cfg.Cluster)
 	if err != nil {
+		return err
+	}
+	if err := jobs.AddBuiltins(ctx, db); err != nil {
 		return err
 	}
 	if err := markShare(cfg, id); err != nil {

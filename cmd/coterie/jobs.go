@@ -114,6 +114,9 @@ func jobState(r table.Row) string {
 	return "waiting"
 }
 
+// runsWhere are the last runs of a job, of however many.
+const runsWhere = `WHERE v.job = $1 AND v.due_at = ANY (ARRAY(SELECT unnest(coterie.slots_before($1, 'infinity', $2, false)))) ORDER BY v.due_at DESC`
+
 // showJob shows one job with its last runs.
 func (c *cli) showJob(ctx context.Context, k *cluster, name string, runs int) error {
 	job, err := k.rows(ctx, "jobs", "WHERE v.name = $1", name)
@@ -123,7 +126,7 @@ func (c *cli) showJob(ctx context.Context, k *cluster, name string, runs int) er
 	if job.Len() == 0 {
 		return k.none(ctx, "COT-510", "jobs", "job", name, "apply")
 	}
-	last, err := k.rows(ctx, "runs", "WHERE v.job = $1 ORDER BY v.due_at DESC LIMIT $2", name, runs)
+	last, err := k.rows(ctx, "runs", runsWhere, name, runs)
 	if err != nil {
 		return err
 	}

@@ -22,8 +22,8 @@ type logQuery struct {
 }
 
 const (
-	runThenWhere = `WHERE v.job = $1 AND v.due_at >= $2 AND v.due_at < $3 AND v.started_at IS NOT NULL ORDER BY v.due_at DESC LIMIT 1`
-	runLastWhere = `WHERE v.job = $1 AND v.started_at IS NOT NULL ORDER BY v.due_at DESC LIMIT 1`
+	runThenWhere = `WHERE v.job = $1 AND v.due_at = ANY (ARRAY(SELECT unnest(coterie.slots_before($1, $3, 1, true)))) AND v.due_at >= $2`
+	runLastWhere = `WHERE v.job = $1 AND v.due_at = ANY (ARRAY(SELECT unnest(coterie.slots_before($1, 'infinity', 1, true))))`
 	piecesWhere  = `WHERE v.job = $1 AND v.due_at = $2 AND (v.attempt, v.start) >= ($3::smallint, $4::bigint) ORDER BY v.attempt, v.start LIMIT 100`
 )
 

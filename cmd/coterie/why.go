@@ -17,13 +17,13 @@ func (c *cli) whyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "why JOB|NODE|LEASE",
 		Short: "Tell in sentences how it came to this",
-		Long: `Tells why a job ran or did not run, why a node is in its state, or why a lease is
-where it is: the answer first, then what happened around it. With --at it is told
-of that time; of a job, the slot that was due then. Everything comes from what
-the nodes wrote down at the time, so it is the same wherever you ask.
+		Long: `Tells why a job ran or did not run, why a node is in its state, or why a lease
+is where it is: the answer first, then what happened around it. With --at it is
+told of that time; of a job, the slot that was due then. Everything comes from
+what the nodes wrote down at the time, so it is the same wherever you ask.
 
 TIME is 02:30, "2026-11-20 02:30", 2026-11-20T02:30:00Z or 90m (so long ago).
-Without a zone it is in the job's own time zone, and for nodes and leases in UTC.`,
+Without a zone it is in the job's own time zone, for nodes and leases in UTC.`,
 		Example: `  coterie why audit-purge
   coterie why audit-purge --at "2026-11-20 02:30"
   coterie why app-a --at 10m

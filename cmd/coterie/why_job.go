@@ -26,8 +26,8 @@ type jobCase struct {
 }
 
 const (
-	slotWhere  = `WHERE v.job = $1 AND v.due_at < $2 ORDER BY v.due_at DESC LIMIT 1`
-	laterWhere = `WHERE v.job = $1 AND v.due_at >= $2 ORDER BY v.due_at LIMIT 1`
+	slotWhere  = `WHERE v.job = $1 AND v.due_at = ANY (ARRAY(SELECT unnest(coterie.slots_before($1, $2, 1, false))))`
+	laterWhere = `WHERE v.job = $1 AND v.due_at = ANY (ARRAY(SELECT unnest(coterie.slots_from($1, $2, 1))))`
 )
 
 func (k *cluster) whyJob(ctx context.Context, s *story, at string, now time.Time) error {

@@ -23,6 +23,9 @@ func (r *reader) checkActions(c *Config, env environment) {
 		if a.Name != "" || !r.missed[path+".name"] {
 			r.judge(path+".name", checkName(a.Name))
 		}
+		if strings.HasPrefix(a.Name, "coterie.") {
+			r.judge(path+".name", "begins with coterie., as only our own actions do")
+		}
 		if before, twice := first[a.Name]; twice && a.Name != "" {
 			r.judge(path+".name", fmt.Sprintf("%q is already the name of actions[%d]", a.Name, before))
 		} else {

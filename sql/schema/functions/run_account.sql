@@ -22,6 +22,12 @@ BEGIN
     FROM unnest(p_due_ats, p_reasons) AS slot (due_at, reason)
     WHERE slot.due_at > after AND slot.due_at <= coterie.clock() + interval '2s';
     GET DIAGNOSTICS made = ROW_COUNT;
+    -- What was skipped was meant to be: nothing to tell.
+    IF made > 0 AND p_outcome = 'missed' THEN
+        PERFORM coterie.run_trouble(p_job, max(slot.due_at), 1, 'missed', NULL,
+                                    CASE WHEN made > 1 THEN format('%s slots; the last: ', made) ELSE '' END || max(slot.reason), made::integer)
+        FROM unnest(p_due_ats, p_reasons) AS slot (due_at, reason);
+    END IF;
     PERFORM nextval('coterie.run_seq');
     RETURN made;
 END $$;

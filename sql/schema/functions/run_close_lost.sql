@@ -10,6 +10,7 @@ BEGIN
         INSERT INTO coterie.event (node, kind, subject, token, peer, since, reason, detail)
         VALUES (p_by.node, 'run.lost', 'job/' || p_open.job, p_open.token, p_open.node, p_open.started_at, told,
                 jsonb_build_object('due_at', p_open.due_at));
+        PERFORM coterie.run_trouble(p_open.job, p_open.due_at, p_open.attempt, 'lost', p_by.node, told, 1);
         PERFORM nextval('coterie.run_seq');
     END IF;
 END $$;

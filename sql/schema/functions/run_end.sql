@@ -18,6 +18,11 @@ BEGIN
         IF p_outcome = 'succeeded' THEN
             DELETE FROM coterie.progress g WHERE g.job = p_job AND g.due_at <= p_due_at; -- nobody needs to go on from there
         END IF;
+        PERFORM coterie.run_recovered(ARRAY[p_job], ARRAY[p_due_at], ARRAY[p_outcome]);
+        IF p_outcome IN ('failed', 'timed_out', 'lost') THEN
+            PERFORM coterie.run_trouble(r.job, r.due_at, r.attempt, CASE r.outcome WHEN 'lost' THEN 'lost' ELSE 'failed' END, r.node, r.reason, 1)
+            FROM coterie.run r WHERE r.job = p_job AND r.due_at = p_due_at;
+        END IF;
         PERFORM nextval('coterie.run_seq');
         RETURN stands;
     END IF;

@@ -25,6 +25,13 @@ BEGIN
     SELECT array_agg(n) INTO ended FROM done;
     IF ended IS NOT NULL THEN
         PERFORM nextval('coterie.run_seq');
+        PERFORM coterie.run_recovered(p_jobs, p_due_ats, p_outcomes);
+        IF p_outcomes && ARRAY['failed', 'timed_out', 'lost']::coterie.run_outcome[] THEN
+            PERFORM coterie.run_trouble(r.job, r.due_at, r.attempt, CASE r.outcome WHEN 'lost' THEN 'lost' ELSE 'failed' END, r.node, r.reason, 1)
+            FROM unnest(p_jobs, p_due_ats, p_outcomes) WITH ORDINALITY AS e (job, due_at, outcome, n)
+            JOIN coterie.run r ON r.job = e.job AND r.due_at = e.due_at
+            WHERE e.n = ANY (ended) AND e.outcome IN ('failed', 'timed_out', 'lost');
+        END IF;
     END IF;
 
     -- What had ended before is looked up.

@@ -6,7 +6,7 @@ DECLARE
     new coterie.setting;
     wanted interval;
 BEGIN
-    IF p_key NOT IN ('session_ttl', 'heartbeat', 'margin') THEN
+    IF p_key NOT IN ('session_ttl', 'heartbeat', 'margin', 'keep_runs', 'keep_events') THEN
         RAISE EXCEPTION 'no setting %', quote_literal(left(p_key, 80)) USING ERRCODE = 'CT012';
     END IF;
     BEGIN
@@ -22,12 +22,14 @@ BEGIN
         WHEN 'session_ttl' THEN new.session_ttl := wanted;
         WHEN 'heartbeat' THEN new.heartbeat := wanted;
         WHEN 'margin' THEN new.margin := wanted;
+        WHEN 'keep_runs' THEN new.keep_runs := wanted;
+        WHEN 'keep_events' THEN new.keep_events := wanted;
     END CASE;
     IF new = old THEN
         RETURN false;
     END IF;
     UPDATE coterie.setting
-    SET session_ttl = new.session_ttl, heartbeat = new.heartbeat, margin = new.margin,
+    SET session_ttl = new.session_ttl, heartbeat = new.heartbeat, margin = new.margin, keep_runs = new.keep_runs, keep_events = new.keep_events,
         generation = generation + 1, changed_by = session_user, changed_at = coterie.clock();
     INSERT INTO coterie.event (kind, subject, reason, detail)
     VALUES ('setting.changed', p_key, nullif(p_reason, ''),

@@ -73,7 +73,7 @@ SELECT 'COT-513', 'error', j.name, j.changed_at,
        format('define the action %s in the configuration of a node, or resume a node that has it', j.action)
 FROM job j
 LEFT JOIN coterie.lease l ON l.name = 'job/' || j.name
-WHERE j.enabled AND EXISTS (SELECT FROM alive)
+WHERE j.enabled AND j.name NOT LIKE 'coterie.%' AND EXISTS (SELECT FROM alive)
   AND NOT EXISTS (SELECT FROM coterie.session s WHERE coalesce(l.class, 'action/' || j.action) = ANY (s.takes) AND s.expires_at > coterie.clock());
 COMMENT ON VIEW coterie.findings IS 'A row per open problem, derived from the facts of the moment: what is mended disappears.';
 COMMENT ON COLUMN coterie.findings.code IS 'Code that coterie doctor --explain knows.';

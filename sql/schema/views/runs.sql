@@ -16,7 +16,9 @@ SELECT r.job,
        g.message,
        g.checkpoint
 FROM coterie.run r
-LEFT JOIN coterie.progress g ON g.job = r.job AND g.due_at = r.due_at;
+-- One by one: joined whole, nobody could read the last ten of a million without sorting them.
+LEFT JOIN LATERAL (SELECT p.percent, p.message, p.checkpoint FROM coterie.progress p
+                   WHERE p.job = r.job AND p.due_at = r.due_at LIMIT 1) AS g ON true;
 COMMENT ON VIEW coterie.runs IS 'A row per slot, also those that were not run: what became of it, and why.';
 COMMENT ON COLUMN coterie.runs.job IS 'Name of the job.';
 COMMENT ON COLUMN coterie.runs.due_at IS 'The slot: the instant at which the job was due, or was asked for.';

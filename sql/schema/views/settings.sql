@@ -4,6 +4,8 @@ FROM coterie.setting s,
      LATERAL (VALUES ('session_ttl', s.session_ttl::text),
                      ('heartbeat', s.heartbeat::text),
                      ('margin', s.margin::text),
+                     ('keep_runs', s.keep_runs::text),
+                     ('keep_events', s.keep_events::text),
                      ('paused', s.paused::text)) AS v (key, value);
 COMMENT ON VIEW coterie.settings IS 'A row per cluster-wide setting.';
 COMMENT ON COLUMN coterie.settings.key IS 'Name of the setting.';
