@@ -91,6 +91,7 @@ func TestAnOutputIsSentWhileTheRunGoesOn(t *testing.T) {
 		for i := range 5 {
 			fmt.Fprintf(out, "step %d\n", i)
 			time.Sleep(3 * time.Second)
+			synctest.Wait()
 			if i == 1 && s.text() != "step 0\nstep 1\n" {
 				t.Errorf("a watcher sees %q", s.text())
 			}
