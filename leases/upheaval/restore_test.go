@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -195,7 +196,16 @@ func (r *restored) dump(args ...string) {
 func (r *restored) restore(into string, args ...string) {
 	r.t.Helper()
 	args = append(args, "--exit-on-error", "--dbname="+r.server.DSN(into), r.file)
-	run(r.t, r.server.Binaries.Path("pg_restore"), args...)
+	// Nodes at work may be in its way; the manual says to try again.
+	for tries := 1; ; tries++ {
+		out, err := exec.CommandContext(r.t.Context(), r.server.Binaries.Path("pg_restore"), args...).CombinedOutput()
+		switch {
+		case err == nil:
+			return
+		case tries == 5 || !strings.Contains(string(out), "deadlock detected"):
+			r.t.Fatalf("pg_restore %q, try %d: %v\n%s", args, tries, err, out)
+		}
+	}
 }
 
 // Nobody stops the nodes: they meet whatever is there in each moment.
