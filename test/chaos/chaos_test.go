@@ -214,7 +214,10 @@ func enough(t *testing.T, h *History) {
 		"effect accepted": 100 * tens, "run succeeded": 8 * tens, "read": 500 * tens,
 	}
 	if tens > 3 {
-		least["effect unknown"], least["effect refused"] = tens/3, 1
+		least["effect unknown"] = tens
+		if tens > 50 {
+			least["effect refused"] = 1 // rare: a program is seldom alive when its token is old
+		}
 		for kind := range nodeFaults {
 			least[kind] = 1
 		}
