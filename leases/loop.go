@@ -177,10 +177,19 @@ func (s *Session) publish() {
 		Trusted: time.Now().Add(s.core.Trusted() - s.now()),
 		Mark:    s.core.Mark,
 		Busy:    len(s.holders),
-		Held:    s.core.Held(), Peers: last.Peers, Head: last.Head,
+		Held:    s.heldNow(), Peers: last.Peers, Head: last.Head,
 	}
 	if !last.sent.IsZero() {
 		v.Beaten = last.sent.Add(last.took)
 	}
 	s.view.Store(v)
+}
+
+// heldNow is what the core says is held. The list of before serves while it is the
+// same: ten thousand leases need not be listed at each turn.
+func (s *Session) heldNow() []Lease {
+	if f := s.core.fingerprint(); s.held == nil || f != s.heldAs {
+		s.held, s.heldAs = s.core.Held(), f
+	}
+	return s.held
 }

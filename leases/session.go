@@ -58,6 +58,8 @@ type Session struct {
 	answered    beat          // the last heartbeat that was
 	answeredAt  time.Duration // and when it was, on the node's own clock
 	view        atomic.Pointer[View]
+	held        []Lease // of the view
+	heldAs      fingerprint
 	holders     map[string]holder
 	wait        sync.WaitGroup
 }

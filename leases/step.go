@@ -307,3 +307,19 @@ func (s *State) Held() []Lease {
 	}
 	return held
 }
+
+// fingerprint tells one list of held leases from another: tokens are never given
+// twice.
+type fingerprint struct {
+	n, class int
+	sum, xor Token
+}
+
+func (s *State) fingerprint() (f fingerprint) {
+	for _, g := range s.grants {
+		if g.phase <= yielding {
+			f.n, f.class, f.sum, f.xor = f.n+1, f.class+len(g.class), f.sum+g.token, f.xor^g.token
+		}
+	}
+	return f
+}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -108,6 +109,7 @@ func poke(c chan struct{}) {
 // run joins the cluster and works until ctx ends; then it leaves.
 func (a *agent) run(ctx context.Context) error {
 	a.started = time.Now()
+	debug.SetGCPercent(50) // a sidecar has its memory from the application, and little to do
 	a.moved, a.facts = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.lent, a.noticed = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.desk = &loans.Desk{
