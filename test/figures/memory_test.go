@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"testing"
 	"time"
-
-	"github.com/coterie-ha/coterie/test/cluster"
 )
 
 // An agent that holds ten thousand jobs costs the database no more statements
