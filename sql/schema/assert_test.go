@@ -259,3 +259,37 @@ func TestAnAssertionNeedsATransactionThatCanHoldTheLease(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// assert_lease goes without a search_path of its own: whatever the caller puts
+// before pg_catalog must not be what it compares and computes with.
+func TestNothingOfTheCallersDecidesAnAssertion(t *testing.T) {
+	db := holding(t)
+	tx := db.MustBegin()
+	defer func() { _ = tx.Rollback() }()
+	tx.MustExec(`CREATE SCHEMA evil; GRANT USAGE ON SCHEMA evil TO PUBLIC`)
+	for _, pair := range [][2]string{{"text", "text"}, {"bigint", "bigint"}, {"timestamptz", "timestamptz"}} {
+		for _, op := range []string{"=", ">", "<>"} {
+			name := map[string]string{"=": "equal", ">": "above", "<>": "other"}[op] + "_" + pair[0]
+			tx.MustExec(fmt.Sprintf(`CREATE FUNCTION evil.%s(%s, %s) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true'`, name, pair[0], pair[1]))
+			tx.MustExec(fmt.Sprintf(`CREATE OPERATOR evil.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = evil.%s)`, op, pair[0], pair[1], name))
+		}
+	}
+	for _, fn := range []string{"pg_control_system()", "clock()", "clock_timestamp()", "quote_literal(text)", "to_regnamespace(text)"} {
+		tx.MustExec(fmt.Sprintf(`CREATE FUNCTION evil.%s RETURNS text LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''evil''; END'`, fn))
+	}
+	tx.MustExec(`CREATE TABLE evil.lease AS SELECT * FROM coterie.lease`)
+	tx.MustExec(`SET LOCAL search_path = evil, pg_catalog, coterie`)
+	var always bool
+	if err := tx.Get(&always, `SELECT 'a'::text = 'b'::text`); err != nil || !always {
+		t.Fatalf("the trap is not set: %t, %v", always, err)
+	}
+	tx.MustExec(`SELECT coterie.assert_lease('x', 1)`)
+	for what, query := range map[string]string{
+		"another token": `SELECT coterie.assert_lease('x', 2)`, "another lease": `SELECT coterie.assert_lease('y', 1)`, "no lease": `SELECT coterie.assert_lease('z', 1)`,
+	} {
+		tx.MustExec(`SAVEPOINT one`)
+		_, err := tx.Exec(query)
+		refused(t, err, what, "CT001")
+		tx.MustExec(`ROLLBACK TO one`)
+	}
+}

@@ -1,19 +1,23 @@
 CREATE OR REPLACE FUNCTION coterie.assert_lease(name text, token bigint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
-DECLARE
-    this_timeline bigint := coterie.timeline();
-    this_history text := coterie.history();
+LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
+    -- Applications pay for this with each transaction. A search_path of its own would cost as much as all the rest, so
+    -- each name and operator says which schema it is of.
+    --
     -- The lock lasts until the caller's transaction ends, so nobody can take the lease before that commit.
     -- Rows that a promotion, a restore or a clone brought here prove nothing until a heartbeat has begun the new era.
     PERFORM FROM coterie.lease l, coterie.cluster c
-    WHERE l.name = assert_lease.name AND l.token = assert_lease.token
+    WHERE l.name OPERATOR(pg_catalog.=) assert_lease.name AND l.token OPERATOR(pg_catalog.=) assert_lease.token
       AND EXISTS (SELECT FROM coterie.session s
-                  WHERE s.node = l.node AND s.incarnation = l.incarnation AND s.expires_at > coterie.clock())
-      AND c.timeline = this_timeline AND c.history = this_history
+                  WHERE s.node OPERATOR(pg_catalog.=) l.node AND s.incarnation OPERATOR(pg_catalog.=) l.incarnation
+                    AND s.expires_at OPERATOR(pg_catalog.>) coterie.clock())
+      AND c.timeline OPERATOR(pg_catalog.=) coterie.timeline()
+      AND c.history OPERATOR(pg_catalog.=) pg_catalog.concat_ws('/', (pg_catalog.pg_control_system()).system_identifier, -- coterie.history()
+              pg_catalog.split_part(pg_catalog.pg_relation_filepath('coterie.cluster'::pg_catalog.regclass), '/', -2),
+              pg_catalog.to_regnamespace('coterie')::pg_catalog.oid)
     FOR SHARE OF l;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'lease % is not held with token %', quote_literal(left(assert_lease.name, 80)), assert_lease.token
+        RAISE EXCEPTION 'lease % is not held with token %', pg_catalog.quote_literal(pg_catalog.left(assert_lease.name, 80)), assert_lease.token
             USING ERRCODE = 'CT001', HINT = 'Stop: another holder may be at work. See coterie.leases.';
     END IF;
 END $$;
