@@ -27,7 +27,7 @@ var tried = []trial{
 		{"sql/schema/functions/era_check.sql", "IF c.timeline <> coterie.timeline() THEN", "IF false THEN"},
 		{"sql/schema/functions/era_check.sql", "ELSIF p_mark > coterie.last_token() THEN", "ELSIF false THEN"},
 		{"sql/schema/functions/tick.sql", "IF p_old THEN", "IF false THEN"},
-		{"sql/schema/functions/assert_lease.sql", "c.timeline = this_timeline AND", ""},
+		{"sql/schema/functions/assert_lease.sql", "AND c.timeline OPERATOR(pg_catalog.=) coterie.timeline()", ""},
 	}}, "./leases/upheaval", "TestAPromotionThatLosesGrantsRepeatsNoToken"},
 	{Mutant{"a heartbeat is said twice", "lib/pq #939: database/sql says a statement again whose answer was lost", []Edit{
 		{"leases/call.go", "	defer conn.Close()\n	return do(conn)\n", "	defer conn.Close()\n	if err := do(conn); err != nil {\n		return err\n	}\n	return do(conn)\n"},
