@@ -13,6 +13,8 @@
 //     an HTTP request. The database knows its name only; what it is stands in each
 //     node's own configuration, so nobody who writes to the database can run
 //     commands.
+//   - A request is a run that somebody asks for, with parameters of its own. Those of
+//     a queue job are each run by whichever node takes them, under lease request/ID.
 //   - The holder of lease job/NAME runs the job NAME. A node takes such a lease if
 //     it defines the job's action (Runner.Takes).
 //
@@ -95,6 +97,13 @@
 //	the definition changes        a beginning under the old one is refused, and the new one is read
 //	an action panics              its run has failed
 //	an action ignores its context Hold waits for it: better late than two at once
+//
+// # What a run leaves behind
+//
+// Its row, its output (bounded, sent while it goes on), what it said last of its
+// progress, a checkpoint until a run of the job succeeds, and a notice for hooks when
+// it did not go well. Each is written by whoever began the run, fenced by its token
+// and nonce.
 //
 // Decisions are pure: State.Step maps what was seen to moves, without time,
 // goroutines or SQL, and the loop of a held job makes them. The scenarios in

@@ -78,21 +78,32 @@ func runTree(ctx context.Context, line *supervisor.Client, m jobs.Mercy, c super
 	stopping.Go(func() { stopWith(ctx, p, m, ended, trouble) })
 	defer stopping.Wait()
 	defer close(ended)
+	exit, err := outlast(ctx, p.Wait, trouble)
+	if err != nil {
+		return jobs.Exit{}, fmt.Errorf("run %s: %w", c.ID, err)
+	}
+	return exit, nil
+}
+
+// outlast waits until nothing of a tree is left. What does not die although it was
+// killed lives on, and so does its run; but of a supervisor that is lost nobody
+// will ever learn more.
+func outlast(ctx context.Context, wait func(context.Context) (supervisor.Exit, error), trouble func(error)) (jobs.Exit, error) {
 	for {
 		// Stopping what runs must outlive the authority to run it.
-		exit, err := p.Wait(context.WithoutCancel(ctx))
+		exit, err := wait(context.WithoutCancel(ctx))
 		_, stuck := errors.AsType[*supervisor.StuckError](err)
-		if lost := errors.Is(err, supervisor.ErrGone) || errors.Is(err, supervisor.ErrSilent); stuck && !lost {
-			trouble(err) // it lives on: its run is not over
-			if perr := pause(context.WithoutCancel(ctx), time.Second); perr != nil {
-				return jobs.Exit{}, perr
-			}
-			continue
+		lost := errors.Is(err, supervisor.ErrGone) || errors.Is(err, supervisor.ErrSilent)
+		switch {
+		case err == nil:
+			return exitOf(exit), nil
+		case !stuck || lost:
+			return jobs.Exit{}, err
 		}
-		if err != nil {
-			return jobs.Exit{}, fmt.Errorf("run %s: %w", c.ID, err)
+		trouble(err)
+		if err := pause(context.WithoutCancel(ctx), time.Second); err != nil {
+			return jobs.Exit{}, err
 		}
-		return exitOf(exit), nil
 	}
 }
 

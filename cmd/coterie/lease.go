@@ -52,8 +52,8 @@ func (c *cli) leaseRun() *cobra.Command {
 		Short: "Run a command while holding a lease",
 		Long: `Takes the lease, runs the command, and gives the lease back. The command finds
 its fencing token in $COTERIE_TOKEN and the lease in $COTERIE_LEASE. It is no
-shell: arguments are passed as they are. Output and errors of the command come
-out on stdout, in order.
+shell: arguments are passed as they are. The command reads this one's stdin, and
+writes to its stdout and its stderr.
 
 When the lease is lost (the database was away, this machine was frozen), the
 command and all that it started are stopped before another can begin, and the
@@ -80,7 +80,7 @@ exit code is 1 with COT-102. Otherwise the exit code is the command's own.`,
 				argv = append(argv, "--wait", wait.limit.String())
 			}
 			code, err := supervisor.Run(context.WithoutCancel(cmd.Context()), supervisor.Options{
-				Agent: append(append(argv, args[0], "--"), args[1:]...), Log: quietLogger(c.err),
+				Agent: append(append(argv, args[0], "--"), args[1:]...), Log: quietLogger(c.err), Input: c.stdin(),
 			})
 			if err != nil {
 				return err
@@ -277,6 +277,15 @@ func (h *holding) said(node string, incarnation int64) {
 	}
 }
 
+// stdin is what a command may read, nil for nothing.
+func (c *cli) stdin() *os.File {
+	f, ok := c.in.(*os.File)
+	if !ok {
+		return nil
+	}
+	return f
+}
+
 func (h *holding) spawn(ctx context.Context, g leases.Grant) (jobs.Exit, error) {
 	env := append(os.Environ(), "COTERIE_LEASE="+g.Lease, "COTERIE_TOKEN="+strconv.FormatInt(int64(g.Token), 10))
 	dir, err := os.Getwd()
@@ -284,6 +293,6 @@ func (h *holding) spawn(ctx context.Context, g leases.Grant) (jobs.Exit, error) 
 		return jobs.Exit{}, err
 	}
 	return runTree(ctx, h.line, jobs.Mercy{}, supervisor.Command{
-		ID: "lease-" + g.Lease, Argv: h.argv, Dir: dir, Env: env, Output: h.cli.out,
+		ID: "lease-" + g.Lease, Argv: h.argv, Dir: dir, Env: env, Input: h.cli.stdin(), Output: h.cli.out, Errors: h.cli.err,
 	}, func(err error) { h.cli.say("%v", err) })
 }

@@ -16,7 +16,9 @@ type Command struct {
 	User string   // name or number; "" is the supervisor's own. Looked up by the client
 
 	Limits   Limits
-	Output   io.Writer // gets stdout and stderr through one pipe; nil discards
+	Input    *os.File  // its stdin; nil is empty
+	Output   io.Writer // gets stdout, and stderr through the same pipe unless Errors is set; nil discards
+	Errors   io.Writer // gets stderr, apart from stdout; nil sends it to Output
 	Progress io.Writer // gets what the program writes to the descriptor named in COTERIE_PROGRESS_FD
 
 	// Program, when set, is what runs in place of Argv[0]: a file that the

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"log/slog"
+	"os"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type Options struct {
 	GiveUpAfter time.Duration // the wait for runs that cannot be killed, when the agent is dead; 15 s when zero
 	Impatience  time.Duration // a second SIGTERM or SIGINT within this kills the agent; 10 s when zero
 
-	NoCgroup        bool // do without cgroups even where they are available
-	NoNewPrivileges bool // nothing below may gain privileges, by sudo or a set-user-ID file
+	Input           *os.File // stdin of the agent, for it to hand on; nil is empty
+	NoCgroup        bool     // do without cgroups even where they are available
+	NoNewPrivileges bool     // nothing below may gain privileges, by sudo or a set-user-ID file
 }

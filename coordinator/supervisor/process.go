@@ -77,6 +77,10 @@ func (p *Process) prepare(cmd Command) (*start, []int, error) {
 		s.Output = true
 		err = add(p.copies.open(cmd.Output))
 	}
+	if err == nil && cmd.Errors != nil {
+		s.Errors = true
+		err = add(p.copies.open(cmd.Errors))
+	}
 	if err == nil && cmd.Progress != nil {
 		s.Progress = true
 		err = add(p.copies.open(cmd.Progress))
@@ -84,6 +88,10 @@ func (p *Process) prepare(cmd Command) (*start, []int, error) {
 	if err == nil && cmd.Program != nil {
 		s.Program = true
 		err = add(duplicate(cmd.Program))
+	}
+	if err == nil && cmd.Input != nil {
+		s.Input = true
+		err = add(duplicate(cmd.Input))
 	}
 	if err != nil {
 		closeAll(fds)

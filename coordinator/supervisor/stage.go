@@ -73,13 +73,7 @@ func become(s *start, fds []int) (doing string, err error) {
 	}
 	argv, env := fromRaw(s.Argv), fromRaw(s.Env)
 	path := argv[0]
-	if s.Output {
-		if err := unix.Dup2(fds[0], 1); err != nil {
-			return "set output", err
-		}
-		fds = fds[1:]
-	}
-	if err := unix.Dup2(1, 2); err != nil {
+	if fds, err = s.setStreams(fds); err != nil {
 		return "set output", err
 	}
 	if s.Progress {
@@ -116,6 +110,32 @@ func become(s *start, fds []int) (doing string, err error) {
 		return "set limits", err
 	}
 	return "exec " + argv[0], syscall.Exec(path, argv, env)
+}
+
+// setStreams gives the program its stdin, stdout and stderr, and returns the
+// descriptors that are for other ends.
+func (s *start) setStreams(fds []int) ([]int, error) {
+	errors := 1 // along with the output
+	if s.Output {
+		if err := unix.Dup2(fds[0], 1); err != nil {
+			return nil, err
+		}
+		fds = fds[1:]
+	}
+	if s.Errors {
+		errors, fds = fds[0], fds[1:]
+	}
+	if err := unix.Dup2(errors, 2); err != nil {
+		return nil, err
+	}
+	if s.Input {
+		last := len(fds) - 1
+		if err := unix.Dup2(fds[last], 0); err != nil {
+			return nil, err
+		}
+		fds = fds[:last]
+	}
+	return fds, nil
 }
 
 // lookUp finds a bare name in the PATH that the program will have, not in ours.

@@ -192,6 +192,14 @@ func (s *supervisor) release() {
 
 // startAgent forks the agent with its end of the line. It gets a session of
 // its own, so that a terminal's Ctrl-C reaches it once, through us.
+// input is the agent's stdin.
+func (s *supervisor) input() *os.File {
+	if s.Input != nil {
+		return s.Input
+	}
+	return s.null
+}
+
 func (s *supervisor) startAgent() error {
 	near, far, err := pair()
 	if err != nil {
@@ -208,7 +216,7 @@ func (s *supervisor) startAgent() error {
 	}
 	pid, err := syscall.ForkExec(path, s.Agent, &syscall.ProcAttr{
 		Env:   append(s.Env[:len(s.Env):len(s.Env)], fmt.Sprintf("%s=%d", envFD, agentFD), envAgent+"="+s.mark),
-		Files: []uintptr{s.null.Fd(), os.Stdout.Fd(), os.Stderr.Fd(), uintptr(far)},
+		Files: []uintptr{s.input().Fd(), os.Stdout.Fd(), os.Stderr.Fd(), uintptr(far)},
 		Sys:   childAttr(syscall.SIGTERM), // see doc.go: a killed agent could not clean up after us
 	})
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 // version is that of the messages. Both ends are normally the same file, even
 // across an upgrade in place, because the supervisor starts the agent from its
 // own executable; the check is for whoever wires it differently.
-const version = 1
+const version = 2
 
 // maxMessage bounds a message; command lines and environments are small.
 const maxMessage = 256 << 10
@@ -86,14 +86,16 @@ type start struct {
 	User     *credential `json:"user,omitempty"`
 	Limits   Limits      `json:"limits"`
 	Output   bool        `json:"output,omitempty"`
+	Errors   bool        `json:"errors,omitempty"`
 	Progress bool        `json:"progress,omitempty"`
 	Program  bool        `json:"program,omitempty"`
+	Input    bool        `json:"input,omitempty"`
 	Parent   int         `json:"parent,omitempty"` // for the stage: exit if this is not its parent any more
 }
 
 func (s *start) fds() int {
 	n := 0
-	for _, given := range []bool{s.Output, s.Progress, s.Program} {
+	for _, given := range []bool{s.Output, s.Errors, s.Progress, s.Program, s.Input} {
 		if given {
 			n++
 		}
