@@ -159,7 +159,9 @@ const slotsDone = "every slot is accounted for"
 
 // healed waits until all is well again.
 func healed(c *cluster.Cluster, nodes int) (ill []Violation) {
-	late := func() bool { return *duration > time.Minute && len(ill) == 1 && strings.Contains(ill[0].Text, slotsDone) }
+	late := func() bool {
+		return *duration > time.Minute && len(ill) == 1 && strings.Contains(ill[0].Text, slotsDone)
+	}
 	for begun := time.Now(); time.Since(begun) < 30*time.Second || late() && time.Since(begun) < 2*time.Minute; c.Elapse(50 * time.Millisecond) {
 		for _, node := range c.Nodes {
 			node.Keep()
