@@ -47,6 +47,10 @@ be run late, skipped or recorded as missed, as the job's misfire rule says.`},
 			"add its action to the configuration of a node, or resume a node that has it",
 			`The job is due by its schedule, but no living node takes it: none that is ready
 has its action. Its slots will be missed or run late.`},
+		{"COT-514", ExitDegraded, "jobs are paused",
+			"coterie unpause JOB, or coterie unpause --jobs",
+			`Somebody paused the job, or all jobs. Nothing is begun until the pause ends; the
+slots of that time are then recorded as skipped, with who paused it and why.`},
 		{"COT-520", ExitNone, "nothing of that name",
 			"coterie jobs, coterie nodes, coterie leases",
 			`There is no job, node or lease of this name, and no history of one.`},

@@ -108,6 +108,9 @@ func TestJobsGoWhereTheyMayAndEndAsTheySay(t *testing.T) {
 	if after := cluster.Get[int](c, `SELECT count(*) FROM coterie.runs WHERE job = 'plain'`); after != before {
 		t.Errorf("%d runs in a pause", after-before)
 	}
+	if n := cluster.Get[int](c, `SELECT count(*) FROM coterie.findings WHERE code = 'COT-514' AND subject = 'plain' AND text LIKE '%: trial'`); n != 1 {
+		t.Errorf("the pause is found %d times", n)
+	}
 	run(0, "unpause", "plain")
 	c.Await(`SELECT count(*) >= 2 FROM coterie.runs WHERE job = 'plain' AND outcome = 'skipped' AND reason LIKE '%paused it from%(trial)'`)
 }

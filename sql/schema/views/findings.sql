@@ -25,6 +25,16 @@ SELECT 'COT-107', 'warning', 'hand-overs', s.paused_at,
        'coterie unpause'
 FROM coterie.setting s WHERE s.paused
 UNION ALL
+SELECT 'COT-514', 'warning', 'jobs', c.paused_at,
+       format('all jobs are paused by %s%s', coalesce(c.paused_by, 'somebody'), coalesce(': ' || c.paused_reason, '')),
+       'coterie unpause --jobs'
+FROM coterie.job_change c WHERE c.paused_at IS NOT NULL AND c.unpaused_at IS NULL
+UNION ALL
+SELECT 'COT-514', 'note', p.name, p.paused_at,
+       format('%s is paused by %s%s', p.name, coalesce(p.paused_by, 'somebody'), coalesce(': ' || p.paused_reason, '')),
+       format('coterie unpause %s', p.name)
+FROM coterie.job p WHERE p.paused_at IS NOT NULL AND p.unpaused_at IS NULL
+UNION ALL
 SELECT 'COT-612', 'warning', name, last_seen_at,
        format('%s is late: its session has expired and nobody has ended it', name),
        'look at the machine, and at its way to the database'
