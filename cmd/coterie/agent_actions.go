@@ -22,6 +22,9 @@ func (a *agent) newRunner() (*jobs.Runner, error) {
 		Now: func() time.Time { return a.session.Load().Clock.Now() },
 	}
 	r.Actions[jobs.PruneAction] = jobs.Func(r.Prune)
+	if len(a.cfg.AppData.Logs) > 0 {
+		r.Actions[expireAction] = a.expireAction()
+	}
 	for _, c := range a.cfg.Actions {
 		action, err := a.action(c)
 		if err != nil {

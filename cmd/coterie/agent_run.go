@@ -225,6 +225,9 @@ func (a *agent) join(ctx context.Context) error {
 		Tags: a.cfg.Node.Tags, Candidate: a.cfg.Node.Candidate, Weight: a.cfg.Node.Weight,
 	}
 	a.node.Actions = append(a.node.Actions, jobs.PruneAction)
+	if len(a.cfg.AppData.Logs) > 0 {
+		a.node.Actions = append(a.node.Actions, expireAction)
+	}
 	for _, action := range a.cfg.Actions {
 		a.node.Actions = append(a.node.Actions, action.Name)
 	}

@@ -294,3 +294,13 @@ func checkRoom(value any) string {
 	}
 	return ""
 }
+
+// checkFolders wants folders inside another, never that folder itself.
+func checkFolders(value any) string {
+	for _, folder := range value.([]string) {
+		if folder == "." || !filepath.IsLocal(folder) || filepath.ToSlash(filepath.Clean(folder)) != folder {
+			return fmt.Sprintf("has %s, which is no folder below appdata.path, such as var/log", text.quote(folder))
+		}
+	}
+	return ""
+}

@@ -52,6 +52,7 @@ type AppData struct {
 	Layout      string
 	CheckEvery  time.Duration `mapstructure:"check_every"`
 	ExpectMount []string      `mapstructure:"expect_mount"` // file system types; empty: any
+	Logs        []string      // folders in it whose old files may be deleted
 }
 
 // App is the application beside which the agent runs.
