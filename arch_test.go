@@ -90,13 +90,16 @@ var mayImport = map[string][]string{
 	"internal/problem":        {},
 	"internal/table":          {},
 	"cmd/coterie":             {"*"},
-	"test/chaos":              {"*"},
-	"test/cluster":            {"*"},
-	"test/figures":            {"*"},
-	"test/identity":           {"*"},
-	"test/mutants":            {},
-	"test/pooler":             {"*"},
-	"test/policies":           {"*"},
+
+	"deploy/examples/licenses/go": {},
+
+	"test/chaos":    {"*"},
+	"test/cluster":  {"*"},
+	"test/figures":  {"*"},
+	"test/identity": {"*"},
+	"test/mutants":  {},
+	"test/pooler":   {"*"},
+	"test/policies": {"*"},
 }
 
 // In tests a package may also start a real database and act on its schema.

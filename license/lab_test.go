@@ -122,6 +122,12 @@ func (l *lab) check(entitled int) {
 	if most := get[int](l, runningSQL); most > entitled {
 		l.Errorf("%d seats were held at once, of %d", most, entitled)
 	}
+	l.checkLedger()
+}
+
+// checkLedger holds what is counted against the rows and the ledger.
+func (l *lab) checkLedger() {
+	l.Helper()
 	for what, query := range checks {
 		if bad := get[string](l, query); bad != "" {
 			l.Errorf("%s: %s", what, bad)

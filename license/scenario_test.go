@@ -30,9 +30,10 @@ var update = flag.Bool("update", false, "write the scenarios' golden output anew
 //	NODE late out ...          the same as if it came after a later batch
 //	NODE keep POOL WANT        escrow
 //	NODE sweep POOL [watched]  watched: the caller has seen the escrow stand still
+//	NODE saw HOST PORT true|false    an external licence server
 //	NODE checkout|renew|checkin POOL HOLDER [SESSION [HOST]]    as an SQL client
 //	advance DURATION | step DURATION    time passes; the database's clock jumps
-//	show pool|seats|peaks|denials|violations|events [POOL]
+//	show pool|seats|peaks|denials|report|violations|findings|servers|events|key [POOL]
 //	sql STATEMENT              by hand
 //
 // Words may be quoted as Go strings.
@@ -210,6 +211,15 @@ func (s *stage) node(node, rest string) string {
 			return refusal(err)
 		}
 		return fmt.Sprintf("keeps %d for %v", rows[0].Seats, time.Duration(rows[0].Lasts)*time.Millisecond)
+	case "saw":
+		var told bool
+		if err := s.as(node).Get(&told, `SELECT coterie.license_saw($1, $2, $3, $4, $5, 1, '')`, node, s.lives[node], word[0], word[1], word[2]); err != nil {
+			return refusal(err)
+		}
+		if !told {
+			return "not of the list"
+		}
+		return ""
 	case "sweep":
 		return s.sweep(node, word[0], word[1] == "watched")
 	case "late":

@@ -26,6 +26,7 @@ type State struct {
 	since   time.Duration
 	retry   time.Duration // no call before then
 	closing bool
+	later   []Action // to be said with the next step
 }
 
 // use is what the node wants of a use, and what it knows of the database's mind.
@@ -70,6 +71,9 @@ type Asked struct {
 	User, Ticket int
 }
 
+// Shown is a use that a source sees: it is at work, whether it has a seat or not.
+type Shown struct{ Use }
+
 // Left is an application that gives a use back.
 type Left struct {
 	Use
@@ -112,6 +116,7 @@ type Elapsed struct{}
 type Stopped struct{}
 
 func (Asked) event()    {}
+func (Shown) event()    {}
 func (Left) event()     {}
 func (Gone) event()     {}
 func (Began) event()    {}
@@ -147,12 +152,21 @@ const batchSize = 256
 // Step takes in what happened at a moment of the node's own clock, and says what
 // to answer.
 func (s *State) Step(now time.Duration, e Event) []Action {
+	out := s.step(now, e)
+	out = append(out, s.later...)
+	s.later = nil
+	return out
+}
+
+func (s *State) step(now time.Duration, e Event) []Action {
 	if s.uses == nil {
 		s.uses, s.blocks, s.pools = map[Use]*use{}, map[string]*block{}, map[string]Pool{}
 	}
 	switch e := e.(type) {
 	case Asked:
 		return s.asked(now, e)
+	case Shown:
+		return s.shown(now, e.Use)
 	case Left:
 		return s.left(e)
 	case Gone:
@@ -227,6 +241,26 @@ func (s *State) asked(now time.Duration, e Asked) []Action {
 	return append(out, s.decide(now, e.Use, u)...)
 }
 
+// shown is somebody at work: seated here and now, and said to be so.
+func (s *State) shown(now time.Duration, key Use) []Action {
+	u := s.uses[key]
+	if u == nil {
+		u = &use{leave: opIn}
+		s.uses[key] = u
+	}
+	u.touched.Store(int64(now))
+	if u.wanted && u.seated {
+		return nil
+	}
+	out := s.letGo(key, u)
+	if u.known == present {
+		u.known = unknown
+	}
+	u.wanted, u.seated, u.how, u.leave = true, true, opAgain, opIn
+	s.push(key, u)
+	return append(out, s.letIn(key, u, false)...)
+}
+
 func (s *State) left(e Left) []Action {
 	u := s.uses[e.Use]
 	switch {
@@ -288,7 +322,7 @@ func (s *State) gone(e Gone) {
 	if u.wanted && !u.seated && len(u.waiting) == 0 {
 		u.wanted = false
 		s.push(e.Use, u)
-		s.forget(e.Use, u)
+		s.later = append(s.later, s.forget(e.Use, u)...)
 	}
 }
 
@@ -303,12 +337,18 @@ func (s *State) began(incarnation int64) {
 	}
 	s.life, s.number, s.retry = incarnation, 0, 0
 	for key, u := range s.uses {
+		if u.how == opAdopt && u.known == unknown && s.blocks[key.Pool] != nil {
+			// Its seat may have been taken out of escrow already, and was void with the life
+			// before; another one will be. How many are left then, only the database knows.
+			s.blocks[key.Pool].left = 0
+		}
 		u.known = absent
 		switch {
 		case u.seated && u.how != opAdopt:
 			u.how = opAgain
 		case !u.wanted:
-			s.forget(key, u)
+			s.later = append(s.later, s.forget(key, u)...)
+			continue
 		}
 		s.push(key, u)
 	}
@@ -366,7 +406,7 @@ func (s *State) batch() (items []Item) {
 		u.queued = false
 		op := u.op()
 		if op == "" {
-			s.forget(key, u)
+			s.later = append(s.later, s.forget(key, u)...)
 			continue
 		}
 		items = append(items, Item{Op: op, Use: key})
@@ -482,7 +522,7 @@ func (s *State) Refuse(key Use) {
 	if u := s.uses[key]; u != nil && u.seated && u.seat.Kind == Graced {
 		u.wanted, u.seated = false, false
 		s.push(key, u)
-		s.forget(key, u)
+		s.later = append(s.later, s.forget(key, u)...)
 	}
 }
 

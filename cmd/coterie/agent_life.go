@@ -90,6 +90,7 @@ func (a *agent) began(incarnation int64, _ time.Time) {
 		a.log.Warn("without a last will", "err", err)
 	}
 	a.log.Info("session began", "session", incarnation)
+	a.seatsBegan(incarnation)
 	poke(a.facts)
 }
 
@@ -105,20 +106,24 @@ func (a *agent) ticked(t leases.Tick) {
 		a.know(func(k *memory) { k.stepped += t.Stepped })
 		poke(a.moved)
 	}
-	moved := false
+	moved, told := false, false
 	a.know(func(k *memory) {
 		k.failure = ""
 		switch {
 		case t.Err != nil:
 			k.failure = t.Err.Error()
 		case t.Alive:
-			moved = t.Head != k.head || t.Activity != k.runs
+			told = t.Head != k.head
+			moved = told || t.Activity != k.runs
 			k.head, k.runs = t.Head, t.Activity
 		}
 	})
 	if moved {
 		poke(a.moved)
 		poke(a.noticed)
+	}
+	if told {
+		poke(a.licensed)
 	}
 	poke(a.facts)
 }

@@ -157,6 +157,7 @@ func (a *agent) local() http.Handler {
 	runs := a.runner.Local(func(r *http.Request) (int, bool) { return console.Peer(r.Context()) })
 	mux := http.NewServeMux()
 	mux.Handle("/v1/runs/", runs)
+	mux.Handle("/v1/licenses/", a.seats.Handler(console.Peer))
 	mux.Handle("/v1/runs.openapi.yaml", runs)
 	mux.Handle("/v1/", a.desk.Handler(console.Peer))
 	return mux

@@ -25,6 +25,7 @@ import (
 	"github.com/coterie-ha/coterie/internal/config"
 	"github.com/coterie-ha/coterie/jobs"
 	"github.com/coterie-ha/coterie/leases"
+	"github.com/coterie-ha/coterie/license"
 	"github.com/coterie-ha/coterie/sql/schema"
 )
 
@@ -38,6 +39,7 @@ import (
 //	listener  turns notifications into hints
 //	console   shows what is known
 //	desk      lends leases to local processes
+//	seats     gives licence seats to local applications
 //	line      the supervisor: keeps the deadline, starts programs
 type agent struct {
 	cfg        *config.Config
@@ -55,13 +57,15 @@ type agent struct {
 	share    *worker.Pool
 	metrics  *console.Metrics
 	desk     *loans.Desk
+	seats    *license.Desk
 	started  time.Time
 
-	session atomic.Pointer[leases.Session]
-	moved   chan struct{} // the ledger or the runs moved, or might have
-	facts   chan struct{} // something that the state depends on changed
-	noticed chan struct{} // hooks may have something to tell
-	lent    chan struct{} // other leases are lent to local processes
+	session  atomic.Pointer[leases.Session]
+	moved    chan struct{} // the ledger or the runs moved, or might have
+	facts    chan struct{} // something that the state depends on changed
+	noticed  chan struct{} // hooks may have something to tell
+	lent     chan struct{} // other leases are lent to local processes
+	licensed chan struct{} // pools of licences moved, or might have
 
 	silence silence // of the database; heartbeats alone touch it
 
@@ -111,7 +115,7 @@ func (a *agent) run(ctx context.Context) error {
 	a.started = time.Now()
 	debug.SetGCPercent(50) // a sidecar has its memory from the application, and little to do
 	a.moved, a.facts = make(chan struct{}, 1), make(chan struct{}, 1)
-	a.lent, a.noticed = make(chan struct{}, 1), make(chan struct{}, 1)
+	a.lent, a.noticed, a.licensed = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.desk = &loans.Desk{
 		Change: func([]string) { poke(a.lent) },
 		Trust:  func() time.Duration { return time.Until(a.session.Load().View().Trusted) },
@@ -144,6 +148,7 @@ func (a *agent) run(ctx context.Context) error {
 	loops.Go(func() error { return a.follow(life) })
 	loops.Go(func() error { return a.lend(life) })
 	loops.Go(func() error { return a.notify(life) })
+	loops.Go(func() error { return a.license(life) })
 	loops.Go(func() error { return a.citizen(ctx, life) })
 	err := loops.Wait()
 	if errors.Is(err, errLeft) {
@@ -242,6 +247,7 @@ func (a *agent) join(ctx context.Context) error {
 		return err
 	}
 	a.know(func(k *memory) { k.mark = identity.Mark() })
+	a.seats = a.newSeats()
 	a.session.Store(&leases.Session{}) // none yet
 	return nil
 }

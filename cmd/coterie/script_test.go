@@ -94,6 +94,9 @@ func (s *server) setup(env *testscript.Env) error {
 	env.Setenv("LONG", strings.Repeat("x", 64<<10))
 	env.Setenv("ESCAPE", "a\x1b[2Jb")
 	env.Setenv("BROKEN", "a\xffb")
+	if err := signFiles(env); err != nil {
+		return err
+	}
 	share := filepath.Join(env.WorkDir, "share")
 	if err := os.Mkdir(share, 0o755); err != nil {
 		return err

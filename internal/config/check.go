@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -44,6 +45,9 @@ func (r *reader) checkTogether(c *Config) {
 	if !r.bad["node.state_dir"] && !r.bad["appdata.path"] && inside(c.Node.StateDir, c.AppData.Path) {
 		r.fault(r.origins["node.state_dir"], "node.state_dir",
 			"node.state_dir %q lies in appdata.path, which all nodes share; it must be a local folder", c.Node.StateDir)
+	}
+	if wrong := c.License.wrong(); wrong != "" {
+		r.fault(r.origins["license.source"], "license.source", "license.source %q %s", c.License.Source, wrong)
 	}
 	if c.App.Version != "" && c.App.VersionFile != "" {
 		r.fault(r.origins["app.version_file"], "app.version_file", "app.version_file and app.version are both set; keep one")
@@ -303,4 +307,26 @@ func checkFolders(value any) string {
 		}
 	}
 	return ""
+}
+
+// wrong tells what a source of seats lacks.
+func (l License) wrong() string {
+	switch {
+	case l.Source != "sql" && l.Source != "log":
+		return ""
+	case l.Pool == "":
+		return "needs license.pool"
+	case l.Source == "sql" && l.Query == "":
+		return "needs license.query"
+	case l.Source == "log" && l.Log == "":
+		return "needs license.log"
+	case l.Source == "log" && !namesHolder(l.Pattern):
+		return "needs license.pattern, a regular expression with a group (?P<holder>...)"
+	}
+	return ""
+}
+
+func namesHolder(pattern string) bool {
+	re, err := regexp.Compile(pattern)
+	return err == nil && re.SubexpIndex("holder") > 0
 }

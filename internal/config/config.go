@@ -18,6 +18,7 @@ type Config struct {
 	Actions  []Action
 	Hooks    []Hook
 	Drain    Drain
+	License  License
 	Log      Log
 
 	file    string
@@ -128,6 +129,21 @@ type Hook struct {
 // Drain says how a node is emptied.
 type Drain struct {
 	Deadline time.Duration
+}
+
+// License says which licence files are trusted, and whence seats are counted that
+// no application asks for.
+type License struct {
+	TrustedKeys []string `mapstructure:"trusted_keys"` // base64 of Ed25519 public keys
+	Source      string   // none, sql or log
+	Pool        string   // for whose seats the source counts
+	DSN         string
+	Password    string `mapstructure:"password_file"`
+	Query       string
+	Log         string
+	Pattern     string
+	Every       time.Duration
+	Window      time.Duration // how long a line of the log counts
 }
 
 // Log says what is logged, and how.

@@ -109,8 +109,9 @@ func TestTheExampleOfTheManualLoads(t *testing.T) {
 			{Name: "audit-purge", Command: []string{"/opt/ucd/bin/purge", "--days", "90"}, Dir: "/var/lib/coterie"},
 			{Name: "report", HTTP: &Request{Method: "POST", URL: "http://127.0.0.1:8080/rest/report", Expect: 200}},
 		},
-		Drain: Drain{Deadline: 10 * time.Minute},
-		Log:   Log{Level: "info", Format: "auto"},
+		Drain:   Drain{Deadline: 10 * time.Minute},
+		License: License{Source: "none", Every: 10 * time.Second, Window: 15 * time.Minute},
+		Log:     Log{Level: "info", Format: "auto"},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{})); diff != "" {
 		t.Error(diff)

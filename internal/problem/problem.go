@@ -8,6 +8,7 @@
 //	COT-2xx database, settings   COT-5xx jobs
 //	COT-3xx storage              COT-6xx nodes
 //	                             COT-7xx demo
+//	                             COT-8xx licences
 //
 // To add a code, add one literal to the table of its area (leases.go,
 // database.go, storage.go, jobs.go, nodes.go, demo.go) and run the test with -update,
@@ -109,7 +110,7 @@ type Entry struct {
 
 // Table is all entries in the order of their codes.
 func Table() []Entry {
-	table := slices.Concat(leases(), database(), storage(), migration(), jobs(), nodes(), demo())
+	table := slices.Concat(leases(), database(), storage(), migration(), jobs(), nodes(), demo(), licenses())
 	slices.SortFunc(table, func(a, b Entry) int { return cmp.Compare(a.Code, b.Code) })
 	return table
 }

@@ -14,6 +14,9 @@ WITH node AS (
 ), job AS (
     SELECT j.name, j.action, j.enabled, j.next_due_at, j.last_due_at, j.overdue, j.running_since, j.failures_in_row, j.message, j.changed_at, j.requires
     FROM coterie.jobs j
+), license AS (
+    SELECT v.pool, v.entitled, v.in_use, v.overdraft, v.excess, v.kind, v.shared_by, v.enforced, v.warn_at, v.used_pct, v.by_node
+    FROM coterie.license_pools v
 )
 SELECT 'COT-611' AS code, 'error' AS severity, name AS subject, coalesce(last_seen_at, joined_at) AS since,
        format('%s is dead: its session has ended and it has not begun a new one', name) AS text,
@@ -84,7 +87,35 @@ SELECT 'COT-513', 'error', j.name, j.changed_at,
 FROM job j
 LEFT JOIN coterie.lease l ON l.name = 'job/' || j.name
 WHERE j.enabled AND j.name NOT LIKE 'coterie.%' AND EXISTS (SELECT FROM alive)
-  AND NOT EXISTS (SELECT FROM coterie.session s WHERE coalesce(l.class, 'action/' || j.action) = ANY (s.takes) AND s.expires_at > coterie.clock());
+  AND NOT EXISTS (SELECT FROM coterie.session s WHERE coalesce(l.class, 'action/' || j.action) = ANY (s.takes) AND s.expires_at > coterie.clock())
+UNION ALL
+SELECT 'COT-811', 'warning', l.pool, NULL,
+       format('%s: %s of %s seats are held (%s %%)', l.pool, l.in_use + l.overdraft + l.excess, l.entitled, l.used_pct),
+       format('coterie license seats %s', l.pool)
+FROM license l WHERE l.enforced AND l.used_pct >= l.warn_at
+UNION ALL
+SELECT 'COT-812', 'warning', l.pool, NULL,
+       format('%s: %s more at work than there are seats', l.pool, l.excess), format('coterie license seats %s', l.pool)
+FROM license l WHERE l.excess > 0
+UNION ALL
+SELECT 'COT-813', 'warning', a.name, a.started_at,
+       format('%s has no seat of %s', a.name, l.pool), 'coterie license show'
+FROM license l CROSS JOIN alive a
+WHERE l.kind IN ('servers', 'nodes') AND l.shared_by = 'node' AND a.state = 'ready' AND NOT coalesce(l.by_node ? a.name, false)
+UNION ALL
+SELECT 'COT-814', 'error', 'licence servers', max(s.since),
+       format('%s of %s licence servers answer', max(s.servers_up), max(s.servers)), 'coterie license servers'
+FROM coterie.license_servers s WHERE s.nodes > 0 HAVING NOT bool_or(s.quorum)
+UNION ALL
+SELECT 'COT-815', 'warning', e.pool, e.ends_at,
+       format('%s: %s seats%s end on %s', e.pool, e.seats, CASE WHEN e.serial <> 'plain' THEN ' of ' || e.serial ELSE '' END, to_char(e.ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')),
+       'load the next licence file before then'
+FROM coterie.license_entitlement e
+WHERE e.ends_at > coterie.clock() AND e.ends_at < coterie.clock() + interval '30 days'
+UNION ALL
+SELECT 'COT-816', 'note', d.pool, min(d.first_at),
+       format('%s: %s refusals within the last hour', d.pool, sum(d.times)), 'coterie license denials'
+FROM coterie.license_denial d WHERE d.hour >= coterie.clock() - interval '2 hours' AND d.last_at > coterie.clock() - interval '1 hour' GROUP BY d.pool;
 COMMENT ON VIEW coterie.findings IS 'A row per open problem, derived from the facts of the moment: what is mended disappears.';
 COMMENT ON COLUMN coterie.findings.code IS 'Code that coterie doctor --explain knows.';
 COMMENT ON COLUMN coterie.findings.severity IS 'error (something promised is not kept), warning (somebody should look) or note.';

@@ -1,5 +1,6 @@
 CREATE OR REPLACE VIEW coterie.license_files WITH (security_barrier) AS
-SELECT f.serial, f.issuer, f.signed_by, f.applied_at, f.applied_by, e.pool, e.seats, e.begins_at, e.ends_at, e.addresses, f.document, f.signature
+SELECT f.serial, f.issuer, f.signed_by, f.applied_at, f.applied_by, e.pool, e.seats,
+       CASE WHEN isfinite(e.begins_at) THEN e.begins_at END AS begins_at, CASE WHEN isfinite(e.ends_at) THEN e.ends_at END AS ends_at, e.addresses, f.document, f.signature
 FROM coterie.license_entitlement e
 LEFT JOIN coterie.license_file f ON f.serial = e.serial;
 COMMENT ON VIEW coterie.license_files IS 'A row per entitlement: a pool in a signed file, or an operator''s plain word (serial is null).';

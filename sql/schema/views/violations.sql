@@ -31,7 +31,22 @@ SELECT 'run without the lease', 'job/' || r.job, r.started_at, r.node, format('t
 FROM coterie.run r
 WHERE r.started_at IS NOT NULL AND NOT EXISTS (
     SELECT FROM coterie.event e
-    WHERE e.subject = coalesce('request/' || r.request, 'job/' || r.job) AND e.kind = 'lease.claimed' AND e.token = r.token AND e.node = r.node);
+    WHERE e.subject = coalesce('request/' || r.request, 'job/' || r.job) AND e.kind = 'lease.claimed' AND e.token = r.token AND e.node = r.node)
+UNION ALL
+-- The number of held seats is what was counted, seat by seat, and what the ledger of seats adds up to.
+SELECT 'licence seats miscounted', p.name, coterie.clock(), NULL,
+       format('%s and %s are counted, %s and %s seats are held, the ledger says %s', p.in_use, p.over, r.seats, r.over, r.told)
+FROM coterie.license_pool p
+CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE s.number > 0) AS seats, count(*) FILTER (WHERE s.number < 0) AS over,
+                           (SELECT coalesce(sum(e.seats + e.over), 0) FROM coterie.license_event e WHERE e.pool = p.name) AS told
+                    FROM coterie.license_seat s WHERE s.pool = p.name AND s.key IS NOT NULL) AS r
+WHERE p.in_use <> r.seats OR p.over <> r.over OR p.in_use + p.over <> r.told
+UNION ALL
+-- A use without a seat: its session lives, and nothing is held for it.
+SELECT 'licence use without a seat', u.pool, u.since, u.node, format('%s holds nothing', u.holder)
+FROM coterie.license_use u
+JOIN coterie.session n ON n.node = u.node AND n.incarnation = u.incarnation
+WHERE NOT EXISTS (SELECT FROM coterie.license_seat s WHERE s.pool = u.pool AND s.key = u.key);
 COMMENT ON VIEW coterie.violations IS 'Invariants that do not hold. This view must stay empty.';
 COMMENT ON COLUMN coterie.violations.invariant IS 'What should hold and does not.';
 COMMENT ON COLUMN coterie.violations.subject IS 'Lease or job that it concerns.';
