@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jmoiron/sqlx"
 	"go.etcd.io/etcd/client/v3/concurrency"
 
@@ -137,6 +138,7 @@ func (m mutex) cycle(ctx context.Context) error {
 // of its own.
 type takers struct {
 	db      *sqlx.DB
+	conns   []*pgx.Conn
 	cyclers []cycler
 	stop    context.CancelFunc
 	wait    sync.WaitGroup
@@ -145,7 +147,7 @@ type takers struct {
 type taker struct {
 	node, lease string
 	incarnation int64
-	take, give  *sqlx.Stmt
+	conn        *pgx.Conn // prepares by itself what it says again
 }
 
 func (c *cluster) takers(ctx context.Context, clients int) (_ *takers, err error) {
@@ -168,17 +170,12 @@ func (c *cluster) takers(ctx context.Context, clients int) (_ *takers, err error
 	live, t.stop = context.WithCancel(ctx)
 	t.wait.Go(func() { t.renew(live, node, incarnation) })
 	for i := range clients {
-		conn, err := t.db.Connx(ctx)
+		conn, err := pgx.Connect(ctx, c.lab.server.TCP(c.name))
 		if err != nil {
 			return nil, err
 		}
-		one := &taker{node: node, incarnation: incarnation, lease: fmt.Sprintf("mutex/%d", i+1)}
-		if one.take, err = conn.PreparexContext(ctx, `SELECT coterie.lease_take($1, $2, $3)`); err != nil {
-			return nil, err
-		}
-		if one.give, err = conn.PreparexContext(ctx, `SELECT coterie.lease_give($1, $2, $3, $4)`); err != nil {
-			return nil, err
-		}
+		t.conns = append(t.conns, conn)
+		one := &taker{node: node, incarnation: incarnation, lease: fmt.Sprintf("mutex/%d", i+1), conn: conn}
 		t.cyclers = append(t.cyclers, one)
 	}
 	return t, nil
@@ -197,14 +194,14 @@ func (t *takers) renew(ctx context.Context, node string, incarnation int64) {
 
 func (t *taker) cycle(ctx context.Context) error {
 	var token *int64
-	if err := t.take.GetContext(ctx, &token, t.node, t.incarnation, t.lease); err != nil {
+	if err := t.conn.QueryRow(ctx, `SELECT coterie.lease_take($1, $2, $3)`, t.node, t.incarnation, t.lease).Scan(&token); err != nil {
 		return err
 	}
 	if token == nil {
 		return fmt.Errorf("%s is not to be had", t.lease)
 	}
 	var given bool
-	if err := t.give.GetContext(ctx, &given, t.node, t.incarnation, t.lease, *token); err != nil {
+	if err := t.conn.QueryRow(ctx, `SELECT coterie.lease_give($1, $2, $3, $4)`, t.node, t.incarnation, t.lease, *token).Scan(&given); err != nil {
 		return err
 	}
 	if !given {
@@ -216,7 +213,11 @@ func (t *taker) cycle(ctx context.Context) error {
 func (t *takers) close() error {
 	t.stop()
 	t.wait.Wait()
-	return t.db.Close()
+	errs := []error{t.db.Close()}
+	for _, conn := range t.conns {
+		errs = append(errs, conn.Close(context.Background()))
+	}
+	return errors.Join(errs...)
 }
 
 // beating is the same through the heartbeats of a node: it wants a lease, a
