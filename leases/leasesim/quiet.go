@@ -65,9 +65,20 @@ func (w *world) exercise(h *host) {
 		return
 	}
 	// They are given back one after the other, and dealt as they come.
-	w.moves("left", len(p.holders)+1, func() { h.up = false; p.halt() })
+	w.moves("left", len(p.holders)+1+w.astray(), func() { h.up = false; p.halt() })
 	share := (len(w.db.leases) + len(w.hosts) - 1) / len(w.hosts)
-	w.moves("joined", share, func() { h.restart(true) })
+	w.moves("joined", share+w.astray(), func() { h.restart(true) })
+}
+
+// astray counts the leases that are not where an operator prefers them: when one of
+// them moves it goes there, and another one must move in its stead.
+func (w *world) astray() (n int) {
+	for _, l := range w.db.leases {
+		if l.prefer != "" && l.prefer != l.node {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *world) moves(what string, most int, do func()) {
