@@ -74,6 +74,9 @@ func (j *jobCase) tellNow(ctx context.Context) error {
 		}
 	} else {
 		j.tellStanding()
+		if err := j.tellRequests(ctx); err != nil {
+			return err
+		}
 	}
 	// How its definition came about.
 	err := j.k.tellLast(ctx, j.story, j.lease, j.now.Add(time.Second), "job.created", "job.changed", "job.removed", "job.requested")
@@ -111,9 +114,22 @@ func (j *jobCase) tellStanding() {
 	if n := r.Int("failures_in_row"); n > 1 {
 		j.say("It has not succeeded %d times in a row.", n)
 	}
-	if by := r.Text("requested_by"); by != "" {
-		j.say("%s has asked for a run, which has not begun.", by)
+}
+
+// mostRequests bounds how many requests are told one by one.
+const mostRequests = 5
+
+// tellRequests tells what the runs wait for that were asked for.
+func (j *jobCase) tellRequests(ctx context.Context) error {
+	waiting, err := j.k.rows(ctx, "requests", "WHERE v.job = $1 AND v.state <> 'running' ORDER BY v.id LIMIT $2", j.name, mostRequests)
+	if err != nil {
+		return err
 	}
+	for i := range waiting.Len() {
+		r := waiting.Row(i)
+		j.say("%s asked for a run at %s, which has not begun: %s", r.Text("requested_by"), utc(r.Time("due_at")), sentence(r.Text("message")))
+	}
+	return nil
 }
 
 func onNode(runner string) string {
