@@ -234,9 +234,6 @@ func exactly(t time.Time) string {
 	return t.Format("2006-01-02 15:04:05.000")
 }
 
-// clocked is an instant of a sentence that has named the day.
-func clocked(t time.Time) string { return t.UTC().Format("15:04:05") }
-
 // sentence ends a text as one.
 func sentence(text string) string {
 	text = strings.TrimSpace(text)
