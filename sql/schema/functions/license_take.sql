@@ -59,8 +59,10 @@ BEGIN
             step.answer := 'denied';
             step.seats := 0;
             step.over := 0;
+            -- A node that keeps seats in advance grants one of those now.
             INSERT INTO coterie.license_denial AS d (pool, hour, key, reason, holder, node, first_at, last_at)
-            VALUES (p_pool.name, date_trunc('hour', p_use.since, 'UTC'), p_use.key, step.reason, p_use.holder, p_use.node, p_use.since, p_use.since)
+            SELECT p_pool.name, date_trunc('hour', p_use.since, 'UTC'), p_use.key, step.reason, p_use.holder, p_use.node, p_use.since, p_use.since
+            WHERE NOT EXISTS (SELECT FROM coterie.license_seat s WHERE s.pool = p_pool.name AND s.escrow = p_use.incarnation)
             ON CONFLICT (pool, hour, key, reason) DO UPDATE
             SET times = d.times + 1, last_at = excluded.last_at, holder = excluded.holder, node = excluded.node;
             RETURN step;
