@@ -13,7 +13,7 @@ ROUNDS    ?= 10
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test race check lint fmt vet fix staticcheck golangci cover bench figures sim chaos mutants upheaval generate postgres pgbouncer clean help
+.PHONY: build demo soak test race check lint fmt vet fix staticcheck golangci cover bench compare figures sim chaos mutants upheaval generate postgres pgbouncer clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ cover: postgres ## which lines the tests reach
 
 bench: postgres ## the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+compare: postgres ## the same beside etcd, River and pgbench (etcd's server must be there), ten minutes
+	cd bench && $(GO) run .
 
 figures: postgres ## docs/performance.md measured anew, half an hour on a machine at rest
 	$(GO) test -count=1 -timeout 90m -v -run . ./test/figures -long

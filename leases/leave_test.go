@@ -1,10 +1,13 @@
 package leases_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/coterie-ha/coterie/leases"
 	"github.com/coterie-ha/coterie/sql/sqltest"
 )
 
@@ -32,5 +35,32 @@ func TestWhoTellsALeavingSessionDoesNotWaitForIt(t *testing.T) {
 		}
 		n.line.Mend()
 		w.end()
+	})
+}
+
+// Nothing ends a context that cannot end.
+func TestASessionUnderAContextWithoutEndGoesOn(t *testing.T) {
+	db := sqltest.New(t)
+	synctest.Test(t, func(t *testing.T) {
+		pool := db.Bubble(t)
+		if _, err := pool.Exec(`SELECT coterie.cluster_init('test')`); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		s := &leases.Session{DB: pool.DB, Node: "a", Hold: func(ctx context.Context, _ leases.Grant) { <-ctx.Done() }}
+		go func() { ended <- s.Run(context.Background()) }()
+		time.Sleep(10 * time.Second)
+		select {
+		case err := <-ended:
+			t.Fatalf("it ended by itself: %v", err)
+		default:
+		}
+		// The database ends it.
+		if _, err := pool.Exec(`DELETE FROM coterie.session`); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-ended; !errors.Is(err, leases.ErrLost) {
+			t.Errorf("it ended with %v, want %v", err, leases.ErrLost)
+		}
 	})
 }

@@ -20,7 +20,7 @@ type beat struct {
 // at once.
 func (s *Session) loop(ctx context.Context) error {
 	var answer <-chan beat // of the heartbeat under way
-	stop := ctx.Done()
+	stop, stopping := ctx.Done(), false
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -32,7 +32,7 @@ func (s *Session) loop(ctx context.Context) error {
 		var acts []Action
 		select {
 		case <-stop:
-			stop = nil
+			stop, stopping = nil, true
 			acts = s.core.Step(s.now(), Stopped{})
 		case <-timer.C:
 			acts = s.core.Step(s.now(), Elapsed{})
@@ -48,7 +48,7 @@ func (s *Session) loop(ctx context.Context) error {
 			if s.core.Over() {
 				return ErrLost
 			}
-			if stop == nil {
+			if stopping {
 				return context.Cause(ctx)
 			}
 		}

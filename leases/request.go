@@ -127,6 +127,7 @@ func (s *State) Request(now time.Duration) Request {
 	if s.stale || s.open() || s.beat%listEvery == 0 {
 		r.Seen = -1
 	}
+	s.stale = false // what changes from here on, before the answer, asks for another
 	s.sent, s.due, s.hurry = now, now+s.Terms.Heartbeat, never
 	return r
 }

@@ -188,7 +188,7 @@ func (s *State) answered(now time.Duration, e Answered) []Action {
 	if e.Listing == nil {
 		return nil
 	}
-	s.seen, s.stale, s.load, s.dealt, s.paused = e.Head, false, e.Listing.Load, nil, e.Listing.Paused
+	s.seen, s.load, s.dealt, s.paused = e.Head, e.Listing.Load, nil, e.Listing.Paused
 	s.Mark = max(s.Mark, e.Listing.Mark)
 	s.offers(now, e.Listing.Free)
 	out := s.held(now, e.Listing.Held)

@@ -290,3 +290,22 @@ func TestALifeThatACopyRenewsTooIsGivenUp(t *testing.T) {
 		t.Errorf("the first does not notice: %v", acts)
 	}
 }
+
+// What is wanted while a heartbeat is under way is not in its answer, which must
+// not pass for the listing that was asked for.
+func TestWhatIsWantedMeanwhileIsAskedForAgain(t *testing.T) {
+	l := begin()
+	l.beat(lists(nil, nil))
+	l.now += 1500 * ms1
+	l.Request(l.now)
+	l.Step(l.now, Changed{Wants: []string{"mine"}})
+	l.last.Beats++
+	lists(nil, nil)(&l.last)
+	l.Step(l.now, Answered{Began: l.now, Answer: l.last})
+	if l.Due() > l.now {
+		t.Errorf("the next heartbeat comes %v later, though something is wanted", l.Due()-l.now)
+	}
+	if r := l.Request(l.now); r.Seen != -1 {
+		t.Errorf("it asks for what happened since %d; what it wants was not listed", r.Seen)
+	}
+}
