@@ -159,6 +159,12 @@ func AddBuiltins(ctx context.Context, db *sqlx.DB) error {
 	return err
 }
 
+// LacksBuiltins tells whether AddBuiltins has something to do.
+func LacksBuiltins(ctx context.Context, db *sqlx.DB) (bool, error) {
+	current, err := Current(ctx, db)
+	return err == nil && len(missingBuiltins(current)) > 0, err
+}
+
 func missingBuiltins(current []Definition) Changes {
 	var missing Changes
 	for _, d := range Builtins() {

@@ -57,8 +57,16 @@ func (c *cli) initialise(ctx context.Context, cfg *config.Config, db *sqlx.DB) e
 		return problem.New("COT-209", nil, "the database holds cluster %q, and the configuration says %q", there.Name, cfg.Cluster)
 	}
 	steps := upgradeLines(state)
-	if there.Name == "" {
-		steps = append(steps, "make the cluster "+cfg.Cluster, "make the job "+jobs.PruneAction+", which deletes old history")
+	lacks := there.Name == ""
+	if lacks {
+		steps = append(steps, "make the cluster "+cfg.Cluster)
+	} else if len(steps) == 0 { // else the jobs may be those of another schema
+		if lacks, err = jobs.LacksBuiltins(ctx, db); err != nil {
+			return err
+		}
+	}
+	if lacks {
+		steps = append(steps, "make the job "+jobs.PruneAction+", which deletes old history")
 	}
 	mark, err := shareStep(cfg, there.ID)
 	if err != nil {
