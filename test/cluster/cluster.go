@@ -141,6 +141,8 @@ func (c *Cluster) prepare() {
 	if out, code := c.Run("-c", file, "init", "-y"); code != 0 {
 		c.t.Fatalf("init: exit code %d: %s", code, out)
 	}
+	// A trial has its own jobs, and counts them.
+	c.Exec(`SELECT coterie.job_apply(jsonb_build_object('remove', jsonb_agg(jsonb_build_object('name', name, 'generation', generation)))) FROM coterie.job`)
 	c.Exec(`UPDATE coterie.setting SET session_ttl = $1::interval, heartbeat = $2::interval, margin = $3::interval`,
 		c.Terms.TTL.String(), c.Terms.Heartbeat.String(), c.Terms.Margin.String())
 }
