@@ -86,6 +86,7 @@ func TestABodyDelaysNothing(t *testing.T) {
 }
 
 func TestAClientThatSaysNothingIsCutOff(t *testing.T) {
+	t.Parallel()
 	addr := running(t, showing(sample()))
 	began := time.Now()
 	if code, _ := say(t, addr, "GET /lb HTTP/1.1\r\nHost: loc"); code != 0 && code != http.StatusRequestTimeout {

@@ -267,6 +267,7 @@ func TestFunctionsAndViewsMayUseEachOtherInAnyOrder(t *testing.T) {
 
 // An upgrade that waits for a table stands in the way of every agent behind it.
 func TestAnUpgradeThatMustWaitLetsOthersThrough(t *testing.T) {
+	t.Parallel()
 	name := emptyDatabase(t)
 	db, busy, agent := open(t, server.DSN(name)), open(t, server.DSN(name)), open(t, server.DSN(name))
 	if _, err := schema.Migrate(t.Context(), db); err != nil {

@@ -31,6 +31,7 @@ func pooler(t *testing.T, how pgserver.Pooling, settings map[string]string) *pgs
 }
 
 func TestHowAPoolerSharesConnectionsIsFoundOut(t *testing.T) {
+	t.Parallel()
 	look := func(dsn string, want schema.Pooling, wantErr error) {
 		t.Helper()
 		got, err := schema.FindPooling(t.Context(), schema.Options{DSN: dsn})
