@@ -3,6 +3,7 @@ package license
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,10 +23,15 @@ func on(ctx context.Context, db *sqlx.DB, do func(*sqlx.Conn) error) error {
 }
 
 // batchSQL carries a number that rises with each call of the session: a call that
-// comes after a later one is refused.
+// comes after a later one is refused. It is decided and others may go on before it
+// is on disk.
 const batchSQL = `
 SELECT n, answer, seat, kind, reason
-FROM coterie.license_batch($1, $2, $3, $4, $5, $6, $7, $8)`
+FROM coterie.license_batch($1, $2, $3, $4, $5, $6, $7, $8, true)`
+
+// settleSQL waits for the disk. There are numbers in it and no parameters, since
+// those would be a round trip of their own.
+const settleSQL = `SELECT coterie.license_settle(%d, %d)`
 
 func callBatch(ctx context.Context, db *sqlx.DB, node string, c Call) ([]Reply, error) {
 	var ops, pools, holders, sessions, hosts pq.StringArray
@@ -53,7 +59,11 @@ func callBatch(ctx context.Context, db *sqlx.DB, node string, c Call) ([]Reply, 
 			replies[n-1] = r
 			answered++
 		}
-		return rows.Err()
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return err
+		}
+		_, err = conn.ExecContext(ctx, fmt.Sprintf(settleSQL, c.Incarnation, c.Number))
+		return err
 	})
 	if err == nil && answered != len(c.Batch) {
 		err = fmt.Errorf("%d answers to %d questions", answered, len(c.Batch))

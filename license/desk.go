@@ -247,8 +247,25 @@ func (d *Desk) turn(ctx context.Context) bool {
 	if !ok {
 		return false
 	}
+	began := d.Now()
 	d.tell(d.send(ctx, call))
+	if len(call.Batch) > 1 {
+		d.gather(ctx, d.Now()-began)
+	}
 	return true
+}
+
+// gather lets those who were just answered ask again before the next call, when
+// there are several: else the first of them would have a call alone, and the rest
+// wait for that. It costs an eighth of what the last call took, and less than it
+// brings where nodes wait for each other.
+func (d *Desk) gather(ctx context.Context, took time.Duration) {
+	t := time.NewTimer(min(took/8, 2*time.Millisecond))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
 }
 
 // send makes a call. It is given up before who waits for it would be.

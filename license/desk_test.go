@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/lib/pq"
 )
 
 func TestFiftyFirstLoginsOfOneUserAreOneSeat(t *testing.T) {
@@ -135,4 +137,21 @@ func TestAnEndedSessionIsFollowedByItsUses(t *testing.T) {
 	}
 	l.await(`SELECT in_use = 2 AND excess = 0 FROM coterie.license_pools`)
 	l.check(2)
+}
+
+// A promoted standby that lost a batch must not be asked to put it on disk.
+func TestABatchThatIsNotKnownIsNotSettled(t *testing.T) {
+	l := newLab(t, "a")
+	l.define(`{"pools": [{"name": "floating", "seats": 1}]}`)
+	if _, err := l.nodes["a"].Checkout(t.Context(), floating("ana"), 0); err != nil {
+		t.Fatal(err)
+	}
+	const lastSQL = `SELECT coterie.license_settle(incarnation, number + $1) FROM coterie.license_desk`
+	if _, err := l.db.Exec(lastSQL, 0); err != nil {
+		t.Errorf("the last batch: %v", err)
+	}
+	said, ok := errors.AsType[*pq.Error](func() error { _, err := l.db.Exec(lastSQL, 1); return err }())
+	if !ok || said.Code != "CT034" {
+		t.Errorf("a batch that is not there: %v", said)
+	}
 }

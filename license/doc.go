@@ -29,12 +29,16 @@
 //	PUT  bob  ----->  no: the next call  ------->  later than the last call?      license_desk
 //	DEL  cid  ----->  takes them all along         lock the pool, in order        license_pool
 //	                                               what died is free              license_mend
-//	          <-----  answered           <-------  take and let, count, peak      license_seat, _use
+//	                                     <-------  take and let, count, peak      license_seat, _use
+//	                                     ------->  coterie.license_settle
+//	          <-----  answered           <-------  on disk
 //
 // One call of a node is under way at a time, and it takes along whatever was asked
-// for meanwhile: the more clients, the more decisions share one commit. The pool's
-// row is the lock, so limits, reservations and peaks are exact, nobody waits in a
-// circle, and a refusal is told only after a look at what is really free.
+// for meanwhile: the more clients, the more decisions share one commit. The pool is
+// locked while it is decided, and not while the disk is waited for: so nodes share
+// one write, too. The pool's row is the lock, so limits, reservations and peaks are
+// exact, nobody waits in a circle, and a refusal is told only after a look at what
+// is really free.
 //
 // # Laws
 //
@@ -46,8 +50,8 @@
 //  3. What a node does not know, it says again: a use that is wanted is checked out
 //     until the database has it, one that is not is checked in until it has not.
 //  4. A check-in names its session, node and holder, and frees nothing else.
-//  5. What is acknowledged is on disk (synchronous_commit is on, whatever the
-//     session says).
+//  5. What is told is on disk, and so is all that it was decided upon
+//     (license_settle, whatever the session's synchronous_commit).
 //
 // # When the database is away
 //

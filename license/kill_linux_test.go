@@ -368,14 +368,8 @@ func TestTheJudgeCatchesWhoCountsAndThenInserts(t *testing.T) {
 
 // forgetful acknowledges before it is on disk.
 const forgetful = `
-CREATE OR REPLACE FUNCTION coterie.license_open(p_name text) RETURNS coterie.license_pool
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
-DECLARE
-	p coterie.license_pool;
-BEGIN
-	SELECT l.* INTO p FROM coterie.license_pool l WHERE l.name = p_name FOR NO KEY UPDATE;
-	RETURN coterie.license_mend(p);
-END $$`
+CREATE OR REPLACE FUNCTION coterie.license_settle(p_incarnation bigint, p_number bigint) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$ SELECT $$`
 
 // What is acknowledged survives a crash of the server even where its settings say
 // otherwise; without that care it does not.

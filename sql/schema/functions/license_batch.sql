@@ -1,8 +1,8 @@
 CREATE OR REPLACE FUNCTION coterie.license_batch(
     p_node text, p_incarnation bigint, p_number bigint,
-    p_ops text[], p_pools text[], p_holders text[], p_sessions text[], p_hosts text[])
+    p_ops text[], p_pools text[], p_holders text[], p_sessions text[], p_hosts text[], p_later boolean DEFAULT false)
 RETURNS TABLE (n integer, answer text, seat integer, kind text, reason text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off
     SET lock_timeout = '2s' AS $$
 #variable_conflict use_column
 DECLARE
@@ -75,8 +75,12 @@ BEGIN
     IF moved THEN
         PERFORM coterie.license_note(p, before, most, most_over, at);
     END IF;
+    IF p_later THEN
+        -- Others may go on as soon as this is decided; that it is on disk is waited for by license_settle.
+        PERFORM set_config('synchronous_commit', 'off', true);
+    END IF;
 END $$;
-COMMENT ON FUNCTION coterie.license_batch(text, bigint, bigint, text[], text[], text[], text[], text[]) IS
-    'What a node asks of its pools, many things in one transaction: out (check out), again (is at work), adopt (was granted out of escrow), in and idle (check in). Each may be said again: answers are granted, shared or held; denied, wait, invalid or no_pool; released, kept or none. Raises CT002 without a living session, CT033 after a later batch.';
-REVOKE ALL ON FUNCTION coterie.license_batch(text, bigint, bigint, text[], text[], text[], text[], text[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION coterie.license_batch(text, bigint, bigint, text[], text[], text[], text[], text[]) TO coterie_agent;
+COMMENT ON FUNCTION coterie.license_batch(text, bigint, bigint, text[], text[], text[], text[], text[], boolean) IS
+    'What a node asks of its pools, many things in one transaction: out (check out), again (is at work), adopt (was granted out of escrow), in and idle (check in). Each may be said again: answers are granted, shared or held; denied, wait, invalid or no_pool; released, kept or none. With p_later the answers must be told to nobody before license_settle has returned. Raises CT002 without a living session, CT033 after a later batch.';
+REVOKE ALL ON FUNCTION coterie.license_batch(text, bigint, bigint, text[], text[], text[], text[], text[], boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.license_batch(text, bigint, bigint, text[], text[], text[], text[], text[], boolean) TO coterie_agent;

@@ -5,19 +5,27 @@ DECLARE
     was coterie.license_seat;
 BEGIN
     SELECT s.* INTO was FROM coterie.license_seat s WHERE s.pool = p_pool.name AND s.key = p_key ORDER BY s.part LIMIT 1;
-    WITH gone AS (
-        DELETE FROM coterie.license_seat s
-        WHERE s.pool = p_pool.name AND s.key = p_key AND (s.number < 0 OR s.number > p_pool.entitled AND p_pool.enforced)
-        RETURNING s.number
-    ), freed AS (
+    IF p_pool.weight = 1 AND was.number BETWEEN 1 AND p_pool.entitled THEN
+        -- As nearly always: one seat of the entitlement.
         UPDATE coterie.license_seat s
         SET key = NULL, part = NULL, who = NULL, holder = NULL, node = NULL, since = NULL, linger_until = NULL
-        WHERE s.pool = p_pool.name AND s.key = p_key AND s.number > 0 AND (s.number <= p_pool.entitled OR NOT p_pool.enforced)
-        RETURNING s.number
-    )
-    SELECT 'released', was.number, was.kind,
-           - (SELECT count(*) FROM freed) - (SELECT count(*) FROM gone WHERE number > 0), - (SELECT count(*) FROM gone WHERE number < 0), p_reason
-    INTO step;
+        WHERE s.pool = p_pool.name AND s.number = was.number;
+        step := ROW('released', was.number, was.kind, -1, 0, p_reason);
+    ELSE
+        WITH gone AS (
+            DELETE FROM coterie.license_seat s
+            WHERE s.pool = p_pool.name AND s.key = p_key AND (s.number < 0 OR s.number > p_pool.entitled AND p_pool.enforced)
+            RETURNING s.number
+        ), freed AS (
+            UPDATE coterie.license_seat s
+            SET key = NULL, part = NULL, who = NULL, holder = NULL, node = NULL, since = NULL, linger_until = NULL
+            WHERE s.pool = p_pool.name AND s.key = p_key AND s.number > 0 AND (s.number <= p_pool.entitled OR NOT p_pool.enforced)
+            RETURNING s.number
+        )
+        SELECT 'released', was.number, was.kind,
+               - (SELECT count(*) FROM freed) - (SELECT count(*) FROM gone WHERE number > 0), - (SELECT count(*) FROM gone WHERE number < 0), p_reason
+        INTO step;
+    END IF;
     IF step.seats + step.over < 0 THEN
         INSERT INTO coterie.license_event (at, pool, kind, key, holder, node, seats, over, reason)
         VALUES (p_at, p_pool.name, p_kind, p_key, was.holder, was.node, step.seats, step.over, p_reason);
