@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
@@ -119,17 +120,24 @@ type Wanted struct {
 	Goal   Goal
 	By     string
 	Reason string
-	State  State // that the row has; also dead and suspect, which nobody reports
+	State  State // that the row has; also dead and suspect, which nobody reports; empty when there is no row
+}
+
+// Differs says whether the database knows this node otherwise than it reported. A
+// node that was evicted has no say.
+func (w Wanted) Differs(reported State) bool {
+	return w.State != reported && w.State != "dead" && w.State != "suspect" && w.State != Evicted
 }
 
 const goalSQL = `
 SELECT goal, coalesce(goal_by, '') AS by, coalesce(goal_reason, '') AS reason, state
 FROM coterie.nodes WHERE name = $1`
 
-// Wanted reads the node's goal.
+// Wanted reads the node's goal. That the node has no row is no error: a database
+// that was set back does not know it yet.
 func (n *Node) Wanted(ctx context.Context) (Wanted, error) {
 	var w Wanted
-	if err := n.DB.GetContext(ctx, &w, goalSQL, n.Name); err != nil {
+	if err := n.DB.GetContext(ctx, &w, goalSQL, n.Name); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return w, fmt.Errorf("read the goal of %s: %w", n.Name, err)
 	}
 	return w, nil

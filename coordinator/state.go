@@ -1,5 +1,7 @@
 package coordinator
 
+import "slices"
+
 // Goal is what operators want of a node.
 type Goal string
 
@@ -58,6 +60,26 @@ func (s State) Next(f Facts) State {
 		return Ready
 	}
 	return s
+}
+
+// Way lists the reports that lead from this state to another, each of them an edge
+// that a node may take by itself; the other alone when there is no such way.
+func (s State) Way(to State) []State {
+	ways := [][]State{{s}}
+	for seen := map[State]bool{s: true}; len(ways) > 0 && s != to; ways = ways[1:] {
+		way := ways[0]
+		for _, e := range Edges() {
+			switch {
+			case e.From != way[len(way)-1] || e.To == Joining || seen[e.To]:
+			case e.To == to:
+				return append(slices.Clone(way[1:]), to)
+			default:
+				seen[e.To] = true
+				ways = append(ways, append(slices.Clone(way), e.To))
+			}
+		}
+	}
+	return []State{to}
 }
 
 // Takes says whether a node in this state takes leases.

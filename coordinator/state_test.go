@@ -68,6 +68,25 @@ func TestEveryFactsLeadToRestInAFewSteps(t *testing.T) {
 	}
 }
 
+func TestEachStateIsReachedFromJoiningByEdges(t *testing.T) {
+	for _, to := range states {
+		at := coordinator.Joining
+		way := at.Way(to)
+		if way[len(way)-1] != to {
+			t.Errorf("the way to %s is %v", to, way)
+		}
+		if to == coordinator.Joining || to == coordinator.Evicted {
+			continue // nothing to report; nobody's own word
+		}
+		for _, next := range way {
+			if !slices.ContainsFunc(coordinator.Edges(), func(e coordinator.Edge) bool { return e.From == at && e.To == next }) {
+				t.Errorf("the way to %s is %v, but %s may not follow %s", to, way, next, at)
+			}
+			at = next
+		}
+	}
+}
+
 func TestANodeThatWasToldToStopLeavesFromEverywhere(t *testing.T) {
 	for _, s := range states {
 		at := s

@@ -26,16 +26,13 @@ func (a *agent) citizen(stop, life context.Context) error {
 		})
 		message := a.message(k)
 		view := a.session.Load().View()
-		// A copy of this node that tried to join, and was refused later, has written over the row.
-		overwritten := k.wanted.State == coordinator.Joining && reported.state != coordinator.Joining
-		if overwritten {
-			a.presentAgain(life)
+		if k.wanted.Differs(reported.state) && a.presentAgain(life, k.wanted.State) {
+			reported.state, incarnation = coordinator.Joining, 0
 		}
-		if next != reported.state || message != reported.message || view.Incarnation != incarnation || overwritten {
+		if next != reported.state || message != reported.message || view.Incarnation != incarnation {
 			a.become(next, message)
-			if view.Incarnation != 0 && a.report(life, view.Incarnation, next, message) {
-				reported, incarnation = memory{state: next, message: message}, view.Incarnation
-				a.know(func(k *memory) { k.wanted.State = next })
+			if view.Incarnation != 0 && a.report(life, view.Incarnation, &reported.state, next, message) {
+				reported.message, incarnation = message, view.Incarnation
 			}
 		}
 		if next == coordinator.Left {
@@ -61,14 +58,23 @@ func (a *agent) citizen(stop, life context.Context) error {
 	}
 }
 
-// presentAgain puts this node's own address, host and versions back.
-func (a *agent) presentAgain(ctx context.Context) {
-	a.log.Warn("another installation presented itself as this node")
+// presentAgain puts this node's own row back: a copy of it that was refused later
+// has written over it, or the database is another, which missed its last words.
+func (a *agent) presentAgain(ctx context.Context, found coordinator.State) bool {
+	a.log.Warn("the database knows this node otherwise: presenting it again", "found", found)
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Database.StatementTimeout)
 	defer cancel()
-	if _, err := a.node.Join(ctx); err != nil {
+	welcome, err := a.node.Join(ctx)
+	if err != nil {
 		a.log.Warn("not presented again", "err", err)
+		return false
 	}
+	a.know(func(k *memory) {
+		k.reports++
+		k.wanted.State, k.wanted.Goal = coordinator.Joining, welcome.Goal
+	})
+	poke(a.facts)
+	return true
 }
 
 // become takes on a state in this process: load balancers see it at once, and
@@ -84,14 +90,22 @@ func (a *agent) become(s coordinator.State, message string) {
 	}
 }
 
-// report writes the state; a report that fails is made again with the next fact,
-// at the latest after the next heartbeat.
-func (a *agent) report(ctx context.Context, incarnation int64, s coordinator.State, message string) bool {
+// report writes the state, by each state between the one that the row has and the
+// next; a report that fails is made again with the next fact, at the latest after
+// the next heartbeat.
+func (a *agent) report(ctx context.Context, incarnation int64, row *coordinator.State, next coordinator.State, message string) bool {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Database.StatementTimeout)
 	defer cancel()
-	if err := a.node.Report(ctx, incarnation, s, message); err != nil {
-		a.log.Debug("state not reported", "state", s, "err", err)
-		return false
+	for _, s := range row.Way(next) {
+		if err := a.node.Report(ctx, incarnation, s, message); err != nil {
+			a.log.Debug("state not reported", "state", s, "err", err)
+			return false
+		}
+		*row = s
+		a.know(func(k *memory) {
+			k.reports++
+			k.wanted.State = s
+		})
 	}
 	return true
 }

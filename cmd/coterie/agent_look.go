@@ -65,11 +65,20 @@ func (a *agent) catchUp(ctx context.Context) error {
 	if err := a.takeRequests(ctx); err != nil {
 		return err
 	}
+	reports := a.knows().reports
 	wanted, err := a.node.Wanted(ctx)
 	if err != nil {
 		return err
 	}
-	a.know(func(k *memory) { k.wanted = wanted })
+	a.know(func(k *memory) {
+		switch {
+		case k.reports != reports: // read before this node's own last word
+			wanted.State = k.wanted.State
+		case wanted.State == "": // no row, so that nobody wants anything new
+			wanted.Goal, wanted.By, wanted.Reason = k.wanted.Goal, k.wanted.By, k.wanted.Reason
+		}
+		k.wanted = wanted
+	})
 	poke(a.facts)
 	docs, err := look(ctx, a.work)
 	if err != nil {

@@ -78,6 +78,7 @@ type memory struct {
 	state    coordinator.State
 	message  string
 	wanted   coordinator.Wanted
+	reports  int // that the database took, so that what was read before one is told
 	joined   bool
 	share    appdata.Condition
 	looked   bool          // share is known
@@ -241,7 +242,10 @@ func (a *agent) join(ctx context.Context) error {
 		return err
 	}
 	a.cluster = welcome.ClusterID
-	a.know(func(k *memory) { k.joined, k.state, k.wanted.Goal = true, coordinator.Joining, welcome.Goal })
+	a.know(func(k *memory) {
+		k.joined, k.state = true, coordinator.Joining
+		k.wanted.State, k.wanted.Goal = coordinator.Joining, welcome.Goal
+	})
 	a.log.Info("joined", "cluster", a.cfg.Cluster, "id", identity.ID(), "version", buildVersion())
 	if a.runner, err = a.newRunner(); err != nil {
 		return err

@@ -323,7 +323,7 @@ func TestADemoThatFindsSomethingWrongFailsAndKeepsItsLogs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = fmt.Fprintln(witness, "start   expire-logs due=2026-11-21T12:00:00Z token=999999 node=app-a pid=1")
+	_, err = fmt.Fprintln(witness, "start   expire-logs due=2001-02-03T12:00:00Z token=999999 node=app-a pid=1")
 	if err := errors.Join(err, witness.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -185,6 +185,43 @@ func TestAnAgentLearnsFromTheShareThatTheDatabaseWasSetBack(t *testing.T) {
 	}
 }
 
+// A standby that takes over has missed the last moments, and a copy that was refused
+// later has written over the row: the database is told again, whatever it says.
+func TestANodePutsBackWhatTheDatabaseForgotOfIt(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	for _, name := range []string{"app-a", "app-b"} {
+		c.Add(name, action(c)).Start()
+	}
+	c.AwaitReady()
+	c.Await(`SELECT count(DISTINCT holder) = 2 FROM coterie.leases`)
+	before := standing(c)
+	knows := func(state string) {
+		t.Helper()
+		c.Exec(`INSERT INTO coterie.event (node, kind, subject) VALUES ('app-a', 'trial.hint', 'app-a')`)
+		c.Await(`SELECT count(*) = 1 FROM coterie.nodes WHERE name = 'app-a' AND state = $1`, state)
+	}
+	for _, state := range []string{"joining", "draining", "drained", "leaving", "left"} {
+		c.Exec(`UPDATE coterie.node SET state = $1::coterie.node_state WHERE name = 'app-a'`, state)
+		knows("ready")
+	}
+	c.Exec(`DELETE FROM coterie.node WHERE name = 'app-a'`)
+	knows("ready")
+	if after := standing(c); after != before {
+		t.Errorf("before: %s\n after: %s", before, after)
+	}
+
+	c.Exec(`UPDATE coterie.node SET goal = 'drained' WHERE name = 'app-a'`)
+	knows("drained")
+	c.Exec(`UPDATE coterie.node SET state = 'ready' WHERE name = 'app-a'`)
+	knows("drained")
+	c.Exec(`DELETE FROM coterie.node WHERE name = 'app-a'`)
+	knows("ready") // nobody remembers that it was to be drained
+	c.Exec(`UPDATE coterie.node SET state = 'evicted' WHERE name = 'app-a'`)
+	c.Elapse(3 * terms.Heartbeat)
+	knows("evicted") // which is nobody's own word
+}
+
 func down(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
 	if err := c.Server.Halt(pgserver.Fast); err != nil {
