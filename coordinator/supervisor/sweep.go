@@ -4,6 +4,7 @@ package supervisor
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,10 +49,11 @@ func (s *supervisor) sweepCgroups(space string) {
 		if !isDead(mark, space) {
 			continue
 		}
-		if err := killCgroup(dir); err != nil {
+		// Another supervisor that starts now sweeps too.
+		if err := killCgroup(dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENODEV) {
 			s.log.Warn("cgroup of a dead supervisor does not kill", "cgroup", dir, "err", err)
 		}
-		if err := removeCgroup(dir); err != nil {
+		if err := removeCgroup(dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENODEV) {
 			s.log.Info("cgroup of a dead supervisor stays until the next start", "cgroup", dir, "err", err)
 		}
 	}

@@ -34,7 +34,8 @@
 //
 // Migrate applies all of it in one transaction behind one lock: an upgrade
 // that fails changes nothing, and of many at once one does the work. Functions
-// and views may use each other in any order of files.
+// come first, then views, by name; a file that needs a later one says so in its
+// first line: "-- after views/nodes.sql".
 //
 // A migration may begin with "-- needs N": programs built for schema N go on
 // working after it. Without that line it shuts older programs out. Check is

@@ -111,6 +111,15 @@ func (p plan) attempt(ctx context.Context, db *sqlx.DB, again bool) (r Result, e
 	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(lockKey)); err != nil {
 		return Result{}, fmt.Errorf("wait for another upgrade: %w", err)
 	}
+	if !again { // whoever had the turn before may have left nothing to do
+		done, err := p.isDone(ctx, tx)
+		if err != nil {
+			return Result{}, err
+		}
+		if done {
+			return Result{From: p.latest(), To: p.latest()}, tx.Commit()
+		}
+	}
 	if _, err := tx.ExecContext(ctx, prepareSQL); err != nil {
 		return Result{}, err
 	}
@@ -127,9 +136,6 @@ func (p plan) attempt(ctx context.Context, db *sqlx.DB, again bool) (r Result, e
 	if r, err = p.applyPending(ctx, tx, recorded); err != nil {
 		return Result{}, err
 	}
-	if !again && len(r.Applied) == 0 && p.codeCurrent(recorded) {
-		return r, tx.Commit()
-	}
 	if err := applyCode(ctx, tx, p.code); err != nil {
 		return Result{}, err
 	}
@@ -142,6 +148,22 @@ func (p plan) attempt(ctx context.Context, db *sqlx.DB, again bool) (r Result, e
 		}
 	}
 	return r, tx.Commit()
+}
+
+const readableSQL = `SELECT coalesce(has_table_privilege(to_regclass('coterie.schema_version'), 'SELECT'), false)`
+
+// isDone tells whether the database has all that it should have.
+func (p plan) isDone(ctx context.Context, tx *sqlx.Tx) (bool, error) {
+	var readable bool
+	if err := tx.GetContext(ctx, &readable, readableSQL); err != nil || !readable {
+		return false, err
+	}
+	recorded, err := readRecord(ctx, tx)
+	if err != nil {
+		return false, err
+	}
+	pending, err := p.pending(recorded)
+	return err == nil && len(pending) == 0 && p.codeCurrent(recorded), nil // what is wrong is said in its place
 }
 
 func readRecord(ctx context.Context, tx *sqlx.Tx) (recorded []Applied, err error) {
@@ -170,46 +192,29 @@ func (p plan) applyPending(ctx context.Context, tx *sqlx.Tx, recorded []Applied)
 	return r, nil
 }
 
-// applyCode applies functions and views, which may use each other in any order:
-// a file that misses something is put back until the others are in.
+// applyCode applies functions and views, all at once: a round trip for each would
+// take as long as its work. Only when something is wrong they go one by one, to
+// find the file.
 func applyCode(ctx context.Context, tx *sqlx.Tx, files []file) error {
-	for len(files) > 0 {
-		var waiting []file
-		var missing error
-		for _, f := range files {
-			if _, err := tx.ExecContext(ctx, `SAVEPOINT code`); err != nil {
-				return err
-			}
-			after := `RELEASE SAVEPOINT code`
-			if err := f.apply(ctx, tx); err != nil {
-				if !lacksAnother(err) {
-					return err
-				}
-				waiting, missing = append(waiting, f), errors.Join(missing, err)
-				after = `ROLLBACK TO SAVEPOINT code`
-			}
-			if _, err := tx.ExecContext(ctx, after); err != nil {
-				return err
-			}
+	var all strings.Builder
+	for _, f := range files {
+		fmt.Fprintf(&all, "%s\n;\n", f.text)
+	}
+	if _, err := tx.ExecContext(ctx, `SAVEPOINT code`); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, all.String()); err == nil {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, `ROLLBACK TO SAVEPOINT code`); err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := f.apply(ctx, tx); err != nil {
+			return err
 		}
-		if len(waiting) == len(files) {
-			return missing
-		}
-		files = waiting
 	}
 	return nil
-}
-
-func lacksAnother(err error) bool {
-	var said *pq.Error
-	if !errors.As(err, &said) {
-		return false
-	}
-	switch said.Code {
-	case "42P01", "42883", "42704", "42703": // table, function, type, column
-		return true
-	}
-	return false
 }
 
 // FileError is an SQL file that the database did not take.

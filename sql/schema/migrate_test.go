@@ -243,11 +243,11 @@ func TestAMigrationEditedAfterwardsIsRefused(t *testing.T) {
 	}
 }
 
-func TestFunctionsAndViewsMayUseEachOtherInAnyOrder(t *testing.T) {
+func TestAFileComesAfterThoseThatItNames(t *testing.T) {
 	db := open(t, server.DSN(emptyDatabase(t)))
 	src := tree(t, map[string]string{
-		"functions/aa.sql": "CREATE OR REPLACE FUNCTION coterie.aa() RETURNS SETOF coterie.zzs LANGUAGE sql AS 'SELECT * FROM coterie.zzs'; COMMENT ON FUNCTION coterie.aa() IS 'x';",
-		"views/ys.sql":     "CREATE OR REPLACE VIEW coterie.ys AS SELECT n FROM coterie.zzs;",
+		"functions/aa.sql": "-- after views/ys.sql\n-- after views/zzs.sql\nCREATE OR REPLACE FUNCTION coterie.aa() RETURNS SETOF coterie.zzs LANGUAGE sql AS 'SELECT * FROM coterie.zzs'; COMMENT ON FUNCTION coterie.aa() IS 'x';",
+		"views/ys.sql":     "-- after views/zzs.sql\nCREATE OR REPLACE VIEW coterie.ys AS SELECT n FROM coterie.zzs;",
 		"views/zzs.sql":    "CREATE OR REPLACE VIEW coterie.zzs AS SELECT 1 AS n;",
 	})
 	for range 2 {
@@ -258,10 +258,15 @@ func TestFunctionsAndViewsMayUseEachOtherInAnyOrder(t *testing.T) {
 	if got := scalar[int](t, db, "SELECT n FROM coterie.aa()"); got != 1 {
 		t.Errorf("got %d, want 1", got)
 	}
-	circle := tree(t, map[string]string{"views/a.sql": "CREATE VIEW coterie.a AS SELECT n FROM coterie.b", "views/b.sql": "CREATE VIEW coterie.b AS SELECT n FROM coterie.a"})
-	var bad *schema.FileError
-	if _, err := circle.Migrate(t.Context(), db); !errors.As(err, &bad) {
-		t.Errorf("views in a circle: got %v, want a FileError", err)
+	for what, views := range map[string]string{
+		"a file that should come later":   "CREATE VIEW coterie.a AS SELECT n FROM coterie.b",
+		"files that wait for one another": "-- after views/b.sql\nCREATE VIEW coterie.a AS SELECT n FROM coterie.b",
+	} {
+		wrong := tree(t, map[string]string{"views/a.sql": views, "views/b.sql": "-- after views/a.sql\nCREATE VIEW coterie.b AS SELECT n FROM coterie.a"})
+		bad := new(schema.FileError)
+		if _, err := wrong.Migrate(t.Context(), db); !errors.As(err, &bad) || bad.File != "views/a.sql" || bad.Line == 0 {
+			t.Errorf("%s: got %v, want a FileError of views/a.sql with its line", what, err)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 //go:embed bootstrap.sql grants.sql migrations/*.sql functions/*.sql views/*.sql
@@ -64,12 +65,39 @@ func (s Source) plan() (plan, error) {
 	errs[2] = err
 	views, err := s.readAll("views")
 	errs[3] = err
-	p.code = slices.Concat(functions, views)
+	p.code = inOrder(slices.Concat(functions, views))
 	p.migrations, errs[4] = s.readMigrations()
 	if err := errors.Join(errs[:]...); err != nil {
 		return plan{}, fmt.Errorf("read the SQL files: %w", err)
 	}
 	return p, nil
+}
+
+// inOrder puts each file behind those that its first lines name. What stands
+// before its cause all the same is refused by the database.
+func inOrder(files []file) []file {
+	var ordered []file
+	for waiting := files; len(waiting) > 0; {
+		ready := slices.IndexFunc(waiting, func(f file) bool {
+			return !slices.ContainsFunc(waiting, func(other file) bool { return f.isAfter(other.name) })
+		})
+		ready = max(0, ready)
+		ordered = append(ordered, waiting[ready])
+		waiting = slices.Delete(slices.Clone(waiting), ready, ready+1)
+	}
+	return ordered
+}
+
+func (f file) isAfter(name string) bool {
+	for line := range strings.Lines(f.text) {
+		if !strings.HasPrefix(line, "-- after ") {
+			return false
+		}
+		if line == "-- after "+name+"\n" {
+			return true
+		}
+	}
+	return false
 }
 
 func (s Source) readMigrations() ([]migration, error) {

@@ -1,3 +1,4 @@
+-- after views/runs.sql
 CREATE OR REPLACE FUNCTION coterie.runs_recent(p_most integer) RETURNS SETOF coterie.runs
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off AS $$
 DECLARE

@@ -1,3 +1,4 @@
+-- after views/nodes.sql
 CREATE OR REPLACE VIEW coterie.findings WITH (security_barrier) AS
 WITH node AS (
     SELECT n.name, n.state, n.version, n.app_version, n.host, n.started_at, n.last_seen_at, n.joined_at, n.db_rtt_ms
