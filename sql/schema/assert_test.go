@@ -61,6 +61,7 @@ func refused(t *testing.T, err error, what string, codes ...string) {
 const assertSQL = `SELECT coterie.assert_lease($1, $2)`
 
 func TestOnlyTheLiveHoldersTokenIsConfirmed(t *testing.T) {
+	t.Parallel()
 	db := holding(t)
 	claim(t, db, "app-b", 2, "y", 0) // token 2
 	if _, err := db.Exec(assertSQL, "x", 1); err != nil {
@@ -122,6 +123,7 @@ func eachLevel(t *testing.T, play func(t *testing.T, db *sqlx.DB, app *sqlx.Tx))
 }
 
 func TestATakeOverThatIsCommittedMakesAnAssertionFail(t *testing.T) {
+	t.Parallel()
 	eachLevel(t, func(t *testing.T, db *sqlx.DB, app *sqlx.Tx) {
 		db.MustExec(`SELECT coterie.session_end('app-a', 1, 'crash', 'test')`)
 		if got := claim(t, db, "app-b", 2, "x", 1); got != 2 {
@@ -133,6 +135,7 @@ func TestATakeOverThatIsCommittedMakesAnAssertionFail(t *testing.T) {
 }
 
 func TestAnAssertionWaitsForATakeOverUnderWayAndFails(t *testing.T) {
+	t.Parallel()
 	eachLevel(t, func(t *testing.T, db *sqlx.DB, app *sqlx.Tx) {
 		taking, err := db.BeginTxx(t.Context(), nil)
 		if err != nil {
@@ -162,6 +165,7 @@ func TestAnAssertionWaitsForATakeOverUnderWayAndFails(t *testing.T) {
 }
 
 func TestAnAssertionThatHeldKeepsTheLeaseUntilTheEndOfItsTransaction(t *testing.T) {
+	t.Parallel()
 	eachLevel(t, func(t *testing.T, db *sqlx.DB, app *sqlx.Tx) {
 		if _, err := app.Exec(assertSQL, "x", 1); err != nil {
 			t.Fatal(err)
@@ -182,6 +186,7 @@ func TestAnAssertionThatHeldKeepsTheLeaseUntilTheEndOfItsTransaction(t *testing.
 // An old view of the database shows the session as it was. That is no reason to
 // let anybody in beside: what it confirms, it holds.
 func TestAnOldViewConfirmsOnlyWhatNobodyElseCanTake(t *testing.T) {
+	t.Parallel()
 	eachLevel(t, func(t *testing.T, db *sqlx.DB, app *sqlx.Tx) {
 		other, err := db.BeginTxx(t.Context(), nil)
 		if err != nil {
@@ -207,6 +212,7 @@ func TestAnOldViewConfirmsOnlyWhatNobodyElseCanTake(t *testing.T) {
 
 // A view that is older than a session lasts shows an end that has passed.
 func TestAnAssertionLateInALongTransactionIsRefusedRatherThanBelieved(t *testing.T) {
+	t.Parallel()
 	for _, level := range levels[1:] {
 		t.Run(level.String(), func(t *testing.T) {
 			db := holding(t)
@@ -233,6 +239,7 @@ func TestAnAssertionLateInALongTransactionIsRefusedRatherThanBelieved(t *testing
 }
 
 func TestAnAssertionNeedsATransactionThatCanHoldTheLease(t *testing.T) {
+	t.Parallel()
 	db := holding(t)
 	app, err := db.BeginTxx(t.Context(), &sql.TxOptions{ReadOnly: true})
 	if err != nil {
@@ -263,6 +270,7 @@ func TestAnAssertionNeedsATransactionThatCanHoldTheLease(t *testing.T) {
 // assert_lease goes without a search_path of its own: whatever the caller puts
 // before pg_catalog must not be what it compares and computes with.
 func TestNothingOfTheCallersDecidesAnAssertion(t *testing.T) {
+	t.Parallel()
 	db := holding(t)
 	tx := db.MustBegin()
 	defer func() { _ = tx.Rollback() }()

@@ -11,21 +11,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jmoiron/sqlx"
-
-	"github.com/coterie-ha/coterie/sql/schema"
 )
 
 var update = flag.Bool("update", false, "write testdata/views anew")
-
-func migrated(t *testing.T) *sqlx.DB {
-	t.Helper()
-	db := open(t, server.DSN(emptyDatabase(t)))
-	if _, err := schema.Migrate(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
-	return db
-}
 
 // rules are queries that list what breaks them.
 var rules = map[string]string{

@@ -8,6 +8,7 @@ import (
 )
 
 func TestALeaseHasANameThatCanBeTold(t *testing.T) {
+	t.Parallel()
 	db := migrated(t)
 	for what, name := range map[string]string{
 		"nothing":           "",
@@ -37,6 +38,7 @@ func TestALeaseHasANameThatCanBeTold(t *testing.T) {
 // Names are bytes: what looks alike to a person is another lease, and each has
 // its own holder.
 func TestNamesThatLookAlikeAreDifferentLeases(t *testing.T) {
+	t.Parallel()
 	db := holding(t)
 	alike := []string{"nightly", "Nightly", "nightly ", " nightly", "n\u0456ghtly", "caf\u00e9", "cafe\u0301", strings.Repeat("x", 200), "%", "_", "a'b", `a"b`, "a\\b"}
 	db.MustExec(`SELECT coterie.lease_declare($1, 'work')`, pq.StringArray(alike))
@@ -62,6 +64,7 @@ func TestNamesThatLookAlikeAreDifferentLeases(t *testing.T) {
 }
 
 func TestImpossibleTermsAreRefused(t *testing.T) {
+	t.Parallel()
 	db := holding(t)
 	for _, terms := range []string{
 		"session_ttl = '0'", "heartbeat = '0'", "margin = '0'",

@@ -72,6 +72,7 @@ func TestAListenerHintsAtNotificationsAndAfterEachReconnect(t *testing.T) {
 }
 
 func TestAListenerThatCannotConnectSaysSoAndEnds(t *testing.T) {
+	t.Parallel()
 	_, troubles := listening(t, schema.Listener{
 		Options: schema.Options{DSN: "host=/nonexistent user=u dbname=d"}, Channel: "coterie",
 	})
@@ -111,6 +112,7 @@ func TestAListenerNoticesThatPacketsVanish(t *testing.T) {
 }
 
 func TestAListenerThatIsWellEndsAtOnce(t *testing.T) {
+	t.Parallel()
 	l := schema.Listener{Options: schema.Options{DSN: server.DSN("postgres")}, Channel: "coterie"}
 	for range 50 {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -2,9 +2,12 @@ package schema_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jmoiron/sqlx"
@@ -18,7 +21,25 @@ import (
 var server *pgserver.Server
 
 // databases counts those made so far, for their names.
-var databases int
+var databases atomic.Int64
+
+// template makes a database that has the schema, once, for tests that begin with one.
+var template = sync.OnceValues(func() (string, error) {
+	admin, err := schema.Open(context.Background(), schema.Options{DSN: server.DSN("postgres")})
+	if err != nil {
+		return "", err
+	}
+	defer admin.Close()
+	if _, err := admin.Exec("CREATE DATABASE template_of_tests"); err != nil {
+		return "", err
+	}
+	db, err := schema.Open(context.Background(), schema.Options{DSN: server.DSN("template_of_tests")})
+	if err != nil {
+		return "", err
+	}
+	_, err = schema.Migrate(context.Background(), db)
+	return "template_of_tests", errors.Join(err, db.Close())
+})
 
 func TestMain(m *testing.M) {
 	var err error
@@ -37,16 +58,30 @@ func TestMain(m *testing.M) {
 // emptyDatabase makes a database for the test and returns its name.
 func emptyDatabase(t *testing.T) string {
 	t.Helper()
+	return database(t, "template1")
+}
+
+// migrated is a database of the test's own, with the schema.
+func migrated(t *testing.T) *sqlx.DB {
+	t.Helper()
+	from, err := template()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return open(t, server.DSN(database(t, from)))
+}
+
+func database(t *testing.T, from string) string {
+	t.Helper()
 	name := strings.ToLower(strings.Map(func(r rune) rune {
 		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' {
 			return r
 		}
 		return '_'
 	}, t.Name()))
-	databases++
-	name = fmt.Sprintf("%.50s_%d", name, databases)
+	name = fmt.Sprintf("%.50s_%d", name, databases.Add(1))
 	admin := open(t, server.DSN("postgres"))
-	if _, err := admin.Exec("CREATE DATABASE " + name); err != nil {
+	if _, err := admin.Exec("CREATE DATABASE " + name + " TEMPLATE " + from); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

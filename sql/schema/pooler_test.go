@@ -87,6 +87,7 @@ func TestAPoolerIsFoundOutUnderLoad(t *testing.T) {
 
 // An upgrade is one transaction, so a pooler of transactions is no obstacle.
 func TestASchemaIsMadeThroughAPooler(t *testing.T) {
+	t.Parallel()
 	for _, how := range []pgserver.Pooling{pgserver.SessionPooling, pgserver.TransactionPooling} {
 		name := emptyDatabase(t)
 		db := open(t, pooler(t, how, nil).DSN(name))
@@ -100,6 +101,7 @@ func TestASchemaIsMadeThroughAPooler(t *testing.T) {
 }
 
 func TestNotificationsAreHeardThroughAPoolerOfSessionsOnly(t *testing.T) {
+	t.Parallel()
 	db := open(t, server.DSN("postgres"))
 	for _, how := range []pgserver.Pooling{pgserver.SessionPooling, pgserver.TransactionPooling} {
 		hints, _ := listening(t, schema.Listener{Options: schema.Options{DSN: pooler(t, how, nil).DSN("postgres")}, Channel: "coterie"})

@@ -39,6 +39,7 @@ func member(t *testing.T, db *sqlx.DB, name, state, goal, words string) {
 }
 
 func TestTheStatusIsOneRowInWords(t *testing.T) {
+	t.Parallel()
 	db := migrated(t)
 	for name, c := range map[string]struct {
 		nodes string // a line per node: name state goal words
@@ -79,6 +80,7 @@ func TestTheStatusIsOneRowInWords(t *testing.T) {
 }
 
 func TestFindingsAreDerivedFromFacts(t *testing.T) {
+	t.Parallel()
 	db := migrated(t)
 	db.MustExec(`SELECT coterie.cluster_init('deploy')`)
 	member(t, db, "a", "ready", "ready", "host=h slow")
@@ -121,6 +123,7 @@ func TestFindingsAreDerivedFromFacts(t *testing.T) {
 }
 
 func TestADeadNodeKeepsItsLastHeartbeat(t *testing.T) {
+	t.Parallel()
 	db := migrated(t)
 	db.MustExec(`SELECT coterie.cluster_init('deploy')`)
 	member(t, db, "a", "ready", "ready", "")
@@ -132,6 +135,7 @@ func TestADeadNodeKeepsItsLastHeartbeat(t *testing.T) {
 }
 
 func TestASettingIsChangedOnlyToWhatFits(t *testing.T) {
+	t.Parallel()
 	db := migrated(t)
 	db.MustExec(`SELECT coterie.cluster_init('deploy')`)
 	change := func(key, value string) string {
@@ -163,6 +167,7 @@ func TestASettingIsChangedOnlyToWhatFits(t *testing.T) {
 }
 
 func TestTwoOperatorsCannotDrainTheLastTwoNodesAtOnce(t *testing.T) {
+	t.Parallel()
 	db := migrated(t)
 	db.MustExec(`SELECT coterie.cluster_init('deploy')`)
 	member(t, db, "a", "ready", "ready", "")
