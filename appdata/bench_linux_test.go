@@ -72,7 +72,7 @@ func bareWalk(b *testing.B, root string, workers int) int {
 	var (
 		mu   sync.Mutex
 		news = sync.NewCond(&mu)
-		todo = []string{root}
+		waiting = []string{root}
 		left = 1
 		all  int
 		wg   sync.WaitGroup
@@ -82,19 +82,19 @@ func bareWalk(b *testing.B, root string, workers int) int {
 			buf := make([]byte, 32<<10)
 			for {
 				mu.Lock()
-				for len(todo) == 0 && left > 0 {
+				for len(waiting) == 0 && left > 0 {
 					news.Wait()
 				}
 				if left == 0 {
 					mu.Unlock()
 					return
 				}
-				dir := todo[len(todo)-1]
-				todo = todo[:len(todo)-1]
+				dir := waiting[len(waiting)-1]
+				waiting = waiting[:len(waiting)-1]
 				mu.Unlock()
 				below, n := bareDir(b, dir, buf)
 				mu.Lock()
-				todo = append(todo, below...)
+				waiting = append(waiting, below...)
 				left += len(below) - 1
 				all += n
 				news.Broadcast()

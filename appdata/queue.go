@@ -11,17 +11,17 @@ type work struct {
 // queue is the work that is left. What was added last is taken first, so that
 // workers go down before they go on, and few directories are open at once.
 type queue struct {
-	mu   sync.Mutex
-	news sync.Cond // todo, left or over changed
-	todo []work    // guarded by mu
-	left int       // guarded by mu: work that is not done
-	over bool      // guarded by mu
+	mu      sync.Mutex
+	news    sync.Cond // waiting, left or over changed
+	waiting []work    // guarded by mu
+	left    int       // guarded by mu: work that is not done
+	over    bool      // guarded by mu
 }
 
 func (q *queue) push(more ...work) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.todo = append(q.todo, more...)
+	q.waiting = append(q.waiting, more...)
 	q.left += len(more)
 	q.news.Broadcast()
 }
@@ -29,14 +29,14 @@ func (q *queue) push(more ...work) {
 func (q *queue) pop() (work, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.todo) == 0 && q.left > 0 && !q.over {
+	for len(q.waiting) == 0 && q.left > 0 && !q.over {
 		q.news.Wait()
 	}
-	if len(q.todo) == 0 || q.over {
+	if len(q.waiting) == 0 || q.over {
 		return work{}, false
 	}
-	job := q.todo[len(q.todo)-1]
-	q.todo = q.todo[:len(q.todo)-1]
+	job := q.waiting[len(q.waiting)-1]
+	q.waiting = q.waiting[:len(q.waiting)-1]
 	return job, true
 }
 

@@ -66,7 +66,7 @@ func TestANodeThatLeavesHandsOverAtOnce(t *testing.T) {
 			promise := 100 * time.Millisecond
 			if !hinted {
 				c.Exec(`ALTER TABLE coterie.event DISABLE TRIGGER event_hint`)
-				promise = c.Terms.Heartbeat + 100*time.Millisecond
+				promise = c.Terms.Heartbeat + 200*time.Millisecond
 			}
 			var free, whole sample
 			for i := range tries(1, map[bool]int{true: 50, false: 20}[hinted]) {
@@ -83,7 +83,7 @@ func TestANodeThatLeavesHandsOverAtOnce(t *testing.T) {
 				settled(c)
 			}
 			free.hold(t, "from giving a lease back until another node has it, "+name, promise)
-			whole.hold(t, "from SIGTERM until another node has it, "+name, promise+100*time.Millisecond)
+			whole.hold(t, "from SIGTERM until another node has it, "+name, promise)
 		})
 	}
 }
