@@ -63,6 +63,29 @@ func TestNamesThatLookAlikeAreDifferentLeases(t *testing.T) {
 	}
 }
 
+// Whoever writes past our functions is held to what rows must be all the same.
+func TestRowsThatCannotBeAreRefused(t *testing.T) {
+	db := holding(t)
+	for _, statement := range []string{
+		`UPDATE coterie.lease SET node = NULL WHERE node IS NOT NULL`,
+		`UPDATE coterie.lease SET incarnation = NULL WHERE node IS NOT NULL`,
+		`UPDATE coterie.lease SET acquired_at = NULL WHERE node IS NOT NULL`,
+		`UPDATE coterie.lease SET token = -1`,
+		`UPDATE coterie.lease SET freed_by = 'magic'`,
+		`UPDATE coterie.lease SET name = name || E'\n'`,
+		`INSERT INTO coterie.lease (name, node) VALUES ('half', 'app-a')`,
+		`UPDATE coterie.session SET incarnation = 0 WHERE node = 'app-a'`,
+		`UPDATE coterie.session SET node = '' WHERE node = 'app-a'`,
+		`UPDATE coterie.session SET node = node || E'\t'`,
+		`INSERT INTO coterie.session (node, incarnation, ttl, expires_at) VALUES (repeat('x', 201), 1, '6s', coterie.clock())`,
+		`INSERT INTO coterie.event (kind) VALUES ('Lease Claimed')`,
+		`INSERT INTO coterie.event (kind) VALUES ('')`,
+	} {
+		_, err := db.Exec(statement)
+		refused(t, err, statement, "23514")
+	}
+}
+
 func TestImpossibleTermsAreRefused(t *testing.T) {
 	t.Parallel()
 	db := holding(t)

@@ -1,6 +1,11 @@
 CREATE OR REPLACE FUNCTION coterie.event_hint() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
+    -- A constraint by another name: see migrations/0018_sound.sql.
+    IF NEW.kind !~ '^[a-z]+\.[a-z_]+$' THEN
+        RAISE EXCEPTION 'an event is a noun and what became of it, not %', pg_catalog.quote_literal(pg_catalog.left(NEW.kind, 80)) USING ERRCODE = 'check_violation';
+    END IF;
+
     -- A notification holds one lock of the whole server until its transaction is on disk, so nobody is woken
     -- for what gives nobody anything to do at once: that a lease was taken, or that one is free which no node
     -- takes by itself, or what a node says of itself, unless it is that it takes leases now; twenty that start
@@ -17,5 +22,5 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION coterie.event_hint() IS 'Wakes listening agents after something that may give them something to do.';
+COMMENT ON FUNCTION coterie.event_hint() IS 'Refuses an event of no kind, and wakes listening agents after what may give them something to do.';
 REVOKE ALL ON FUNCTION coterie.event_hint() FROM PUBLIC;
