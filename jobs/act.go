@@ -19,12 +19,16 @@ type performance struct {
 	timeout time.Duration
 	long    time.Duration // from when on it is called long-running; 0: never
 	goesOn  bool          // elsewhere, when this node gives the lease up
+	tenure  *tenure
 }
 
 // act waits until the run is due and performs its action.
 func (r *Runner) act(ctx context.Context, p performance) *ending {
 	e := &ending{opened: p.opened, outcome: Succeeded}
 	if err := pause(ctx, p.due.Sub(r.Now())); err != nil {
+		return p.stopped(e, err, "stopped before it started: ")
+	}
+	if err := p.tenure.begin(); err != nil {
 		return p.stopped(e, err, "stopped before it started: ")
 	}
 	if p.timeout > 0 {

@@ -105,8 +105,9 @@ type Limits struct {
 // killed: Grace, or as its node sees fit if that is 0, but when Lost is closed no
 // longer than its node sees fit.
 type Mercy struct {
-	Grace time.Duration
-	Lost  <-chan struct{} // closed when the authority to run has ended
+	Grace    time.Duration
+	Lost     <-chan struct{} // closed when the authority to run has ended
+	Outlasts bool            // the end of its node's authority alone does not end it
 }
 
 // Spawn runs a command and returns when no process of its tree is left. When

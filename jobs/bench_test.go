@@ -192,10 +192,11 @@ func BenchmarkHeldJobs(b *testing.B) {
 	begun := time.Now()
 	c = newTeam(b, 1, jobs, "@every 24h", Func(func(context.Context, Run) error { return nil }))
 	for {
-		c.runners[0].mu.Lock()
-		n := len(c.runners[0].changed)
-		c.runners[0].mu.Unlock()
-		if n == jobs {
+		m := &c.runners[0].minder
+		m.mu.Lock()
+		n, entering := len(m.kept), m.entering
+		m.mu.Unlock()
+		if n == jobs && entering == 0 {
 			break
 		}
 		wait(b, 10*time.Millisecond)

@@ -49,6 +49,19 @@ const (
 	LostResume OnLost = "resume"
 )
 
+// WhileAway says what becomes of a run whose node loses its lease because it cannot
+// reach the database.
+type WhileAway string
+
+const (
+	// AwayStop stops it before another may begin.
+	AwayStop WhileAway = "stop"
+	// AwayFinish lets it run on beside whoever follows: only for actions whose every
+	// effect is refused when it carries an old token. How it ended is recorded under
+	// its own token when the database is back, unless another holder has closed it.
+	AwayFinish WhileAway = "finish_fenced"
+)
+
 // Outcome says what became of a slot.
 type Outcome string
 
@@ -89,6 +102,7 @@ type Definition struct {
 	RetryAfter   time.Duration // the first of them; the pauses double
 	RetryMax     time.Duration // longest pause
 	OnLost       OnLost        // LostRecord if empty
+	WhileAway    WhileAway     // AwayStop if empty
 
 	Priority   int    // who comes first when not all can run
 	Group      string // of jobs of which not all may run at once
@@ -106,6 +120,16 @@ type Definition struct {
 	Disabled   bool
 	Since      time.Time // slots before it are not owed
 	Generation int64     // number of the change that made it so
+}
+
+// outlasts tells whether a run of an action goes on when the lease is lost. What
+// this process or the database does by itself is at an end then in any case.
+func (d Definition) outlasts(action Action) bool {
+	switch action.(type) {
+	case Exec, HTTP:
+		return d.WhileAway == AwayFinish
+	}
+	return false
 }
 
 // Lease is the name of the lease whose holder runs the job.
@@ -153,6 +177,7 @@ func (d Definition) withDefaults() Definition {
 	d.Overlap = cmp.Or(d.Overlap, OverlapSkip)
 	d.Misfire = cmp.Or(d.Misfire, MisfireOnce)
 	d.OnLost = cmp.Or(d.OnLost, LostRecord)
+	d.WhileAway = cmp.Or(d.WhileAway, AwayStop)
 	if d.Queue {
 		d.Schedule = cmp.Or(d.Schedule, OnRequest)
 	}
@@ -228,6 +253,7 @@ func (d Definition) Validate() error {
 	}{
 		{"gap", string(d.Gap), gaps}, {"fold", string(d.Fold), folds}, {"overlap", string(d.Overlap), overlaps},
 		{"misfire", string(d.Misfire), misfires}, {"on_lost", string(d.OnLost), losses},
+		{"while_away", string(d.WhileAway), aways},
 	} {
 		wrong(!slices.Contains(word.words, word.is), "%s %q must be %s", word.key, word.is, strings.Join(word.words, " or "))
 	}
@@ -253,5 +279,6 @@ var (
 	folds    = []string{string(FoldAuto), string(FoldFirst), string(FoldLast), string(FoldBoth)}
 	overlaps = []string{string(OverlapSkip), string(OverlapQueue), string(OverlapCancel)}
 	misfires = []string{string(MisfireOnce), string(MisfireSkip), string(MisfireAll)}
+	aways    = []string{string(AwayStop), string(AwayFinish)}
 	losses   = []string{string(LostRecord), string(LostRestart), string(LostResume)}
 )

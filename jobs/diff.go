@@ -80,6 +80,7 @@ func differences(a, b Definition) []string {
 	differ("retry_after", orNone(a.RetryAfter), orNone(b.RetryAfter))
 	differ("retry_max", orNone(a.RetryMax), orNone(b.RetryMax))
 	differ("on_lost", a.OnLost, b.OnLost)
+	differ("while_away", a.WhileAway, b.WhileAway)
 	differ("priority", a.Priority, b.Priority)
 	differ("group", cmp.Or(a.Group, "none"), cmp.Or(b.Group, "none"))
 	differ("limit of the group", a.GroupLimit, b.GroupLimit)

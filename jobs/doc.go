@@ -31,7 +31,8 @@
 // The run is begun in the database before it is due, so the action itself starts
 // exactly when it is due; earlier still when the database has been slow lately.
 // Runs that fall due together are begun by one statement, and so they are ended.
-// Nothing is polled: a held job costs a timer.
+// Nothing is polled: a job that waits is an entry among those to be woken, and
+// costs no goroutine.
 //
 // # Laws
 //
@@ -45,8 +46,9 @@
 //     the lease may still tell how its run ended, until it was closed as lost.
 //  4. Slots are accounted for strictly in order. The last row of the schedule is
 //     all that a new holder has to know, and nothing is silently left out.
-//  5. The action's context is the authority. It ends with the lease, and Hold
-//     returns only after the action has.
+//  5. The action's context is the authority. It ends with the lease, and the lease
+//     is given back only after the action has ended. A run that may outlast the
+//     loss of the lease (AwayFinish) is the exception; what it does is fenced.
 //  6. Time is the database's: Runner.Now estimates it, timers measure durations.
 //
 // # Slots that are not run
@@ -96,7 +98,7 @@
 //	the database is away          an action goes on while the lease is trusted; its end is told later
 //	the definition changes        a beginning under the old one is refused, and the new one is read
 //	an action panics              its run has failed
-//	an action ignores its context Hold waits for it: better late than two at once
+//	an action ignores its context its lease waits for it: better late than two at once
 //
 // # What a run leaves behind
 //

@@ -50,6 +50,9 @@ var keys = []key{
 	{name: "retries", read: func(r *reader, d *Definition, v *yaml.Node) { d.Retries = r.number(v, "retries", 0, mostRetries) }},
 	{name: "retry_after", read: func(r *reader, d *Definition, v *yaml.Node) { d.RetryAfter = r.duration(v, "retry_after", 0) }},
 	{name: "retry_max", read: func(r *reader, d *Definition, v *yaml.Node) { d.RetryMax = r.duration(v, "retry_max", 0) }},
+	{name: "while_away", read: func(r *reader, d *Definition, v *yaml.Node) {
+		d.WhileAway = oneOf[WhileAway](r, v, "while_away", aways)
+	}},
 	{name: "on_lost", read: func(r *reader, d *Definition, v *yaml.Node) { d.OnLost = oneOf[OnLost](r, v, "on_lost", losses) }},
 	{name: "priority", read: func(r *reader, d *Definition, v *yaml.Node) {
 		d.Priority = r.number(v, "priority", -mostPriority, mostPriority)

@@ -24,8 +24,8 @@ jobs:
 		t.Fatal(err)
 	}
 	want := []Definition{
-		{Name: "audit-purge", Gap: GapAuto, Fold: FoldAuto, OnLost: LostRecord, Schedule: "@every 15m", TimeZone: "UTC", Action: "audit-purge", Timeout: 10 * time.Minute, Overlap: OverlapSkip, Misfire: MisfireOnce},
-		{Name: "report", Gap: GapAuto, Fold: FoldAuto, OnLost: LostRecord, Schedule: "30 2 * * *", TimeZone: "Europe/Paris", Action: "report", Overlap: OverlapSkip, Misfire: MisfireAll, Disabled: true},
+		{Name: "audit-purge", Gap: GapAuto, Fold: FoldAuto, OnLost: LostRecord, WhileAway: AwayStop, Schedule: "@every 15m", TimeZone: "UTC", Action: "audit-purge", Timeout: 10 * time.Minute, Overlap: OverlapSkip, Misfire: MisfireOnce},
+		{Name: "report", Gap: GapAuto, Fold: FoldAuto, OnLost: LostRecord, WhileAway: AwayStop, Schedule: "30 2 * * *", TimeZone: "Europe/Paris", Action: "report", Overlap: OverlapSkip, Misfire: MisfireAll, Disabled: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

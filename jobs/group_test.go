@@ -82,7 +82,7 @@ func TestAnAttemptIsBegunOnceAndOnlyAfterOneThatFailed(t *testing.T) {
 	expect(t, "the end of the second", l.end("a", "tidy", due, token, 2, Succeeded), "none")
 	expect(t, "the end of the third", l.end("b", "tidy", due, next, 3, Succeeded), "succeeded")
 	expect(t, "after a success", again("b", int64(next), 4, 4), "accounted")
-	if kinds := get[string](l, l.db.Pool, `SELECT string_agg(kind || ' ' || coalesce(detail->>'attempt', '-'), ', ' ORDER BY id) FROM coterie.event WHERE kind LIKE 'run.%'`); kinds != "run.retried 2, run.lost -, run.retried 3" {
+	if kinds := get[string](l, l.db.Pool, `SELECT string_agg(kind || ' ' || coalesce(detail->>'attempt', '-'), ', ' ORDER BY id) FROM coterie.event WHERE kind LIKE 'run.%'`); kinds != "run.retried 2, run.lost -, run.retried 3, run.refused -" {
 		t.Errorf("the ledger says %s", kinds)
 	}
 	if n := get[int](l, l.db.Pool, `SELECT count(*) FROM coterie.run`); n != 1 {

@@ -12,8 +12,6 @@ import (
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
-
-	"github.com/coterie-ha/coterie/leases"
 )
 
 // requestPrefix begins the leases under which requests of queue jobs are run.
@@ -33,7 +31,7 @@ func (r *Runner) HasQueue() bool {
 
 // TakeRequests takes requests from the queue for a session, oldest first, up to
 // the room that there is, and returns the leases of all that it has: the session
-// is to take them by name, and HoldRequest to be their holder. Room 0 leaves to
+// is to take them by name, and the Runner is their Keeper. Room 0 leaves to
 // others what has not begun.
 func (r *Runner) TakeRequests(ctx context.Context, incarnation int64, room int) ([]string, error) {
 	var ids pq.Int64Array
@@ -65,18 +63,56 @@ type requestBegun struct {
 	CheckpointDue sql.NullTime `db:"checkpoint_due_at"`
 }
 
-// HoldRequest runs one request of a queue job while its lease is held. It returns
-// when the run has ended, or when there is nothing to run any more.
-func (r *Runner) HoldRequest(ctx context.Context, g leases.Grant) {
-	id, err := strconv.ParseInt(strings.TrimPrefix(g.Lease, requestPrefix), 10, 64)
-	if err != nil {
-		r.log().Error("cannot act for a lease", "lease", g.Lease, "token", g.Token, "err", err)
+// requestID is the number of a request, if a lease is that of one.
+func requestID(lease string) (int64, bool) {
+	text, ok := strings.CutPrefix(lease, requestPrefix)
+	id, err := strconv.ParseInt(text, 10, 64)
+	return id, ok && err == nil
+}
+
+// errand is one request of a queue job in the hands of this node. It has a
+// goroutine, since it runs at once or is over.
+type errand struct {
+	*kept
+	id int64
+
+	// Guarded by the minder's lock.
+	begun  bool
+	cancel context.CancelCauseFunc // of the lease's context
+}
+
+func (e *errand) start() {
+	if e.gone {
 		return
 	}
+	var ctx context.Context
+	ctx, e.cancel = context.WithCancelCause(context.Background())
+	e.begun = true
+	go func() { // whoever gave the lease waits until it is given back
+		defer e.letGo()
+		defer e.cancel(nil)
+		e.do(ctx)
+	}()
+}
+
+// tell takes nothing in but the end of the lease: a request is handed over when its
+// run has ended.
+func (e *errand) tell(what saw) {
+	if what == sawEnd && e.begun {
+		e.cancel(e.cause)
+	}
+}
+
+func (e *errand) idle() bool { return !e.begun && !e.gone }
+
+func (e *errand) letGo() { e.forget() }
+
+// do runs the request, or finds that there is nothing to run any more.
+func (e *errand) do(ctx context.Context) {
 	nonce := newNonce()
 	var begun requestBegun
-	err = r.insist(ctx, func() (err error) {
-		if begun, err = ask[requestBegun](ctx, r.DB, requestBeginSQL, id, int64(g.Token), nonce); err == nil && begun.Answer == answerLost {
+	err := e.insist(ctx, func() (err error) {
+		if begun, err = ask[requestBegun](ctx, e.DB, requestBeginSQL, e.id, int64(e.token), nonce); err == nil && begun.Answer == answerLost {
 			err = errFenced
 		}
 		return err
@@ -84,45 +120,47 @@ func (r *Runner) HoldRequest(ctx context.Context, g leases.Grant) {
 	if err != nil || begun.Answer != AnswerBegun {
 		return
 	}
-	p := r.requested(ctx, g, begun, nonce)
-	e := r.act(ctx, p)
-	tell := func(ctx context.Context) error { return r.tellRequestEnd(ctx, id, e) }
-	if err := r.insist(ctx, func() error { return tell(ctx) }); err == nil {
+	defer e.ends()
+	run, p := e.requested(ctx, begun, nonce)
+	end := e.act(run, p)
+	tell := func(ctx context.Context) error { return e.tellRequestEnd(ctx, e.id, end) }
+	if err := e.insist(ctx, func() error { return tell(ctx) }); err == nil {
 		return
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
-	defer cancel()
-	if err := tell(last); err != nil {
-		r.log().Warn("how a run ended stays untold", "job", e.job, "due", stamp(e.due), "token", g.Token, "outcome", e.outcome, "err", err)
+	if err := e.insistAtLast(tell); err != nil {
+		e.log().Warn("how a run ended stays untold", "job", end.job, "due", stamp(end.due), "token", e.token, "outcome", end.outcome, "err", err)
 	}
 }
 
-// requested is the run of a request, to be performed.
-func (r *Runner) requested(ctx context.Context, g leases.Grant, b requestBegun, nonce int64) performance {
-	o := opened{job: b.Job.String, due: b.Due.Time, token: g.Token, nonce: nonce}
+// requested is the run of a request, to be performed, and its context.
+func (e *errand) requested(ctx context.Context, b requestBegun, nonce int64) (context.Context, performance) {
+	o := opened{job: b.Job.String, due: b.Due.Time, token: e.token, nonce: nonce}
 	p := performance{opened: o, action: Func(func(context.Context, Run) error {
 		return errors.New("refused: this node does not know the job or its action any more")
 	}), run: Run{
-		Job: o.job, Due: o.due, Token: o.token, Attempt: int(b.Attempt.Int64), Node: r.Node, Lease: g.Lease,
+		Job: o.job, Due: o.due, Token: o.token, Attempt: int(b.Attempt.Int64), Node: e.Node, Lease: e.lease,
 		Params: b.Params, Resume: Checkpoint{b.CheckpointDue.Time, b.Checkpoint.String},
 	}}
-	if r.job(o.job) == nil {
+	j := e.job(o.job)
+	if j == nil {
 		// The request may come before word of its job.
 		begun := time.Now()
-		if r.insist(ctx, func() error { return r.refresh(ctx, begun) }) != nil {
-			return p
+		if e.insist(ctx, func() error { return e.refresh(ctx, begun) }) == nil {
+			j = e.job(o.job)
 		}
 	}
-	j := r.job(o.job)
-	if j == nil {
-		return p
+	outlasts := false
+	if j != nil {
+		if action, able := e.Actions[j.Action]; able {
+			p.action, outlasts = action, j.outlasts(action)
+		}
+		p.timeout, p.long, p.goesOn = j.Timeout, j.Long, j.OnLost != LostRecord
+		p.run.Params = j.Params.with(b.Params)
+		p.run.mercy.Grace = j.StopGrace
 	}
-	if action, able := r.Actions[j.Action]; able {
-		p.action = action
-	}
-	p.timeout, p.long, p.goesOn = j.Timeout, j.Long, j.OnLost != LostRecord
-	p.run.Params = j.Params.with(b.Params)
-	return p
+	ctx, p.tenure = e.begins(outlasts)
+	p.run.mercy.Lost, p.run.mercy.Outlasts = p.tenure.gone, p.tenure.outlasts
+	return ctx, p
 }
 
 const requestEndSQL = `SELECT coterie.request_end($1, $2, $3, $4, $5, $6::coterie.run_outcome, $7, $8, $9)`

@@ -13,9 +13,11 @@ import (
 	"github.com/coterie-ha/coterie/leases"
 )
 
+var _ leases.Keeper = (*Runner)(nil)
+
 // Runner runs the jobs whose leases this node holds. Set the exported fields,
-// give Takes to the session, Hold as its holder of leases named job/NAME, and
-// call Refresh whenever the ledger moved.
+// give Takes to the session and the Runner as its Keeper, call Refresh whenever the
+// ledger moved, and Close at the end.
 type Runner struct {
 	DB      *sqlx.DB         // a pool of its own, so that runs wait for nothing else
 	Now     func() time.Time // the database's time
@@ -29,17 +31,16 @@ type Runner struct {
 	begins  desk[beginning, Answer]
 	ends    desk[ending, Outcome]
 	seats   seats
-	entry   chan struct{} // bounds how many jobs are taken up at once
-	reading sync.Mutex    // held while definitions are read, so that many who want them read once
+	minder  minder
+	reading sync.Mutex // held while definitions are read, so that many who want them read once
 
 	mu         sync.Mutex // guards the fields below
 	complained time.Time  // when it was last said that the database does not answer
 	read       time.Time  // when the last reading began, on this process's monotonic clock
 	generation int64
 	jobs       map[string]*job
-	changed    map[string]chan struct{} // of held jobs: to be told that their definition is another
-	begun      window                   // how long it took to begin runs
-	watched    map[leases.Token]*watch  // runs that go on
+	begun      window                  // how long it took to begin runs
+	watched    map[leases.Token]*watch // runs that go on
 }
 
 // job is a definition as the database has it, ready for use.
@@ -77,7 +78,7 @@ func (r *Runner) has(tags []string) bool {
 }
 
 // Refresh reads the definitions and requests if they changed, and tells the
-// loops of held jobs.
+// jobs that are held.
 func (r *Runner) Refresh(ctx context.Context) error { return r.refresh(ctx, time.Now()) }
 
 // refresh is done when a reading has ended that began after an instant.
@@ -111,18 +112,11 @@ func (r *Runner) refresh(ctx context.Context, after time.Time) error {
 	return nil
 }
 
-// install replaces the definitions and wakes the loops that are concerned.
+// install replaces the definitions and wakes the jobs that are concerned.
 func (r *Runner) install(found map[string]*job) {
 	old := r.jobs
 	r.jobs = found
-	for name, changed := range r.changed {
-		if !found[name].same(old[name]) {
-			select {
-			case changed <- struct{}{}:
-			default: // told already
-			}
-		}
-	}
+	r.minder.changed(func(name string) bool { return !found[name].same(old[name]) })
 	for name, j := range found {
 		if j.bad != nil && !j.same(old[name]) {
 			r.log().Warn("job cannot be run", "job", name, "err", j.bad)
@@ -144,24 +138,6 @@ func (r *Runner) job(name string) *job {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.jobs[name]
-}
-
-// watch lets a held job be told of changes until unwatch.
-func (r *Runner) watch(name string, changed chan struct{}) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.changed == nil {
-		r.changed = make(map[string]chan struct{})
-	}
-	r.changed[name] = changed
-}
-
-func (r *Runner) unwatch(name string, changed chan struct{}) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.changed[name] == changed {
-		delete(r.changed, name)
-	}
 }
 
 func (r *Runner) log() *slog.Logger {
@@ -187,21 +163,10 @@ func (r *Runner) complain(err error) {
 
 const complainEvery = 10 * time.Second
 
-// entries is how many jobs are taken up at once.
-const entries = 64
-
 func (r *Runner) prepare() {
 	r.begins.send, r.ends.send, r.seats.most = r.sendBegins, r.sendEnds, r.Most
-	r.entry = make(chan struct{}, entries)
-}
-
-// Hold runs a job while its lease is held. It returns when ctx ends, after the
-// run it had open has been stopped, or between runs when it is asked to yield.
-func (r *Runner) Hold(ctx context.Context, g leases.Grant) {
-	var h *held
-	aside(func() { h = r.newHeld(g) })
-	if h == nil {
-		return
-	}
-	h.loop(ctx)
+	r.seats.wake = func(h *held) { h.hear(sawVacancy) }
+	r.minder.kept = map[string]*kept{}
+	r.minder.alarm.timer = time.AfterFunc(wakeAtLeast, r.ring)
+	r.minder.alarm.timer.Stop()
 }

@@ -33,7 +33,8 @@ var update = flag.Bool("update", false, "write what the scenarios print into the
 //	job NAME SCHEDULE [; KEY VALUE]...   define a job; keys: those of a file, disabled, and of its action takes D, fails [N] (attempts), panics, stubborn D (to end)
 //	remove NAME                          remove a job
 //	pause WHO [NAME], unpause WHO [NAME] a job, or all of them
-//	start NODE [ACTION|tag:T|most:N]...  begin a life of a node that defines these actions (ok), has these tags and runs so many at once
+//	start NODE [ACTION|tag:T|most:N]...  begin a life of a node that defines these actions (ok), has these tags and runs so many at once;
+//	                                     the action exec is a command, the others are functions
 //	advance D                            let time pass
 //	cut NODE, stall NODE, mend NODE      cut a node from the database; let its packets vanish; end both
 //	slow NODE D1 D2                      requests of the node take D1 to arrive, answers D2
@@ -44,6 +45,7 @@ var update = flag.Bool("update", false, "write what the scenarios print into the
 //	stop NODE                            a graceful leave
 //	request JOB WHO                      ask for a run
 //	rows JOB                             print what became of its slots
+//	ledger KIND                          print the events of a kind
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -121,6 +123,7 @@ type conduct struct {
 	takes    time.Duration
 	fails    int // attempts
 	panics   bool
+	fenced   bool          // its effects: runs may go on beside those that follow
 	stubborn time.Duration // how long it goes on when it should end
 }
 
@@ -220,6 +223,8 @@ func (w *world) do(f []string) {
 		w.say("asked for %s at %s", args[0], w.since(due))
 	case "rows":
 		w.rows(args[0])
+	case "ledger":
+		w.ledger(args[0])
 	default:
 		w.t.Fatalf("no such command: %s", verb)
 	}
@@ -289,6 +294,11 @@ func (w *world) define(text string) {
 			d.RetryAfter = w.duration(value)
 		case "on_lost":
 			d.OnLost = jobs.OnLost(value)
+		case "while_away":
+			d.WhileAway = jobs.WhileAway(value)
+			c.fenced = d.WhileAway == jobs.AwayFinish
+		case "queue":
+			d.Queue = true
 		case "priority":
 			d.Priority = w.number(value)
 		case "group":
@@ -342,6 +352,8 @@ func (w *world) start(name string, actions []string) {
 			n.runner.Tags = append(n.runner.Tags, value)
 		case "most":
 			n.runner.Most = w.number(value)
+		case "exec":
+			n.runner.Actions[word] = jobs.Exec{Argv: []string{"act"}, Spawn: w.spawn}
 		default:
 			n.runner.Actions[word] = jobs.Func(w.act)
 		}
@@ -372,7 +384,7 @@ func (w *world) start(name string, actions []string) {
 func (n *node) live(ctx context.Context) error {
 	head := int64(-1)
 	n.mu.Lock()
-	life := &leases.Session{DB: n.beats.DB, Node: n.runner.Node, Takes: n.takes, Hold: n.runner.Hold, Ticked: func(t leases.Tick) {
+	life := &leases.Session{DB: n.beats.DB, Node: n.runner.Node, Takes: n.takes, Keep: n.runner, Ticked: func(t leases.Tick) {
 		if t.Err != nil || t.Head == head {
 			return
 		}
@@ -415,7 +427,7 @@ func (w *world) act(ctx context.Context, r jobs.Run) (err error) {
 	w.mu.Lock()
 	c := w.acts[r.Job]
 	w.open[r.Job]++
-	if w.open[r.Job] > 1 {
+	if w.open[r.Job] > 1 && !c.fenced {
 		w.t.Errorf("%d runs of %s at once at %v", w.open[r.Job], r.Job, time.Since(w.began))
 	}
 	w.mu.Unlock()
@@ -450,6 +462,40 @@ func (w *world) act(ctx context.Context, r jobs.Run) (err error) {
 		return errors.New("no luck")
 	}
 	return nil
+}
+
+// spawn is the command of the action exec: it acts as the others do.
+func (w *world) spawn(ctx context.Context, c jobs.Command) (jobs.Exit, error) {
+	said := map[string]string{}
+	for _, pair := range c.Env {
+		name, value, _ := strings.Cut(pair, "=")
+		said[name] = value
+	}
+	due, err := time.Parse(time.RFC3339Nano, said["COTERIE_DUE_AT"])
+	if err != nil {
+		return jobs.Exit{}, err
+	}
+	r := jobs.Run{
+		Job: said["COTERIE_JOB"], Due: due, Token: leases.Token(w.number(said["COTERIE_TOKEN"])),
+		Attempt: w.number(said["COTERIE_ATTEMPT"]), Node: said["COTERIE_NODE"], Output: c.Output,
+	}
+	if err := w.act(ctx, r); err != nil {
+		return jobs.Exit{Code: 1}, nil
+	}
+	return jobs.Exit{}, nil
+}
+
+// ledger prints the events of a kind.
+func (w *world) ledger(kind string) {
+	var rows []string
+	if err := w.db.Select(&rows, `SELECT concat_ws(' ', subject, 'token', token || ':', reason) FROM coterie.events WHERE kind = $1 ORDER BY id`, kind); err != nil {
+		w.t.Fatal(err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, line := range rows {
+		w.said = append(w.said, said{-1, line})
+	}
 }
 
 // rows prints the slots of a job, and of many the first and the last.

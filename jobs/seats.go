@@ -14,6 +14,7 @@ type seats struct {
 	most    int        // 0 for any number
 	taken   map[*held]bool
 	waiting []waiter
+	wake    func(*held)
 }
 
 type waiter struct {
@@ -66,16 +67,21 @@ func (s *seats) take(h *held) bool {
 
 // leave gives a seat back, or a place among those who wait.
 func (s *seats) leave(h *held) {
+	for _, next := range s.left(h) {
+		s.wake(next)
+	}
+}
+
+// left are those who may try now, in their order.
+func (s *seats) left(h *held) (next []*held) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.taken, h)
 	s.forget(h)
 	for i := 0; i < len(s.waiting) && i < s.most-len(s.taken); i++ {
-		select {
-		case s.waiting[i].who.vacant <- struct{}{}:
-		default: // told already
-		}
+		next = append(next, s.waiting[i].who)
 	}
+	return next
 }
 
 func (s *seats) forget(h *held) {

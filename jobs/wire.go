@@ -25,6 +25,7 @@ type wire struct {
 	RetryAfterMS int64      `json:"retry_after_ms,omitempty"`
 	RetryMaxMS   int64      `json:"retry_max_ms,omitempty"`
 	OnLost       OnLost     `json:"on_lost,omitempty"`
+	WhileAway    WhileAway  `json:"while_away,omitempty"`
 	Priority     int        `json:"priority,omitempty"`
 	Group        string     `json:"group_name,omitempty"`
 	GroupLimit   int        `json:"group_limit,omitempty"`
@@ -63,7 +64,7 @@ func toWire(d Definition) wire {
 		Action: d.Action, TimeoutMS: ms(d.Timeout), StopGraceMS: ms(d.StopGrace),
 		Overlap: d.Overlap, Misfire: d.Misfire, MisfireLimit: d.MisfireLimit, CatchUpMS: ms(d.CatchUp),
 		Retries: d.Retries, RetryAfterMS: ms(d.RetryAfter), RetryMaxMS: ms(d.RetryMax), OnLost: d.OnLost,
-		Priority: d.Priority, Group: d.Group, GroupLimit: d.GroupLimit, Requires: d.Requires, Prefers: d.Prefers, Apart: d.Apart,
+		WhileAway: d.WhileAway, Priority: d.Priority, Group: d.Group, GroupLimit: d.GroupLimit, Requires: d.Requires, Prefers: d.Prefers, Apart: d.Apart,
 		Params: d.Params, KeepMS: ms(d.Keep), LongAfterMS: ms(d.Long), Queue: d.Queue,
 		Enabled: !d.Disabled, Generation: d.Generation,
 	}
@@ -77,7 +78,7 @@ func (w wire) definition() Definition {
 		Action: w.Action, Timeout: time.Duration(w.TimeoutMS) * ms, StopGrace: time.Duration(w.StopGraceMS) * ms,
 		Overlap: w.Overlap, Misfire: w.Misfire, MisfireLimit: w.MisfireLimit, CatchUp: time.Duration(w.CatchUpMS) * ms,
 		Retries: w.Retries, RetryAfter: time.Duration(w.RetryAfterMS) * ms, RetryMax: time.Duration(w.RetryMaxMS) * ms, OnLost: w.OnLost,
-		Priority: w.Priority, Group: w.Group, GroupLimit: w.GroupLimit, Requires: w.Requires, Prefers: w.Prefers, Apart: w.Apart,
+		WhileAway: w.WhileAway, Priority: w.Priority, Group: w.Group, GroupLimit: w.GroupLimit, Requires: w.Requires, Prefers: w.Prefers, Apart: w.Apart,
 		Params: w.Params, Keep: time.Duration(w.KeepMS) * ms, Long: time.Duration(w.LongAfterMS) * ms, Queue: w.Queue,
 		Disabled: !w.Enabled, Since: orZero(w.Since), Generation: w.Generation,
 	}

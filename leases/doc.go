@@ -21,7 +21,8 @@
 //     effect that carries an old token is refused by whoever checks it, for
 //     example by coterie.assert_lease in the transaction that makes the effect.
 //   - A grant is a lease and its token, given to a Holder. The holder's context
-//     is the authority: it ends before anybody else can begin.
+//     is the authority: it ends before anybody else can begin. A Keeper is told the
+//     same without a goroutine and a context for each lease.
 //
 // # One heartbeat
 //

@@ -38,11 +38,14 @@ func (s *Session) loop(ctx context.Context) error {
 			acts = s.core.Step(s.now(), Elapsed{})
 		case e := <-s.in:
 			acts = s.heard(e)
+		case <-s.back:
+			acts = s.kept()
 		case b := <-answer:
 			answer = nil
 			acts = s.took(b)
 		}
 		s.act(ctx, acts)
+		s.tellOver(stopping)
 		s.publish()
 		if s.core.Idle() && answer == nil {
 			if s.core.Over() {
@@ -147,11 +150,19 @@ func (s *Session) act(ctx context.Context, acts []Action) {
 		case Begin:
 			s.start(ctx, a)
 		case Yield:
-			if h, ok := s.holders[a.Lease]; ok && h.token == a.Token {
+			switch h, ok := s.holders[a.Lease]; {
+			case !ok || h.token != a.Token:
+			case h.cancel == nil:
+				s.Keep.Yield(a.Lease, a.Token)
+			default:
 				close(h.yield)
 			}
 		case End:
-			if h, ok := s.holders[a.Lease]; ok && h.token == a.Token {
+			switch h, ok := s.holders[a.Lease]; {
+			case !ok || h.token != a.Token:
+			case h.cancel == nil:
+				s.Keep.End(a.Lease, a.Token, a.Cause)
+			default:
 				h.cancel(a.Cause)
 			}
 		}
@@ -159,6 +170,10 @@ func (s *Session) act(ctx context.Context, acts []Action) {
 }
 
 func (s *Session) start(ctx context.Context, a Action) {
+	s.holders[a.Lease] = holder{token: a.Token}
+	if s.keep(Grant{Lease: a.Lease, Token: a.Token}) {
+		return
+	}
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	h := holder{token: a.Token, cancel: cancel, yield: make(chan struct{})}
 	s.holders[a.Lease] = h

@@ -114,7 +114,7 @@ func (s *State) Request(now time.Duration) Request {
 		g := s.grants[name]
 		switch {
 		case g.phase != returned || g.rests(now, s.Terms.Heartbeat) || len(r.Claim)+len(r.Release) >= atOnce:
-		case g.retry && !s.stopping && s.wants(name, g.class):
+		case g.retry && !s.stopping && !s.ended && s.wants(name, g.class):
 			r.Claim = append(r.Claim, Lease{Name: name, Class: g.class, Token: g.token})
 		default:
 			r.Release = append(r.Release, Release{Name: name, Token: g.token, Cause: g.cause})

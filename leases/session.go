@@ -32,6 +32,7 @@ type Session struct {
 	Takes []string // classes of leases to take
 	Wants []string // leases to take by name
 	Hold  Holder
+	Keep  Keeper // asked first; nil: Hold has all
 
 	// Former is the incarnation of this node's life before, when its process is
 	// known to be gone: it is replaced without waiting for its end.
@@ -62,8 +63,14 @@ type Session struct {
 	heldAs      fingerprint
 	holders     map[string]holder
 	wait        sync.WaitGroup
+	overTold    bool          // to the keeper
+	back        chan struct{} // the keeper gave something back
+
+	mu    sync.Mutex // guards backs
+	backs []Returned // what it gave back
 }
 
+// holder is who acts for a lease: the keeper, when it has nothing but a token.
 type holder struct {
 	token  Token
 	cancel context.CancelCauseFunc
@@ -134,7 +141,9 @@ func (s *Session) send(e Event) {
 	}
 }
 
-func (s *Session) prepare() { s.in, s.done = make(chan Event, 64), make(chan struct{}) }
+func (s *Session) prepare() {
+	s.in, s.done, s.back = make(chan Event, 64), make(chan struct{}), make(chan struct{}, 1)
+}
 
 // Run begins the session, keeps it, and starts and ends holders, until ctx ends
 // or the session is lost. It returns after every holder has returned: with

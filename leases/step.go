@@ -134,6 +134,7 @@ func (s *State) Step(now time.Duration, e Event) []Action {
 		s.due = now + s.Terms.Heartbeat/3
 	case Returned:
 		s.returned(now, e)
+		return out // thousands may come at once, and none of them ends trust
 	case Stopped:
 		s.stopping = true
 		for _, name := range sorted(s.grants) {

@@ -34,7 +34,7 @@ func (a *agent) spawn(ctx context.Context, c jobs.Command) (jobs.Exit, error) {
 	}
 	return runTree(ctx, a.supervisor, c.Mercy, supervisor.Command{
 		ID: c.ID, Argv: c.Argv, Dir: c.Dir, User: c.User, Env: a.withSocket(c.Env), Output: c.Output, Progress: c.Progress,
-		Limits: supervisor.Limits(c.Limits), Program: program,
+		Limits: supervisor.Limits(c.Limits), Program: program, Outlasts: c.Mercy.Outlasts,
 	}, func(err error) { a.log.Error("run", "run", c.ID, "err", err) })
 }
 

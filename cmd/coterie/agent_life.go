@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/coterie-ha/coterie/coordinator/supervisor"
@@ -15,10 +14,12 @@ import (
 // one follows a session that the database ended.
 func (a *agent) live(ctx context.Context) error {
 	former := a.identity.Former(a.cfg.Node.Name)
+	keep := &keeper{Runner: a.runner, agent: a}
+	defer a.runner.Close() // what outlasts its session ends with the agent
 	for {
 		s := &leases.Session{
 			DB: a.beats, Node: a.cfg.Node.Name, Takes: a.takes(), Wants: a.wants(), Former: former,
-			Hold: a.hold, Began: a.began, Ticked: a.ticked,
+			Hold: a.hold, Keep: keep, Began: a.began, Ticked: a.ticked,
 		}
 		a.session.Store(s)
 		s.Mark = a.mark() // what a probe learns from here on it tells this session
@@ -128,22 +129,15 @@ func (a *agent) ticked(t leases.Tick) {
 	poke(a.facts)
 }
 
-// hold acts for a lease: a job's, or one that a local process borrows.
+// hold acts for a lease that a local process borrows.
 func (a *agent) hold(ctx context.Context, g leases.Grant) {
-	class, act := "loan", a.desk.Hold
-	switch {
-	case strings.HasPrefix(g.Lease, "job/"):
-		class, act = "job", a.runner.Hold
-	case strings.HasPrefix(g.Lease, "request/"):
-		class, act = "job", a.runRequest
-	}
-	a.metrics.Acquired(class)
-	act(ctx, g)
+	a.metrics.Acquired("loan")
+	a.desk.Hold(ctx, g)
 	reason := "returned"
 	if cause := context.Cause(ctx); cause != nil {
-		reason = map[bool]string{true: "lost", false: "moved"}[errors.Is(cause, leases.ErrLost)]
+		reason = why(cause)
 	}
-	a.metrics.Lost(class, reason)
+	a.metrics.Lost("loan", reason)
 }
 
 // lend makes the session want what local processes have asked for.

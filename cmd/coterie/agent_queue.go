@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"slices"
-
-	"github.com/coterie-ha/coterie/leases"
 )
 
 // takeRequests takes from the queue what this node has room for; it runs under
@@ -28,19 +26,6 @@ func (a *agent) takeRequests(ctx context.Context) error {
 		poke(a.lent)
 	}
 	return nil
-}
-
-// runRequest runs one request. It is forgotten before its lease is given back, or
-// the session would take that again at once.
-func (a *agent) runRequest(ctx context.Context, g leases.Grant) {
-	a.runner.HoldRequest(ctx, g)
-	a.know(func(k *memory) {
-		k.requests = slices.DeleteFunc(slices.Clone(k.requests), func(name string) bool { return name == g.Lease })
-	})
-	if s := a.session.Load(); s.View().Incarnation != 0 {
-		s.Change(a.takes(), a.wants())
-	}
-	poke(a.moved) // there is room for another
 }
 
 // borrowed are the leases that are taken by name: for local processes, and for

@@ -199,6 +199,9 @@ func jobRules(r table.Row) [][2]string {
 	if lost := r.Text("on_lost"); lost != "record" {
 		add("on_lost", "%s", lost)
 	}
+	if away := r.Text("while_away"); away != "stop" {
+		add("while_away", "%s", away)
+	}
 	if group := r.Text("group_name"); group != "" {
 		add("group", "%s, %d at once", group, r.Int("group_limit"))
 	}

@@ -56,7 +56,7 @@ func tellEvent(r table.Row) string {
 		return withReason(byWhom(r)+" asked for a run", r)
 	case "cluster.paused", "cluster.unpaused":
 		return withReason(fmt.Sprintf("%s %s hand-overs", byWhom(r), strings.TrimPrefix(r.Text("kind"), "cluster.")), r)
-	case "run.lost", "clock.stepped":
+	case "run.lost", "run.refused", "clock.stepped":
 		return r.Text("reason")
 	}
 	return eventText(r)

@@ -15,6 +15,11 @@ type Command struct {
 	Env  []string // exactly this, and the marks that tell the tree's processes from all others
 	User string   // name or number; "" is the supervisor's own. Looked up by the client
 
+	// Outlasts lets the run go on when the agent's authority ends: only its own end,
+	// a signal, or the end of the agent or the supervisor ends it. It is for programs
+	// whose every effect is refused once somebody else has begun.
+	Outlasts bool
+
 	Limits   Limits
 	Input    *os.File  // its stdin; nil is empty
 	Output   io.Writer // gets stdout, and stderr through the same pipe unless Errors is set; nil discards

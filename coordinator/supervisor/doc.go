@@ -23,7 +23,8 @@
 // The deadline is absolute, on the clock that nobody sets and that runs on in
 // a suspended host. When it passes without an extension, all trees get TERM,
 // and after the grace KILL, whatever state the agent is in. Until the next
-// extension nothing starts.
+// extension nothing starts. Only a tree that was started to outlast the deadline
+// goes on: until it ends, the agent ends it, or the agent or this process ends.
 //
 // A run has ended when its tree is gone. What the program leaves behind is
 // ended like a run (TERM, grace, KILL) and counted in Exit.Leftovers; only

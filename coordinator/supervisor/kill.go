@@ -47,6 +47,14 @@ func (s *supervisor) endAll(cause Cause, grace time.Duration) {
 	s.end(cause, grace, slices.Collect(maps.Values(s.trees))...)
 }
 
+// bound are the trees that end with the agent's authority.
+func (s *supervisor) bound() []*tree {
+	return slices.DeleteFunc(slices.Collect(maps.Values(s.trees)), func(t *tree) bool { return t.outlasts })
+}
+
+// endBound ends them.
+func (s *supervisor) endBound(grace time.Duration) { s.end(CauseDeadline, grace, s.bound()...) }
+
 // end brings trees down: politely for the length of grace, then by force.
 func (s *supervisor) end(cause Cause, grace time.Duration, trees ...*tree) {
 	at := BootTime() + grace

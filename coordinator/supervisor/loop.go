@@ -64,7 +64,7 @@ func (s *supervisor) arm() {
 		// Without an alarm there is no deadline, and so no authority.
 		s.log.Error("no deadline can be kept", "err", err)
 		s.deadline = 0
-		s.endAll(CauseDeadline, 0)
+		s.endBound(0)
 		return
 	}
 	s.armed = next
@@ -76,10 +76,10 @@ func (s *supervisor) ring() {
 	if s.deadline != 0 && now >= s.deadline {
 		late := now - s.deadline
 		s.deadline = 0
-		if len(s.trees) > 0 {
-			s.log.Warn("authority was not extended, its runs end", "runs", len(s.trees), "late", late, "grace", s.grace)
+		if bound := s.bound(); len(bound) > 0 {
+			s.log.Warn("authority was not extended, its runs end", "runs", len(bound), "late", late, "grace", s.grace)
 		}
-		s.endAll(CauseDeadline, s.grace)
+		s.endBound(s.grace)
 	}
 	var due []*tree
 	for _, t := range s.trees {

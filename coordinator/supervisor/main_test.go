@@ -88,6 +88,7 @@ type order struct {
 	Replace string        `json:",omitempty"`
 	Limits  Limits        `json:",omitzero"`
 	Quiet   bool          `json:",omitempty"` // no output wanted
+	Outlast bool          `json:",omitempty"` // the deadline
 	Slow    bool          `json:",omitempty"` // the writer is slow to begin
 	Abreast int           `json:",omitempty"`
 	For     time.Duration `json:",omitempty"`
@@ -228,7 +229,7 @@ func (r *report) fail(err error) {
 
 func (a *actor) start(o order, r *report) {
 	run := &act{}
-	cmd := Command{ID: o.ID, Argv: o.Argv, Env: o.Env, Dir: o.Dir, User: o.User, Limits: o.Limits, Output: &run.out, Progress: &run.log}
+	cmd := Command{ID: o.ID, Argv: o.Argv, Env: o.Env, Dir: o.Dir, User: o.User, Limits: o.Limits, Output: &run.out, Progress: &run.log, Outlasts: o.Outlast}
 	if o.Quiet {
 		cmd.Output, cmd.Progress = nil, nil
 	}

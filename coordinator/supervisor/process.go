@@ -16,8 +16,10 @@ type Process struct {
 	ID  string
 	PID int // of the program; also its process group and session
 
-	c      *Client
-	born   uint64
+	c        *Client
+	born     uint64
+	outlasts bool // the authority
+
 	answer chan error // nil when started
 	trap   chan error // *StuckError
 	ended  chan struct{}
@@ -31,7 +33,7 @@ type Process struct {
 // killed. Start needs Run to run.
 func (c *Client) Start(ctx context.Context, cmd Command) (*Process, error) {
 	p := &Process{
-		ID: cmd.ID, c: c,
+		ID: cmd.ID, c: c, outlasts: cmd.Outlasts,
 		answer: make(chan error, 1), trap: make(chan error, 1), ended: make(chan struct{}),
 	}
 	s, fds, err := p.prepare(cmd)
@@ -65,7 +67,7 @@ func (p *Process) prepare(cmd Command) (*start, []int, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &start{Argv: toRaw(cmd.Argv), Dir: raw(cmd.Dir), Env: toRaw(cmd.Env), User: who, Limits: cmd.Limits}
+	s := &start{Argv: toRaw(cmd.Argv), Dir: raw(cmd.Dir), Env: toRaw(cmd.Env), User: who, Limits: cmd.Limits, Outlasts: cmd.Outlasts}
 	var fds []int
 	add := func(fd int, err error) error {
 		if err == nil {

@@ -36,13 +36,23 @@ func (c *Client) sayAuthority() {
 func (c *Client) overdue() (silent bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.asked || len(c.procs) == 0 {
+	if c.asked || !c.anyBound() {
 		return c.asked && c.waiting
 	}
 	c.asked = true
 	c.due.Reset(max(c.latest.Grace, wakeful))
 	c.sayAuthority()
 	c.rouse()
+	return false
+}
+
+// anyBound tells whether a run must end with the authority. The caller holds c.mu.
+func (c *Client) anyBound() bool {
+	for _, p := range c.procs {
+		if !p.outlasts {
+			return true
+		}
+	}
 	return false
 }
 

@@ -31,7 +31,8 @@ func (s *supervisor) start(m message, fds []int) {
 	}
 	t := &tree{
 		id: m.ID, pid: st.pid, begun: begun, stage: st, cgroup: st.cgroup,
-		seen: make(map[ident]bool), exit: Exit{Code: -1},
+		outlasts: m.Start.Outlasts,
+		seen:     make(map[ident]bool), exit: Exit{Code: -1},
 	}
 	st.tree = t
 	delete(s.stages, st.pid)

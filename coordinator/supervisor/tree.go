@@ -17,6 +17,7 @@ type tree struct {
 	pid      int    // of the program, its process group and its session
 	begun    uint64 // ticks since boot at which nothing of it existed
 	stage    *stage
+	outlasts bool // the agent's authority
 	cgroup   *cgroup
 	seen     map[ident]bool // in the latest survey, as are
 	sessions map[int]bool

@@ -30,7 +30,7 @@ type op string
 
 const (
 	opHello    op = "hello"    // supervisor: who I am and what I can
-	opExtend   op = "extend"   // agent: my authority lasts until Deadline, then TERM, and KILL after Grace
+	opExtend   op = "extend"   // agent: my authority lasts until Deadline, then TERM, and KILL after Grace, but for what outlasts it
 	opExtended op = "extended" // supervisor: understood
 	opSession  op = "session"  // agent: what to say when I am dead
 	opFarewell op = "farewell" // agent: I leave by myself, say nothing
@@ -90,6 +90,7 @@ type start struct {
 	Progress bool        `json:"progress,omitempty"`
 	Program  bool        `json:"program,omitempty"`
 	Input    bool        `json:"input,omitempty"`
+	Outlasts bool        `json:"outlasts,omitempty"`
 	Parent   int         `json:"parent,omitempty"` // for the stage: exit if this is not its parent any more
 }
 

@@ -31,7 +31,7 @@ BEGIN
                 ends_at = new.ends_at, jitter = new.jitter, exceptions = new.exceptions, action = new.action,
                 timeout = new.timeout, stop_grace = new.stop_grace, overlap = new.overlap, misfire = new.misfire,
                 misfire_limit = new.misfire_limit, catch_up = new.catch_up, retries = new.retries,
-                retry_after = new.retry_after, retry_max = new.retry_max, on_lost = new.on_lost, priority = new.priority,
+                retry_after = new.retry_after, retry_max = new.retry_max, on_lost = new.on_lost, while_away = new.while_away, priority = new.priority,
                 group_name = new.group_name, requires = new.requires, prefers = new.prefers, apart = new.apart, params = new.params,
                 keep = new.keep, long_after = new.long_after, queue = new.queue, enabled = new.enabled,
                 every = new.every, since = new.since, first_due_at = new.first_due_at, generation = new.generation,

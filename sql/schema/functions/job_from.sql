@@ -25,6 +25,7 @@ BEGIN
     new.retry_after := (p_said->>'retry_after_ms')::bigint * interval '1ms';
     new.retry_max := (p_said->>'retry_max_ms')::bigint * interval '1ms';
     new.on_lost := coalesce(p_said->>'on_lost', 'record');
+    new.while_away := coalesce(p_said->>'while_away', 'stop');
     new.priority := coalesce((p_said->>'priority')::smallint, 0);
     new.group_name := p_said->>'group_name';
     new.requires := ARRAY(SELECT jsonb_array_elements_text(coalesce(p_said->'requires', '[]')));

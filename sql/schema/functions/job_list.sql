@@ -12,7 +12,7 @@ BEGIN
                'overlap', j.overlap, 'misfire', j.misfire, 'misfire_limit', j.misfire_limit,
                'catch_up_ms', (extract(epoch FROM j.catch_up) * 1000)::bigint, 'retries', nullif(j.retries, 0),
                'retry_after_ms', (extract(epoch FROM j.retry_after) * 1000)::bigint,
-               'retry_max_ms', (extract(epoch FROM j.retry_max) * 1000)::bigint, 'on_lost', j.on_lost,
+               'retry_max_ms', (extract(epoch FROM j.retry_max) * 1000)::bigint, 'on_lost', j.on_lost, 'while_away', nullif(j.while_away, 'stop'),
                'priority', nullif(j.priority, 0), 'group_name', j.group_name, 'group_limit', g.runs_at_once,
                'requires', nullif(j.requires, '{}'), 'prefers', nullif(j.prefers, '{}'), 'apart', j.apart,
                'params', nullif(j.params, '{}'), 'keep_ms', (extract(epoch FROM j.keep) * 1000)::bigint,

@@ -29,9 +29,21 @@ BEGIN
     -- It had ended: by this call, whose answer was lost, or otherwise.
     SELECT r.outcome INTO stands FROM coterie.run r
     WHERE r.job = p_job AND r.due_at = p_due_at AND r.token = p_token AND r.nonce = p_nonce;
+    IF stands IS DISTINCT FROM p_outcome AND p_outcome <> 'lost' THEN
+        -- It comes too late to count: what was closed as lost stays so. What its node says of it is kept, once.
+        INSERT INTO coterie.event (node, kind, subject, token, peer, reason, detail)
+        SELECT e.peer, 'run.refused', e.subject, e.token, e.node,
+               left(format('%s ended it as %s when %s had closed it as lost%s', e.peer, p_outcome, e.node, ': ' || nullif(p_reason, '')), 500),
+               jsonb_strip_nulls(jsonb_build_object('due_at', p_due_at, 'outcome', p_outcome, 'exit_code', p_exit_code, 'log_tail', right(p_log_tail, 1000)))
+        FROM coterie.event e
+        WHERE e.subject = 'job/' || p_job AND e.kind = 'run.lost' AND e.token = p_token AND (e.detail->>'due_at')::timestamptz = p_due_at
+          AND NOT EXISTS (SELECT FROM coterie.event said
+                          WHERE said.subject = e.subject AND said.kind = 'run.refused' AND said.token = e.token AND said.detail->'due_at' = e.detail->'due_at')
+        LIMIT 1;
+    END IF;
     RETURN stands;
 END $$;
 COMMENT ON FUNCTION coterie.run_end(text, timestamptz, bigint, bigint, coterie.run_outcome, integer, text, text) IS
-    'Ends a run on behalf of whoever began it. Answers the outcome that stands: another than the one given when the run had been closed before, null when there is no such run.';
+    'Ends a run on behalf of whoever began it. Answers the outcome that stands: another than the one given when the run had been closed before, which the ledger then tells (run.refused), null when there is no such run.';
 REVOKE ALL ON FUNCTION coterie.run_end(text, timestamptz, bigint, bigint, coterie.run_outcome, integer, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coterie.run_end(text, timestamptz, bigint, bigint, coterie.run_outcome, integer, text, text) TO coterie_agent;

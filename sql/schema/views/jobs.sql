@@ -55,7 +55,8 @@ SELECT j.name,
        j.keep,
        j.long_after,
        j.queue,
-       j.apart
+       j.apart,
+       j.while_away
 FROM coterie.job j
 CROSS JOIN coterie.job_change all_jobs
 LEFT JOIN coterie.job_group band ON band.name = j.group_name
@@ -147,3 +148,4 @@ COMMENT ON COLUMN coterie.jobs.keep IS 'How long its runs are kept; null: as the
 COMMENT ON COLUMN coterie.jobs.long_after IS 'From when on a run is called long-running; null: never.';
 COMMENT ON COLUMN coterie.jobs.queue IS 'True: no schedule; each request is a run of its own, for any node that has room.';
 COMMENT ON COLUMN coterie.jobs.apart IS 'Group of jobs that had better be with different nodes.';
+COMMENT ON COLUMN coterie.jobs.while_away IS 'What becomes of a run whose node loses its lease because it cannot reach the database: stop, or finish_fenced.';
