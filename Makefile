@@ -30,9 +30,8 @@ soak: postgres build ## ten minutes of a demo that is broken again and again, an
 test: postgres ## all tests; TESTFLAGS= takes the long way
 	$(GO) test $(TESTFLAGS) ./...
 
-# In memory where that is possible: each test has a database of its own.
 unit: postgres ## the tests of parts and protocols, a minute on two processors; no processes of ours
-	TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(GO) test -short -p 4 $$($(GO) list ./... | grep -v -e /test/ -e /upheaval$$ -e /demo$$ -e /cmd/ -e /supervisor$$ -e /pgserver$$)
+	$(GO) test -short -p 4 $$($(GO) list ./... | grep -v -e /test/ -e /upheaval$$ -e /demo$$ -e /cmd/ -e /supervisor$$ -e /pgserver$$)
 
 # What runs real processes, whole databases or a simulator measures time, or has
 # one goroutine: the detector finds nothing there and makes figures untrue.

@@ -172,7 +172,7 @@ var changing = []struct {
 	{regexp.MustCompile(`"expires_in": \d+(\.\d+)?`), `"expires_in": N`},
 	{regexp.MustCompile(`"schema_version": ?\d+`), `"schema_version": N`},
 	{regexp.MustCompile(`\bscript_\d+\b`), "DB"},
-	{regexp.MustCompile(`(/tmp|\.)/coterie-pg-\d+(/\.s\.PGSQL\.\d+)?`), "SOCKET"},
+	{regexp.MustCompile(`(/tmp|/dev/shm|\.)/coterie-pg-\d+(/\.s\.PGSQL\.\d+)?`), "SOCKET"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:PORT"},
 }
 

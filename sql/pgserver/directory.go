@@ -2,6 +2,7 @@ package pgserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,7 +18,7 @@ const socketPath = 85
 // the server.
 func (s *Server) makeDir() error {
 	if s.Dir == "" {
-		dir, err := os.MkdirTemp(commonTemp(), "coterie-pg-")
+		dir, err := os.MkdirTemp(s.temp(), "coterie-pg-")
 		if err != nil {
 			return err
 		}
@@ -40,16 +41,28 @@ func (s *Server) makeDir() error {
 	return s.who.own(dir)
 }
 
-// commonTemp is a directory for temporary files that every account can enter;
-// a root caller's TMPDIR often is not.
-func commonTemp() string {
-	who := whoRuns()
-	for _, dir := range []string{os.TempDir(), "/tmp", "/var/tmp"} {
-		if len(dir) < socketPath-20 && closedTo(filepath.Join(dir, "x"), who) == "" {
+// temp is a directory for temporary files that the server's account can enter; a
+// root caller's TMPDIR often is not. What need not survive is kept in memory: a
+// database is hundreds of small files, and a test run makes hundreds of databases.
+func (s *Server) temp() string {
+	dirs := []string{os.TempDir(), "/tmp", "/var/tmp"}
+	if in := memory(); in != "" && !s.options.Durable {
+		dirs = slices.Insert(dirs, 0, in)
+	}
+	for _, dir := range dirs {
+		if len(dir) < socketPath-20 && closedTo(filepath.Join(dir, "x"), s.who) == "" && writable(dir) {
 			return dir
 		}
 	}
 	return os.TempDir()
+}
+
+func writable(dir string) bool {
+	f, err := os.CreateTemp(dir, "coterie-")
+	if err != nil {
+		return false
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name())) == nil
 }
 
 // closedTo returns the first directory above dir that the account cannot

@@ -169,6 +169,8 @@ func (s *Server) args() []string {
 		"log_timezone":            "UTC",
 		"log_line_prefix":         "%m [%p] %q%u@%d %a ",
 		"jit":                     "off",
+		// In the server's directory, which goes with it; elsewhere a killed server leaves its memory behind.
+		"dynamic_shared_memory_type": "mmap",
 	}
 	if !s.options.Durable {
 		settings["fsync"] = "off"
