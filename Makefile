@@ -10,10 +10,11 @@ SIM       ?= 100000
 CHAOS     ?= 3m
 TRIALS    ?= Hurt|Failover|Clocks|Network
 ROUNDS    ?= 10
+KILLS     ?= 1000
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test unit race check lint fmt vet fix staticcheck golangci cover bench compare figures sim chaos mutants upheaval generate postgres pgbouncer clean help
+.PHONY: build demo soak test unit race check lint fmt vet fix staticcheck golangci cover bench compare figures sim seats chaos mutants upheaval generate postgres pgbouncer clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +81,9 @@ compare: postgres ## the same beside etcd, River and pgbench (etcd's server must
 
 figures: postgres ## docs/performance.md measured anew, half an hour on a machine at rest
 	$(GO) test -count=1 -timeout 90m -v -run . ./test/figures -long
+
+seats: postgres ## licence seats, 40 minutes: 1,000 SIGKILLs, a million checkouts, 10,000 first logins (KILLS=50 for a round)
+	$(GO) test -count=1 -timeout 120m -v -run 'NoSeatIs|Judge|Fifty|Nobody|Crash|Loses' ./license -kills $(KILLS) -checkouts $$(($(KILLS) * 1000)) -asked $$(($(KILLS) * 1000)) -logins $$(($(KILLS) * 10)) -sim 10000
 
 chaos: postgres ## real agents under faults for three minutes, judged (CHAOS=10m for longer)
 	$(GO) test -count=1 -timeout 120m -v -run '$(TRIALS)' ./test/chaos -duration $(CHAOS)

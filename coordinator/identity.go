@@ -96,7 +96,7 @@ type life struct {
 
 // Remember notes the session that this process began, for its successor.
 func (i Identity) Remember(node string, incarnation int64) error {
-	doc, err := json.Marshal(life{node, incarnation, boot(), lockID(i.Dir)})
+	doc, err := json.Marshal(life{node, incarnation, Boot(), lockID(i.Dir)})
 	if err != nil {
 		return fmt.Errorf("remember session: %w", err)
 	}
@@ -121,7 +121,7 @@ func (i Identity) Forget() error {
 func (i Identity) Former(node string) int64 {
 	doc, err := os.ReadFile(filepath.Join(i.Dir, formerFile))
 	var l life
-	if err != nil || json.Unmarshal(doc, &l) != nil || l.Node != node || l.Boot == "" || l.Boot != boot() || l.Lock == "" || l.Lock != lockID(i.Dir) {
+	if err != nil || json.Unmarshal(doc, &l) != nil || l.Node != node || l.Boot == "" || l.Boot != Boot() || l.Lock == "" || l.Lock != lockID(i.Dir) {
 		return 0 // nothing is proved: the former life, if any, is waited for
 	}
 	return l.Incarnation
@@ -152,8 +152,8 @@ func (i Identity) Mark() leases.Token {
 	return leases.Token(mark)
 }
 
-// boot names this boot of this host, or is empty where there is no such name.
-func boot() string {
+// Boot names this boot of this host, or is empty where there is no such name.
+func Boot() string {
 	doc, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""

@@ -24,7 +24,11 @@ type Desk struct {
 	// Journal is the file that remembers what was granted while the database was
 	// away; empty for none, and then there is no grace.
 	Journal string
-	Log     *slog.Logger // nil: silent
+	// Memory is the file that remembers who has a seat, for the next process on this
+	// host; empty for none. Boot names the boot of the host that Now counts from.
+	Memory string
+	Boot   string
+	Log    *slog.Logger // nil: silent
 
 	once    sync.Once
 	poke    chan struct{} // something may be asked
@@ -52,6 +56,7 @@ func (d *Desk) prepare() {
 	}
 	d.state.Step(0, Elapsed{})
 	d.journal.path = d.Journal
+	d.recall()
 }
 
 // check refuses what no database could take, or nobody could read.
@@ -215,12 +220,14 @@ func (d *Desk) Run(ctx context.Context) error {
 	wait.Go(func() {
 		tick := time.NewTicker(d.state.Patience / 10)
 		defer tick.Stop()
+		var n noting
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
 				d.tell(Elapsed{})
+				d.note(&n)
 			}
 		}
 	})
@@ -301,6 +308,7 @@ func (d *Desk) failed(c Call, err error) Event {
 func (d *Desk) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.state.Patience)
 	defer cancel()
+	d.note(&noting{moves: -1})
 	d.tell(Stopped{})
 	for d.turn(ctx) {
 	}

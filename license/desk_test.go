@@ -3,8 +3,11 @@ package license
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,32 +16,90 @@ import (
 	"github.com/lib/pq"
 )
 
+var (
+	logins = flag.Int("logins", 5, "how often a user logs in for the first time, fifty times at once")
+	asked  = flag.Int("asked", 1000, "how many checkouts are asked for while a seat is free")
+)
+
 func TestFiftyFirstLoginsOfOneUserAreOneSeat(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a", "b", "c", "d", "e")
 	l.define(`{"pools": [{"name": "floating", "seats": 10}]}`)
-	tries := 10
-	for try := range tries {
-		var wait sync.WaitGroup
-		for i := range 50 {
-			n := l.nodes[string(rune('a'+i%5))]
-			wait.Go(func() {
-				if _, err := n.Checkout(t.Context(), Use{Pool: "floating", Holder: fmt.Sprintf("user%d", try), Session: fmt.Sprint(i)}, 1000); err != nil {
-					t.Errorf("checkout: %v", err)
-				}
-			})
+	for try := range *logins {
+		fifty := func(what string, do func(n *node, u Use) error) {
+			var wait sync.WaitGroup
+			for i := range 50 {
+				wait.Go(func() {
+					u := Use{Pool: "floating", Holder: fmt.Sprintf("user%d", try), Session: fmt.Sprint(i)}
+					if err := do(l.nodes[string(rune('a'+i%5))], u); err != nil {
+						t.Errorf("%s: %v", what, err)
+					}
+				})
+			}
+			wait.Wait()
 		}
-		wait.Wait()
-		if got := get[int](l, `SELECT in_use FROM coterie.license_pools`); got != try+1 {
-			t.Fatalf("%d seats after %d users", got, try+1)
+		fifty("checkout", func(n *node, u Use) error { _, err := n.Checkout(t.Context(), u, 1000); return err })
+		if got := get[int](l, `SELECT in_use FROM coterie.license_pools`); got != 1 {
+			t.Fatalf("%d seats of one user, the %d. time", got, try+1)
+		}
+		fifty("checkin", func(n *node, u Use) error { return n.Checkin(t.Context(), u, 1000) })
+		if got := get[int](l, `SELECT in_use FROM coterie.license_pools`); got != 0 {
+			t.Fatalf("%d seats of nobody, the %d. time", got, try+1)
 		}
 	}
+	t.Logf("one seat in %d of %d tries", *logins, *logins)
 	l.check(10)
 }
 
+// There are as many seats as clients, and each client wants one at a time: whenever
+// one is asked for, one is free all the while.
+func TestNobodyIsRefusedWhileASeatIsFree(t *testing.T) {
+	t.Parallel()
+	const clients = 40
+	l := newLab(t, "a", "b", "c", "d", "e")
+	l.define(fmt.Sprintf(`{"pools": [{"name": "floating", "seats": %d}]}`, clients))
+	var wait sync.WaitGroup
+	var denied atomic.Int64
+	work := make(chan int)
+	for c := range clients {
+		n := l.nodes[string(rune('a'+c%5))]
+		wait.Go(func() {
+			for i := range work {
+				u := floating(fmt.Sprintf("user%d-%d", c, i%7))
+				switch _, err := n.Checkout(t.Context(), u, 1000); {
+				case errors.Is(err, ErrDenied):
+					denied.Add(1)
+				case err != nil:
+					t.Errorf("checkout: %v", err)
+				default:
+					if err := n.Checkin(t.Context(), u, 1000); err != nil {
+						t.Errorf("checkin: %v", err)
+					}
+				}
+			}
+		})
+	}
+	for i := range *asked {
+		work <- i
+	}
+	close(work)
+	wait.Wait()
+	t.Logf("%d of %d checkouts refused", denied.Load(), *asked)
+	if denied.Load() > 0 {
+		t.Errorf("%d were refused while a seat was free", denied.Load())
+	}
+	l.check(clients)
+}
+
 func TestManyClientsNeverHaveASeatTooMany(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a", "b", "c")
 	l.define(`{"pools": [{"name": "floating", "seats": 20}]}`)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	long := 2 * time.Second
+	if testing.Short() {
+		long /= 4
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
 	var wait sync.WaitGroup
 	var granted, denied atomic.Int64
@@ -73,6 +134,7 @@ func TestManyClientsNeverHaveASeatTooMany(t *testing.T) {
 }
 
 func TestWhoIsAtWorkKeepsTheSeatWhileTheDatabaseIsAway(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a", "b")
 	l.define(`{"pools": [{"name": "floating", "seats": 10, "escrow": 2}]}`)
 	a, b := l.nodes["a"], l.nodes["b"]
@@ -82,24 +144,28 @@ func TestWhoIsAtWorkKeepsTheSeatWhileTheDatabaseIsAway(t *testing.T) {
 	}
 	a.cut()
 	b.cut()
-	var granted []string
+	var granted atomic.Int64
+	var wait sync.WaitGroup
 	for i := range 3 {
 		for _, n := range []*node{a, b} {
-			who := fmt.Sprintf("new-%s-%d", n.name, i)
-			seat, err := n.Checkout(t.Context(), floating(who), 1000)
-			switch {
-			case err == nil:
-				granted = append(granted, who)
-				if seat.Kind != Escrowed {
-					t.Errorf("%s has a seat of kind %s", who, seat.Kind)
+			wait.Go(func() {
+				who := fmt.Sprintf("new-%s-%d", n.name, i)
+				seat, err := n.Checkout(t.Context(), floating(who), 1000)
+				switch {
+				case err == nil:
+					granted.Add(1)
+					if seat.Kind != Escrowed {
+						t.Errorf("%s has a seat of kind %s", who, seat.Kind)
+					}
+				case !errors.Is(err, ErrAway):
+					t.Errorf("%s: %v", who, err)
 				}
-			case !errors.Is(err, ErrAway):
-				t.Errorf("%s: %v", who, err)
-			}
+			})
 		}
 	}
-	if len(granted) != 4 {
-		t.Errorf("granted without the database: %v, want what was kept for that: 4", granted)
+	wait.Wait()
+	if granted.Load() != 4 {
+		t.Errorf("%d granted without the database, want what was kept for that: 4", granted.Load())
 	}
 	if seat, err := a.Checkout(t.Context(), floating("ana"), 1000); err != nil || seat.Kind != Normal {
 		t.Errorf("who was seated before: %+v, %v", seat, err)
@@ -115,6 +181,7 @@ func TestWhoIsAtWorkKeepsTheSeatWhileTheDatabaseIsAway(t *testing.T) {
 }
 
 func TestAnEndedSessionIsFollowedByItsUses(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a", "b")
 	l.define(`{"pools": [{"name": "floating", "seats": 2}]}`)
 	a, b := l.nodes["a"], l.nodes["b"]
@@ -139,8 +206,74 @@ func TestAnEndedSessionIsFollowedByItsUses(t *testing.T) {
 	l.check(2)
 }
 
+// An agent that is started again cuts nobody who is at work, whoever took the seat
+// meanwhile; but who came with another boot of the host, or idles, is not at work.
+func TestWhoIsAtWorkIsRememberedOverAStart(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "a", "b")
+	l.define(`{"pools": [{"name": "floating", "seats": 2, "idle": "10m"}]}`)
+	a, b := l.nodes["a"], l.nodes["b"]
+	for _, who := range []string{"ana", "bob"} {
+		if _, err := a.Checkout(t.Context(), floating(who), 1000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.Checkin(t.Context(), floating("bob"), 1000); err != nil {
+		t.Fatal(err)
+	}
+	a.stop()
+	for _, who := range []string{"cid", "dan"} {
+		if _, err := b.Checkout(t.Context(), floating(who), 1000); err != nil {
+			t.Fatalf("the seats of a node that stopped: %v", err)
+		}
+	}
+	again := func(changes ...func(*Desk)) *node {
+		n := l.start("a", a.DB, a.session.DB, changes...)
+		l.define(`{"pools": [{"name": "floating"}]}`)
+		return n
+	}
+	for how, change := range map[string]func(*Desk){
+		"another boot": func(d *Desk) { d.Boot = "another one" },
+		"no memory":    func(d *Desk) { d.Memory = "" },
+		"an hour on":   func(d *Desk) { now := d.Now; d.Now = func() time.Duration { return now() + time.Hour } },
+	} {
+		text, err := os.ReadFile(filepath.Join(l.dir, "a.memory"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := again(change)
+		if _, err := n.Checkout(t.Context(), floating("ana"), 1000); !errors.Is(err, ErrDenied) {
+			t.Errorf("%s: ana: %v, want a refusal", how, err)
+		}
+		n.stop()
+		if err := os.WriteFile(filepath.Join(l.dir, "a.memory"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := again()
+	if _, err := n.Checkout(t.Context(), floating("ana"), 2000); !errors.Is(err, ErrForeign) {
+		t.Errorf("another user's ana: %v", err)
+	}
+	if seat, err := n.Checkout(t.Context(), floating("ana"), 1000); err != nil {
+		t.Errorf("ana, who was at work: %+v, %v", seat, err)
+	}
+	if _, err := n.Checkout(t.Context(), floating("bob"), 1000); !errors.Is(err, ErrDenied) {
+		t.Errorf("bob, who had left: %v", err)
+	}
+	l.await(`SELECT in_use = 2 AND excess = 1 FROM coterie.license_pools`)
+	if err := b.Checkin(t.Context(), floating("cid"), 1000); err != nil {
+		t.Error(err)
+	}
+	if err := n.Sweep(t.Context()); err != nil {
+		t.Error(err)
+	}
+	l.await(`SELECT in_use = 2 AND excess = 0 FROM coterie.license_pools`)
+	l.check(2)
+}
+
 // A promoted standby that lost a batch must not be asked to put it on disk.
 func TestABatchThatIsNotKnownIsNotSettled(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	l.define(`{"pools": [{"name": "floating", "seats": 1}]}`)
 	if _, err := l.nodes["a"].Checkout(t.Context(), floating("ana"), 0); err != nil {

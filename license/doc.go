@@ -66,7 +66,8 @@
 // # Failure
 //
 //	an agent is killed         its uses are void with its session, and are taken back before the next decision
-//	an agent is frozen         the same; when it wakes its calls are refused, and it says again who is at work
+//	an agent is started again  its memory (Remembered) says who is at work
+//	an agent is frozen         as if it were killed; when it wakes its calls are refused, and it says again who is at work
 //	the session was ended      the next one says again who is at work: a seat, or excess that is told
 //	the answer is lost         asked again; the database has it once
 //	a client hangs up          what nobody waits for is given back

@@ -3,6 +3,7 @@ package license
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +20,8 @@ type lab struct {
 	testing.TB
 	db    *sqlx.DB
 	nodes map[string]*node
+	dir   string    // of what nodes keep on disk
+	began time.Time // of the clock that they share
 }
 
 type node struct {
@@ -46,10 +49,15 @@ func newLab(t testing.TB, names ...string) *lab {
 }
 
 // start runs a desk under a session of its own, as an agent wires them.
-func (l *lab) start(name string, pool, beats *sqlx.DB) *node {
-	began := time.Now()
-	n := &node{lab: l, name: name, Desk: &Desk{DB: pool, Node: name, Now: func() time.Duration { return time.Since(began) }, Patience: time.Second,
-		Journal: l.TempDir() + "/journal"}}
+func (l *lab) start(name string, pool, beats *sqlx.DB, changes ...func(*Desk)) *node {
+	if l.dir == "" {
+		l.dir, l.began = l.TempDir(), time.Now()
+	}
+	n := &node{lab: l, name: name, Desk: &Desk{DB: pool, Node: name, Now: func() time.Duration { return time.Since(l.began) }, Patience: time.Second,
+		Journal: filepath.Join(l.dir, name+".journal"), Memory: filepath.Join(l.dir, name+".memory"), Boot: "this one"}}
+	for _, change := range changes {
+		change(n.Desk)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var wait sync.WaitGroup
 	ready := make(chan struct{}, 16)

@@ -43,6 +43,7 @@ func (s *socket) ask(t *testing.T, method, path string) (int, map[string]any) {
 }
 
 func TestAnApplicationAsksByTheSocket(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	l.define(`{"pools": [{"name": "floating", "seats": 1}]}`)
 	s := &socket{user: 1000}
@@ -91,6 +92,7 @@ func TestAnApplicationAsksByTheSocket(t *testing.T) {
 }
 
 func TestASourceCountsWhoIsAtWork(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	l.define(`{"pools": [{"name": "floating", "seats": 2}]}`)
 	l.exec(`CREATE TABLE public.user_session (name text, id text); INSERT INTO public.user_session VALUES ('ana', 's1'), ('bob', 's2'), ('cid', 's3')`)
@@ -172,6 +174,7 @@ func TestAnAccessLogTellsWhoIsAtWork(t *testing.T) {
 }
 
 func TestAJournalThatIsSpoiltOrFullDoesNoHarm(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal")
 	j := journal{path: path}
 	if err := j.write(floating("ana"), Escrowed, time.Unix(0, 0)); err != nil {

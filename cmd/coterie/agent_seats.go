@@ -21,6 +21,7 @@ func (a *agent) newSeats() *license.Desk {
 	return &license.Desk{
 		DB: a.work, Node: a.cfg.Node.Name, Now: supervisor.BootTime, Log: a.log,
 		Journal: filepath.Join(a.cfg.Node.StateDir, "licenses.journal"),
+		Memory:  filepath.Join(a.cfg.Node.StateDir, "licenses.memory"), Boot: coordinator.Boot(),
 	}
 }
 

@@ -8,6 +8,7 @@ DECLARE
     p coterie.license_pool := coterie.license_open(p_pool);
     has integer;
     wanted integer;
+    spare bigint;
 BEGIN
     PERFORM coterie.license_alive(p_node, p_incarnation);
     IF p.name IS NULL THEN
@@ -21,8 +22,17 @@ BEGIN
     DELETE FROM coterie.license_escrow e WHERE e.pool = p.name AND e.incarnation = ANY (p_former) AND e.node = p_node AND e.login = session_user;
 
     SELECT count(*) INTO has FROM coterie.license_seat s WHERE s.pool = p.name AND s.escrow = p_incarnation;
-    wanted := least(p_want, CASE WHEN p.enforced THEN p.escrow * p.weight ELSE 0 END);
-    IF has < wanted AND settled AND NOT EXISTS (SELECT FROM coterie.license_rule r WHERE r.pool = p.name AND (r.reserved > 0 OR r.most IS NOT NULL OR r.access <> 'any')) THEN
+    -- What is reserved for somebody is not kept for anybody.
+    SELECT count(*) INTO spare FROM coterie.license_seat s WHERE s.pool = p.name AND s.key IS NULL AND s.escrow IS NULL AND s.number <= p.entitled;
+    spare := spare - (SELECT coalesce(sum(greatest(0, r.reserved - coterie.license_has(r))), 0) FROM coterie.license_rule r WHERE r.pool = p.name AND r.reserved > 0);
+    wanted := greatest(0, least(p_want, p.escrow * p.weight, has + spare));
+    -- A node alone knows neither who is named or excluded nor what others have: it would give a seat to the wrong one.
+    IF NOT p.enforced OR p.kind = 'named' OR p.max_per_user IS NOT NULL
+       OR EXISTS (SELECT FROM coterie.license_rule r WHERE r.pool = p.name AND (r.most IS NOT NULL OR r.access <> 'any'))
+       OR EXISTS (SELECT FROM coterie.license_entitlement e WHERE e.pool = p.name AND e.addresses <> '{}') THEN
+        wanted := 0;
+    END IF;
+    IF has < wanted AND settled THEN
         UPDATE coterie.license_seat s SET escrow = p_incarnation
         WHERE s.pool = p.name AND s.number IN (
             SELECT f.number FROM coterie.license_seat f

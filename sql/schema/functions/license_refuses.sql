@@ -41,11 +41,7 @@ BEGIN
     -- How much each that a rule names has, who asks among them or not.
     kept := 0;
     FOR limits IN
-        SELECT r.subject, r.name, r.most, r.reserved,
-               (SELECT count(*) FROM coterie.license_seat s
-                WHERE s.pool = r.pool AND s.key IS NOT NULL
-                  AND CASE r.subject WHEN 'user' THEN s.who = r.name WHEN 'node' THEN s.node = r.name
-                      ELSE s.who IN (SELECT m.who FROM coterie.license_member m WHERE m.pool = r.pool AND m.grp = r.name) END) AS has,
+        SELECT r.subject, r.name, r.most, r.reserved, coterie.license_has(r) AS has,
                CASE r.subject WHEN 'user' THEN r.name = p_who WHEN 'node' THEN r.name = p_node ELSE r.name = ANY (groups) END AS asks
         FROM coterie.license_rule r
         WHERE r.pool = p_pool.name AND (r.most IS NOT NULL OR r.reserved > 0)
