@@ -48,8 +48,71 @@ type wishes struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// wishes says the changes to the database, whose time is now.
-func (c Changes) wishes(now time.Time, reason string) (wishes, error) {
+// owes lists the slots that a job owes which is to be another or no more, after the
+// last that has its row.
+func (d Definition) owes(after, now time.Time) []owedWire {
+	s, err := d.Timetable()
+	if d.Disabled || err != nil {
+		return nil // it owes nothing, or nobody could tell what
+	}
+	after = latest(after, d.Since.Add(-time.Microsecond))
+	// Whoever applies it waits perhaps for a lock; the database knows what has fallen due by then.
+	due, older := s.Slots(after, now.Add(settleWithin), rowsAtOnce)
+	owed := make([]owedWire, len(due))
+	for i, at := range due {
+		owed[i].Due = at.UTC()
+	}
+	if older > 0 && len(owed) > 0 {
+		owed[0].More = s.alsoFor(older, after)
+	}
+	return owed
+}
+
+// settleWithin is how long it may take to apply a change.
+const settleWithin = 10 * time.Second
+
+// another tells whether the slots that a job owes are no slots any more after the
+// change.
+func (c Change) another() bool {
+	if c.Old == nil || c.New == nil || c.New.Disabled {
+		return c.Old != nil
+	}
+	a, b := c.Old.withDefaults(), c.New.withDefaults()
+	return quoted(a.Schedule) != quoted(b.Schedule) || a.TimeZone != b.TimeZone || a.Gap != b.Gap || a.Fold != b.Fold || a.Jitter != b.Jitter ||
+		!a.Starts.Equal(b.Starts) || !a.Ends.Equal(b.Ends) || !slices.Equal(a.Except, b.Except)
+}
+
+// accounted asks for the last slots that have their rows, of the jobs that need it.
+func (c Changes) accounted(ctx context.Context, db *sqlx.DB) (map[string]time.Time, error) {
+	var names pq.StringArray
+	for _, one := range c {
+		if one.another() && !one.Old.Disabled {
+			names = append(names, one.Name())
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	var rows []struct {
+		Job string
+		At  sql.NullTime
+	}
+	err := on(ctx, db, func(conn *sqlx.Conn) error {
+		return conn.SelectContext(ctx, &rows, `SELECT job, nullif(coterie.run_accounted(job), '-infinity') AS at FROM unnest($1::text[]) AS job`, names)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask for the last slots: %w", err)
+	}
+	found := make(map[string]time.Time, len(rows))
+	for _, r := range rows {
+		found[r.Job] = r.At.Time
+	}
+	return found, nil
+}
+
+// wishes says the changes to the database, whose time is now. Of jobs whose slots
+// are to be others it knows the last one that has its row.
+func (c Changes) wishes(now time.Time, accounted map[string]time.Time, reason string) (wishes, error) {
 	doc := wishes{Set: []wire{}, Remove: []wire{}, Reason: oneLine(reason, reasonSize)}
 	now = now.UTC().Truncate(time.Microsecond)
 	for _, one := range c {
@@ -58,7 +121,7 @@ func (c Changes) wishes(now time.Time, reason string) (wishes, error) {
 			was = one.Old.Generation
 		}
 		if one.New == nil {
-			doc.Remove = append(doc.Remove, wire{Name: one.Old.Name, Generation: was})
+			doc.Remove = append(doc.Remove, wire{Name: one.Old.Name, Generation: was, Owed: one.Old.owes(accounted[one.Old.Name], now)})
 			continue
 		}
 		d := one.New.withDefaults()
@@ -72,6 +135,9 @@ func (c Changes) wishes(now time.Time, reason string) (wishes, error) {
 		d.Schedule, d.Generation = s.String(), was
 		w := toWire(d)
 		w.Since, w.FirstDueAt = &now, instant(s.Next(now.Add(-time.Microsecond)))
+		if one.another() {
+			w.Owed = one.Old.owes(accounted[d.Name], now)
+		}
 		if s.Plain() {
 			w.EveryMS = s.Every().Milliseconds()
 		}
@@ -132,7 +198,11 @@ func Apply(ctx context.Context, db *sqlx.DB, c Changes, reason string) (generati
 	if err != nil {
 		return 0, fmt.Errorf("apply jobs: %w", err)
 	}
-	doc, err := c.wishes(now, reason)
+	accounted, err := c.accounted(ctx, db)
+	if err != nil {
+		return 0, fmt.Errorf("apply jobs: %w", err)
+	}
+	doc, err := c.wishes(now, accounted, reason)
 	if err != nil {
 		return 0, fmt.Errorf("apply jobs: %w", err)
 	}

@@ -72,6 +72,15 @@ func (s *State) pass(out []Move, slots []time.Time, older int, now time.Time) []
 	})
 }
 
+// alsoFor says for what the oldest row of many stands.
+func (s Schedule) alsoFor(older int, after time.Time) string {
+	n := strconv.Itoa(older)
+	if older >= countable && s.Every() == 0 {
+		n = "more than " + n
+	}
+	return fmt.Sprintf("; this row stands also for %s slots from %s on", n, stamp(s.Next(after)))
+}
+
 // record makes moves of verdicts, in order: one for each row of slots with the
 // same outcome.
 func (s *State) record(out []Move, slots []time.Time, older int, judge func(time.Time) (Outcome, string)) []Move {
@@ -79,11 +88,7 @@ func (s *State) record(out []Move, slots []time.Time, older int, judge func(time
 	for i, due := range slots {
 		outcome, reason := judge(due)
 		if i == 0 && older > 0 {
-			n := strconv.Itoa(older)
-			if older >= countable && s.Schedule.Every() == 0 {
-				n = "more than " + n
-			}
-			reason += fmt.Sprintf("; this row stands also for %s slots from %s on", n, stamp(s.Schedule.Next(s.from())))
+			reason += s.Schedule.alsoFor(older, s.from())
 		}
 		if n := len(list); n == 0 || list[n-1].Outcome != outcome {
 			list = append(list, Account{Outcome: outcome})

@@ -32,21 +32,26 @@ func (r *Runner) HasQueue() bool {
 // TakeRequests takes requests from the queue for a session, oldest first, up to
 // the room that there is, and returns the leases of all that it has: the session
 // is to take them by name, and the Runner is their Keeper. Room 0 leaves to
-// others what has not begun.
-func (r *Runner) TakeRequests(ctx context.Context, incarnation int64, room int) ([]string, error) {
+// others what has not begun. It says also in how long the next attempt of one that
+// failed is due; 0 if there is none.
+func (r *Runner) TakeRequests(ctx context.Context, incarnation int64, room int) (leases []string, again time.Duration, err error) {
 	var ids pq.Int64Array
-	err := on(ctx, r.DB, func(c *sqlx.Conn) error {
-		return c.QueryRowContext(ctx, `SELECT coterie.request_take($1, $2, $3)`, r.Node, incarnation, room).Scan(&ids)
+	var wait sql.NullFloat64
+	err = on(ctx, r.DB, func(c *sqlx.Conn) error {
+		return c.QueryRowContext(ctx, `SELECT coterie.request_take($1, $2, $3), coterie.request_wait()`, r.Node, incarnation, room).Scan(&ids, &wait)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("take requests: %w", err)
+		return nil, 0, fmt.Errorf("take requests: %w", err)
 	}
 	names := make([]string, 0, len(ids))
 	for _, id := range ids {
 		names = append(names, requestPrefix+strconv.FormatInt(id, 10))
 	}
 	slices.Sort(names)
-	return names, nil
+	if wait.Valid {
+		again = max(time.Millisecond, time.Duration(wait.Float64*float64(time.Millisecond)))
+	}
+	return names, again, nil
 }
 
 const requestBeginSQL = `

@@ -28,7 +28,7 @@ func queued(t *testing.T, n int, nodes ...string) *lab {
 func (l *lab) take(node string, room int) []string {
 	l.Helper()
 	r := &Runner{DB: l.nodes[node].DB, Node: node, Now: time.Now}
-	names, err := r.TakeRequests(l.Context(), get[int64](l, l.db.Pool, `SELECT incarnation FROM coterie.session WHERE node = $1`, node), room)
+	names, _, err := r.TakeRequests(l.Context(), get[int64](l, l.db.Pool, `SELECT incarnation FROM coterie.session WHERE node = $1`, node), room)
 	if err != nil {
 		l.Fatal(err)
 	}

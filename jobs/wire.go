@@ -45,7 +45,14 @@ type wire struct {
 	FirstDueAt *time.Time `json:"first_due_at,omitempty"`
 
 	// What is not of the definition.
+	Owed   []owedWire  `json:"owed,omitempty"` // slots that may have no row yet, for when they are no slots any more
 	Pauses []pauseWire `json:"pauses,omitempty"`
+}
+
+// owedWire is a slot that nobody will run any more.
+type owedWire struct {
+	Due  time.Time `json:"due_at"`
+	More string    `json:"more,omitempty"` // to say in its reason
 }
 
 // pauseWire is a pause that slots may have fallen into which have no row yet.

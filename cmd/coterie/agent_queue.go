@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // takeRequests takes from the queue what this node has room for; it runs under
@@ -17,9 +18,12 @@ func (a *agent) takeRequests(ctx context.Context) error {
 	if !known.state.Takes() {
 		room = 0
 	}
-	names, err := a.runner.TakeRequests(ctx, view.Incarnation, room)
+	names, again, err := a.runner.TakeRequests(ctx, view.Incarnation, room)
 	if err != nil {
 		return err
+	}
+	if again > 0 {
+		time.AfterFunc(again, func() { poke(a.moved) })
 	}
 	if !slices.Equal(names, known.requests) {
 		a.know(func(k *memory) { k.requests = names })

@@ -17,6 +17,9 @@ BEGIN
         new := coterie.job_from(said, old, number);
         CONTINUE WHEN old.name IS NOT NULL AND old.generation = new.generation; -- as wanted already
         PERFORM coterie.job_unmoved(said, old);
+        IF old.enabled AND (new.since > old.since OR NOT new.enabled) THEN
+            PERFORM coterie.job_settle(said, old, CASE WHEN new.enabled THEN 'changed' ELSE 'switched off' END);
+        END IF;
 
         IF new.group_name IS NOT NULL THEN
             INSERT INTO coterie.job_group AS g (name, runs_at_once) VALUES (new.group_name, (said->>'group_limit')::int)
@@ -53,6 +56,9 @@ BEGIN
         SELECT j.* INTO old FROM coterie.job j WHERE j.name = said->>'name';
         CONTINUE WHEN NOT FOUND;
         PERFORM coterie.job_unmoved(said, old);
+        IF old.enabled THEN
+            PERFORM coterie.job_settle(said, old, 'removed');
+        END IF;
         DELETE FROM coterie.job j WHERE j.name = old.name;
         UPDATE coterie.lease l SET class = NULL WHERE l.name = 'job/' || old.name;
         INSERT INTO coterie.event (kind, subject, reason, detail)
@@ -69,6 +75,6 @@ BEGIN
     RETURN number;
 END $$;
 COMMENT ON FUNCTION coterie.job_apply(jsonb) IS
-    'Applies definitions as one change: {"set": [{"name", "schedule", "action", "generation", and what else is a column of coterie.job, durations as NAME_ms}], "remove": [{"name", "generation"}], "reason"}. What is left out is at its default. generation is that of the row which the caller saw, 0 for none; raises CT020 when it is another by now. What is as wanted already is passed over. Returns the number of the change.';
+    'Applies definitions as one change: {"set": [{"name", "schedule", "action", "generation", and what else is a column of coterie.job, durations as NAME_ms}], "remove": [{"name", "generation"}], "reason"}. What is left out is at its default; owed are the slots that are due and may have no row yet ({"due_at", "more"}), which get one when the change takes them from the schedule. generation is that of the row which the caller saw, 0 for none; raises CT020 when it is another by now. What is as wanted already is passed over. Returns the number of the change.';
 REVOKE ALL ON FUNCTION coterie.job_apply(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coterie.job_apply(jsonb) TO coterie_operator;

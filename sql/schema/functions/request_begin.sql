@@ -38,9 +38,16 @@ BEGIN
             PERFORM coterie.run_close_lost(was, held);
             was.outcome := 'lost';
         END IF;
-        IF was.outcome <> 'lost' OR j.on_lost = 'record' OR was.token >= p_token THEN
+        IF was.token >= p_token
+           OR NOT (was.outcome = 'lost' AND j.on_lost <> 'record' AND was.attempt <= greatest(j.retries, 3)
+                   OR was.outcome IN ('failed', 'timed_out') AND was.attempt <= j.retries) THEN
             DELETE FROM coterie.request q WHERE q.id = p_id;
             RETURN QUERY SELECT 'accounted'::coterie.run_answer, NULL, NULL::timestamptz, NULL::integer, NULL::jsonb, NULL, NULL::timestamptz;
+            RETURN;
+        END IF;
+        IF asked.again_at > coterie.clock() THEN
+            UPDATE coterie.request q SET node = NULL, incarnation = NULL WHERE q.id = p_id;
+            RETURN QUERY SELECT 'early'::coterie.run_answer, NULL, NULL::timestamptz, NULL::integer, NULL::jsonb, NULL, NULL::timestamptz;
             RETURN;
         END IF;
         tries := was.attempt + 1;
@@ -49,12 +56,17 @@ BEGIN
             started_at = greatest(was.finished_at, coterie.clock()), finished_at = NULL, exit_code = NULL, log_tail = NULL,
             reason = asked.reason
         WHERE r.job = asked.job AND r.due_at = asked.due_at;
+        -- The row tells of the last attempt, the ledger of those before.
+        INSERT INTO coterie.event (node, kind, subject, token, peer, since, reason, detail)
+        VALUES (held.node, 'run.retried', 'job/' || asked.job, p_token, was.node, was.started_at, was.reason,
+                jsonb_strip_nulls(jsonb_build_object('due_at', asked.due_at, 'attempt', tries, 'outcome', was.outcome, 'exit_code', was.exit_code,
+                    'token', was.token, 'finished_at', was.finished_at, 'log_tail', right(was.log_tail, 1000))));
     END IF;
     PERFORM nextval('coterie.run_seq');
     RETURN QUERY SELECT 'begun'::coterie.run_answer, asked.job, asked.due_at, tries, asked.params, g.checkpoint, g.due_at
                  FROM (SELECT 1) AS one LEFT JOIN coterie.progress g ON g.job = asked.job AND g.due_at = asked.due_at;
 END $$;
 COMMENT ON FUNCTION coterie.request_begin(bigint, bigint, bigint) IS
-    'Begins the run of a request under the live token of lease request/ID, or, when its last run was lost with its node, a further attempt if the job says restart or resume. Only the answer begun permits to act.';
+    'Begins the run of a request under the live token of lease request/ID, or, when its last run failed or was lost with its node, a further attempt as far as the job has retries or says restart or resume. Only the answer begun permits to act.';
 REVOKE ALL ON FUNCTION coterie.request_begin(bigint, bigint, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coterie.request_begin(bigint, bigint, bigint) TO coterie_agent;

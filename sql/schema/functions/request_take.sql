@@ -20,7 +20,8 @@ BEGIN
     SELECT least(p_room, ceil(count(*)::numeric / greatest(1, (SELECT count(*) FROM coterie.session s WHERE s.takes <> '{}' AND s.expires_at > coterie.clock())))::integer)
            - count(*) FILTER (WHERE q.node = p_node AND q.incarnation = p_incarnation)
     INTO room
-    FROM coterie.request q JOIN coterie.job j ON j.name = q.job AND j.queue;
+    FROM coterie.request q JOIN coterie.job j ON j.name = q.job AND j.queue
+    WHERE (q.again_at > coterie.clock()) IS NOT TRUE;
     IF room > 0 THEN
         -- First come, first served; what others are taking at this moment is passed over. What a life that has ended
         -- had taken is free again.
@@ -28,6 +29,7 @@ BEGIN
             SELECT q.id FROM coterie.request q JOIN coterie.job j ON j.name = q.job
             WHERE j.queue AND j.enabled AND NOT coterie.job_paused(j.name)
               AND coterie.job_class(j.action, j.requires) = ANY (me.takes)
+              AND (q.again_at > coterie.clock()) IS NOT TRUE
               AND NOT EXISTS (SELECT FROM coterie.session s WHERE s.node = q.node AND s.incarnation = q.incarnation)
             ORDER BY j.priority DESC, q.id
             LIMIT room FOR UPDATE OF q SKIP LOCKED

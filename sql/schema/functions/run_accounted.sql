@@ -7,3 +7,4 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_t
 $$;
 COMMENT ON FUNCTION coterie.run_accounted(text) IS 'The last slot of a job that has its row: everything up to it is accounted for.';
 REVOKE ALL ON FUNCTION coterie.run_accounted(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.run_accounted(text) TO coterie_operator;

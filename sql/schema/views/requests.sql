@@ -5,6 +5,7 @@ SELECT q.id, q.job, q.due_at, q.requested_by, q.reason, q.params,
        CASE WHEN s.node IS NOT NULL THEN format('%s has it', s.node)
             WHEN NOT j.enabled THEN format('job %s is switched off', q.job)
             WHEN coterie.job_paused(q.job) THEN 'it is paused'
+            WHEN q.again_at > coterie.clock() THEN format('attempt %s is due at %s', r.attempt + 1, to_char(q.again_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
             WHEN NOT EXISTS (SELECT FROM coterie.session t WHERE coterie.job_class(j.action, j.requires) = ANY (t.takes) AND t.expires_at > coterie.clock())
             THEN format('no ready node has the action %s%s', j.action,
                         CASE WHEN j.requires <> '{}' THEN ' and the tags ' || array_to_string(j.requires, ', ') ELSE '' END)
