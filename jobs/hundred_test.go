@@ -44,7 +44,7 @@ func TestWhatTheDatabaseRefusesLeavesAllAsItWas(t *testing.T) {
 		t.Fatal(err)
 	}
 	changes := Diff(l.current(), good)
-	doc, err := changes.wishes(l.clock(), "")
+	doc, err := changes.wishes(l.clock(), nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
