@@ -187,6 +187,9 @@ func (s *State) answered(now time.Duration, e Answered) []Action {
 	s.due = e.Began + e.Terms.Heartbeat
 	s.watch(now, e.Peers)
 	if e.Listing == nil {
+		if s.seen >= 0 {
+			s.seen = max(s.seen, e.Head) // whatever moved gives this node nothing to do
+		}
 		return nil
 	}
 	s.seen, s.load, s.dealt, s.paused = e.Head, e.Listing.Load, nil, e.Listing.Paused

@@ -309,3 +309,23 @@ func TestWhatIsWantedMeanwhileIsAskedForAgain(t *testing.T) {
 		t.Errorf("it asks for what happened since %d; what it wants was not listed", r.Seen)
 	}
 }
+
+// Where there are many nodes, a heartbeat may come back without a list although the
+// ledger moved: the next one asks from there, and now and then for the list itself.
+func TestAHeartbeatWithoutAListRemembersHowFarTheLedgerIs(t *testing.T) {
+	l := begin("work")
+	l.beat(lists(nil, nil, make([]Load, 1000)...))
+	l.beat(func(a *Answer) { a.Listing, a.Head = nil, 9 })
+	if r := l.Request(l.now); r.Seen != 9 {
+		t.Errorf("asked for what happened since %d, want 9", r.Seen)
+	}
+	asked := 0
+	for range 310 {
+		if l.Request(l.now).Seen < 0 {
+			asked++
+		}
+	}
+	if asked != 10 {
+		t.Errorf("asked for %d lists in 310 heartbeats among 1,000 nodes, want 10", asked)
+	}
+}

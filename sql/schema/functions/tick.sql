@@ -14,6 +14,7 @@ DECLARE
     me coterie.session;
     gone coterie.session;
     moved bigint;
+    crowd boolean;
 BEGIN
     -- A database whose history was cut begins a new era: every session ends with the old one, mine
     -- included, and nothing is granted until all trust in it is over.
@@ -120,11 +121,16 @@ BEGIN
     END IF;
 
     SELECT coalesce(max(e.id), 0) INTO moved FROM coterie.event e;
+    -- A list tells of every node, and would be told to every node for everything that any of them does. Where there are
+    -- many, what only says that others come or have taken something waits until a node asks, as each does now and then.
+    crowd := moved > p_seen AND p_seen >= 0 AND EXISTS (SELECT FROM coterie.session OFFSET 64);
     RETURN QUERY SELECT coterie.clock(), me.beats,
         extract(epoch FROM terms.session_ttl)::float8 * 1000, extract(epoch FROM terms.heartbeat)::float8 * 1000,
         extract(epoch FROM terms.margin)::float8 * 1000,
         moved, (SELECT last_value FROM coterie.run_seq), coterie.peers_of(p_node),
-        CASE WHEN moved <> p_seen THEN coterie.leases_for(p_node, p_incarnation, p_wants) END;
+        CASE WHEN p_seen < 0 OR moved < p_seen OR moved > p_seen AND (NOT crowd OR EXISTS (
+                SELECT FROM coterie.event e WHERE e.id > p_seen AND e.kind NOT IN ('session.began', 'node.joined', 'node.reported', 'storage.changed', 'lease.claimed')))
+             THEN coterie.leases_for(p_node, p_incarnation, p_wants) END;
 END $$;
 COMMENT ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[], text[]) IS
     'One heartbeat of a node: renew me, end the dead, give back, take, and tell who else lives; and what is held and free when the ledger moved past what the node has seen.';
