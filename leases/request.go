@@ -90,9 +90,17 @@ type Listing struct {
 
 // listEvery asks for a listing every so many heartbeats although the ledger did
 // not move: an event may commit after one with a higher number was seen. Where
-// there are many nodes each asks more seldom, so that together they ask no more often
-// than some dozens; what one of them overlooks the others see.
-func (s *State) listEvery() int { return max(4, len(s.load)/32) }
+// there are many nodes each asks more seldom, and not all of them with one heartbeat:
+// together they ask for some dozens a heartbeat. What one overlooks the others see.
+const listEvery = 4
+
+func (s *State) listsNow() bool {
+	every, shift := listEvery, 0
+	if crowd := len(s.load) / 32; crowd > every {
+		every, shift = crowd, int(draw(s.Node, "")%uint64(crowd))
+	}
+	return (s.beat+shift)%every == 0
+}
 
 // atOnce is how many leases one heartbeat takes or gives back at most, so that
 // it is answered in time however many there are.
@@ -126,7 +134,7 @@ func (s *State) Request(now time.Duration) Request {
 	r.Claim = append(r.Claim, claims[:min(len(claims), max(0, atOnce-len(r.Claim)))]...)
 	s.try(now, r)
 	s.beat++
-	if s.stale || s.open() || s.beat%s.listEvery() == 0 {
+	if s.stale || s.open() || s.listsNow() {
 		r.Seen = -1
 	}
 	s.stale = false // what changes from here on, before the answer, asks for another

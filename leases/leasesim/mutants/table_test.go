@@ -121,5 +121,5 @@ var mutants = []mutant{
 	{"what is on its way counted again", "found here: another lease moved in its stead, and back", balance,
 		"case g.phase > holding && !g.retry:", "case false:"},
 	{"list asked for only when the ledger moved", "River PR #1564: what happened while nobody listened is never learned", request,
-		"if s.stale || s.open() || s.beat%s.listEvery() == 0 {", "if false {"},
+		"if s.stale || s.open() || s.listsNow() {", "if false {"},
 }
