@@ -14,7 +14,7 @@ KILLS     ?= 1000
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test unit race check lint fmt vet fix staticcheck golangci cover bench compare figures sim seats chaos mutants upheaval generate postgres pgbouncer clean help
+.PHONY: build demo soak test unit race check lint fmt vet fix staticcheck golangci cover bench compare figures sim seats chaos mutants upheaval generate postgres pgbouncer tomcat clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -105,6 +105,9 @@ generate: postgres ## write the golden files anew; read the diff
 
 postgres:
 	@deploy/install-postgres.sh
+
+tomcat: ## for the test of the servlet filter
+	@deploy/install-tomcat.sh
 
 pgbouncer: ## for the tests that put it between agents and the database
 	@deploy/install-pgbouncer.sh

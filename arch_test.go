@@ -100,6 +100,7 @@ var mayImport = map[string][]string{
 	"test/mutants":  {},
 	"test/pooler":   {"*"},
 	"test/policies": {"*"},
+	"test/seats":    {"*"},
 }
 
 // In tests a package may also start a real database and act on its schema.

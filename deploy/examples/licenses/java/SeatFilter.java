@@ -62,10 +62,15 @@ public class SeatFilter implements Filter {
     /** Checks a seat out for a session, or renews it. Whoever was let in once is never cut. */
     private boolean seated(HttpSession session, String user, String host) {
         Seat seat = (Seat) session.getAttribute(SEAT);
+        if (seat != null && !seat.user.equals(user)) {
+            session.removeAttribute(SEAT); // somebody else logged in: that gives the seat back
+            seat = null;
+        }
         if (seat != null && System.nanoTime() - seat.renewed < renewMillis * 1_000_000L) {
             return true;
         }
-        String path = "/v1/licenses/" + encode(pool) + "/holders/" + encode(user)
+        // The container may change the session's id when the user logs in; the seat keeps the first one.
+        String path = seat != null ? seat.path : "/v1/licenses/" + encode(pool) + "/holders/" + encode(user)
                 + "?session=" + encode(session.getId()) + "&host=" + encode(host);
         int status;
         try {
@@ -78,7 +83,7 @@ public class SeatFilter implements Filter {
             return false;
         }
         if (seat == null) {
-            session.setAttribute(SEAT, new Seat(path));
+            session.setAttribute(SEAT, new Seat(user, path));
         } else {
             seat.renewed = System.nanoTime();
         }
@@ -114,10 +119,12 @@ public class SeatFilter implements Filter {
 
     /** Lives in the session, and gives the seat back with it. */
     private final class Seat implements HttpSessionBindingListener {
+        private final String user;
         private final String path;
         private volatile long renewed = System.nanoTime();
 
-        Seat(String path) {
+        Seat(String user, String path) {
+            this.user = user;
             this.path = path;
         }
 
