@@ -166,3 +166,64 @@ func TestRequestsOfAScheduledJobWaitInTheirOrder(t *testing.T) {
 	}
 	expect(t, "what they asked for", get[string](l, l.db.Pool, `SELECT string_agg(params->>'days', ' ' ORDER BY due_at) FROM coterie.run`), "1 2")
 }
+
+func TestARequestThatFailedIsTriedAgainByAnyNodeAfterAPause(t *testing.T) {
+	l := newLab(t, "a", "b")
+	l.define(Definition{Name: "asked", Schedule: OnRequest, Queue: true, Retries: 1, RetryAfter: time.Minute})
+	if _, err := Request(t.Context(), l.db.Operator().DB, Asking{Job: "asked", By: "ann"}); err != nil {
+		t.Fatal(err)
+	}
+	due := get[time.Time](l, l.db.Pool, `SELECT due_at FROM coterie.request`)
+	begin := func(node string, nonce int64) (answer string, token leases.Token) {
+		token = l.lend("request/1", node)
+		return get[string](l, l.nodes[node], beginRequest, 1, int64(token), nonce), token
+	}
+	end := func(node string, token leases.Token, nonce int64, outcome Outcome) string {
+		return get[string](l, l.nodes[node], `SELECT coalesce(coterie.request_end(1, 'asked', $1, $2, $3, $4, 1, '', 'no luck')::text, 'none')`, due, int64(token), nonce, outcome)
+	}
+	if got := l.take("a", 1); len(got) != 1 {
+		t.Fatalf("a took %v", got)
+	}
+	answer, token := begin("a", 1)
+	expect(t, "the first attempt", answer, "begun 1")
+	expect(t, "its end", end("a", token, 1, Failed), "failed")
+	expect(t, "its end, said again", end("a", token, 1, Failed), "failed")
+
+	wait := get[float64](l, l.db.Pool, `SELECT extract(epoch FROM again_at - coterie.clock()) FROM coterie.request`)
+	if wait < 40 || wait > 73 {
+		t.Errorf("the next attempt is due in %.0f s, want a minute or so", wait)
+	}
+	if got := append(l.take("a", 5), l.take("b", 5)...); len(got) > 0 {
+		t.Errorf("%v is taken before its time", got)
+	}
+	r := &Runner{DB: l.nodes["b"].DB, Node: "b"}
+	if _, again, err := r.TakeRequests(t.Context(), 2, 5); err != nil || again < 40*time.Second || again > 73*time.Second {
+		t.Errorf("b is to look again in %v, %v", again, err)
+	}
+	answer, _ = begin("b", 2)
+	expect(t, "before its time", answer, "early")
+	if told := get[string](l, l.db.Pool, `SELECT message FROM coterie.requests`); !strings.HasPrefix(told, "attempt 2 is due at ") {
+		t.Errorf("it is said to wait because: %s", told)
+	}
+
+	l.exec(`UPDATE coterie.request SET again_at = (SELECT finished_at + interval '1us' FROM coterie.run)`)
+	if got := l.take("b", 5); len(got) != 1 {
+		t.Fatalf("b took %v", got)
+	}
+	expect(t, "the end of the first, said once more", end("a", token, 1, Failed), "failed")
+	if node := get[string](l, l.db.Pool, `SELECT coalesce(node, 'nobody') FROM coterie.request`); node != "b" {
+		t.Errorf("what was said once more took it from b: %s has it", node)
+	}
+	answer, token = begin("b", 3)
+	expect(t, "the second attempt", answer, "begun 2")
+	expect(t, "its end", end("b", token, 3, TimedOut), "timed_out")
+	if n := get[int](l, l.db.Pool, `SELECT count(*) FROM coterie.request`); n != 0 {
+		t.Errorf("%d requests wait after the last attempt", n)
+	}
+	if told := get[string](l, l.db.Pool, `SELECT string_agg(kind || ' ' || (detail->>'attempt') || ' after ' || (detail->>'outcome'), ', ') FROM coterie.event WHERE kind = 'run.retried'`); told != "run.retried 2 after failed" {
+		t.Errorf("the ledger says %s", told)
+	}
+	if kinds := get[string](l, l.db.Pool, `SELECT string_agg(kind || ' ' || attempt, ', ') FROM coterie.notice`); kinds != "failed 2" {
+		t.Errorf("hooks are to tell: %s", kinds)
+	}
+}
