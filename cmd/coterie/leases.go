@@ -18,31 +18,9 @@ func (c *cli) leasesCommand() *cobra.Command {
 		Args:              perhapsOne("LEASE"),
 		ValidArgsFunction: c.completeNames("leases"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := c.context(cmd)
-			defer cancel()
-			k, err := c.open(ctx, cmd)
-			if err != nil {
-				return err
-			}
-			defer k.db.Close()
-			if len(args) == 0 {
-				rows, err := k.rows(ctx, "leases", "ORDER BY v.name")
-				if err != nil {
-					return err
-				}
-				return c.show(rows, leaseFields()...)
-			}
-			rows, err := k.rows(ctx, "leases", "WHERE v.name = $1", args[0])
-			if err != nil {
-				return err
-			}
-			if rows.Len() == 0 {
-				return k.none(ctx, "COT-101", "leases", "lease", args[0])
-			}
-			if c.plain() {
-				return c.print(c.leaseText(rows.Row(0)))
-			}
-			return c.show(rows, leaseFields()...)
+			return c.showInventory(cmd, args, inventory{
+				view: "leases", noun: "lease", unknown: "COT-101", fields: leaseFields(), text: c.leaseText,
+			})
 		},
 	}
 }

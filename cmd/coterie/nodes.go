@@ -20,31 +20,9 @@ func (c *cli) nodesCommand() *cobra.Command {
 		Args:              perhapsOne("NODE"),
 		ValidArgsFunction: c.completeNames("nodes"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := c.context(cmd)
-			defer cancel()
-			k, err := c.open(ctx, cmd)
-			if err != nil {
-				return err
-			}
-			defer k.db.Close()
-			if len(args) == 0 {
-				rows, err := k.rows(ctx, "nodes", "ORDER BY v.name")
-				if err != nil {
-					return err
-				}
-				return c.show(rows, nodeFields()...)
-			}
-			rows, err := k.rows(ctx, "nodes", "WHERE v.name = $1", args[0])
-			if err != nil {
-				return err
-			}
-			if rows.Len() == 0 {
-				return k.none(ctx, "COT-610", "nodes", "node", args[0])
-			}
-			if c.plain() {
-				return c.print(c.nodeText(rows.Row(0)))
-			}
-			return c.show(rows, nodeFields()...)
+			return c.showInventory(cmd, args, inventory{
+				view: "nodes", noun: "node", unknown: "COT-610", fields: nodeFields(), text: c.nodeText,
+			})
 		},
 	}
 }
