@@ -32,6 +32,7 @@ type PoolDefinition struct {
 	Away             string              `json:"away,omitempty"`
 	Grace            Span                `json:"grace,omitempty"`
 	WarnAt           *int                `json:"warn_at,omitempty"`
+	Least            *int                `json:"least,omitempty"`
 	Seats            *int                `json:"seats,omitempty"`
 	Begins           *time.Time          `json:"begins_at,omitempty"`
 	Ends             *time.Time          `json:"ends_at,omitempty"`
@@ -127,7 +128,7 @@ func (p *PoolDefinition) validate() (errs []error) {
 		least, most int
 	}{
 		{"seats", p.Seats, 0, mostSeats}, {"weight", p.Weight, 1, 1000}, {"overdraft", p.Overdraft, 0, mostSeats}, {"overdraft_percent", p.OverdraftPercent, 0, 100},
-		{"max_per_user", p.MaxPerUser, 1, mostSeats}, {"escrow", p.Escrow, 0, 10000}, {"warn_at", p.WarnAt, 1, 100},
+		{"max_per_user", p.MaxPerUser, 1, mostSeats}, {"escrow", p.Escrow, 0, 10000}, {"warn_at", p.WarnAt, 1, 100}, {"least", p.Least, 0, mostSeats},
 	} {
 		if number.value != nil && (*number.value < number.least || *number.value > number.most) {
 			wrong("%s is %d; %d to %d", number.key, *number.value, number.least, number.most)

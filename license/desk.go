@@ -55,7 +55,7 @@ func (d *Desk) prepare() {
 		d.state.Patience = 2 * time.Second
 	}
 	d.state.Step(0, Elapsed{})
-	d.journal.path = d.Journal
+	d.journal.path, d.journal.node = d.Journal, d.Node
 	d.recall()
 }
 

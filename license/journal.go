@@ -19,6 +19,7 @@ import (
 // it is back, and the file is emptied.
 type journal struct {
 	path  string
+	node  string // whose it is
 	lines int // written since it was emptied last, by this process
 	read  bool
 }
@@ -26,6 +27,7 @@ type journal struct {
 // Entry is one grant of a journal.
 type Entry struct {
 	At      time.Time `json:"at"` // by the host's clock: for people
+	Node    string    `json:"node"`
 	Kind    Kind      `json:"kind"`
 	Pool    string    `json:"pool"`
 	Holder  string    `json:"holder"`
@@ -40,7 +42,7 @@ func (j *journal) write(u Use, kind Kind, at time.Time) (err error) {
 	if j.path == "" {
 		return errNoJournal
 	}
-	line, err := json.Marshal(Entry{At: at.UTC(), Kind: kind, Pool: u.Pool, Holder: u.Holder, Session: u.Session, Host: u.Host})
+	line, err := json.Marshal(Entry{At: at.UTC(), Node: j.node, Kind: kind, Pool: u.Pool, Holder: u.Holder, Session: u.Session, Host: u.Host})
 	if err != nil {
 		return err
 	}
@@ -57,8 +59,9 @@ func (j *journal) write(u Use, kind Kind, at time.Time) (err error) {
 	return f.Sync()
 }
 
-// ReadJournal reads the lines that are whole; how many others there are is told.
-func ReadJournal(path string) (entries []Entry, spoilt int, err error) {
+// ReadJournal reads the lines that are whole and of this node; how many others
+// there are is told.
+func ReadJournal(path, node string) (entries []Entry, spoilt int, err error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, nil
@@ -73,7 +76,7 @@ func ReadJournal(path string) (entries []Entry, spoilt int, err error) {
 			continue
 		}
 		var e Entry
-		if json.Unmarshal(lines.Bytes(), &e) != nil || (Use{Pool: e.Pool, Holder: e.Holder, Session: e.Session, Host: e.Host}).check() != nil {
+		if json.Unmarshal(lines.Bytes(), &e) != nil || e.Node != node || (Use{Pool: e.Pool, Holder: e.Holder, Session: e.Session, Host: e.Host}).check() != nil {
 			spoilt++
 			continue
 		}
@@ -93,7 +96,7 @@ func (d *Desk) replay(ctx context.Context, incarnation int64) error {
 	if j.path == "" || j.read && j.lines == 0 {
 		return nil
 	}
-	entries, spoilt, err := ReadJournal(j.path)
+	entries, spoilt, err := ReadJournal(j.path, d.Node)
 	if err != nil || len(entries)+spoilt == 0 {
 		return err
 	}

@@ -176,7 +176,7 @@ func TestAnAccessLogTellsWhoIsAtWork(t *testing.T) {
 func TestAJournalThatIsSpoiltOrFullDoesNoHarm(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal")
-	j := journal{path: path}
+	j := journal{path: path, node: "a"}
 	if err := j.write(floating("ana"), Escrowed, time.Unix(0, 0)); err != nil {
 		t.Fatal(err)
 	}
@@ -193,11 +193,15 @@ func TestAJournalThatIsSpoiltOrFullDoesNoHarm(t *testing.T) {
 	if err := j.write(floating("bob"), Graced, time.Unix(1, 0)); err != nil {
 		t.Fatal(err)
 	}
-	entries, spoilt, err := ReadJournal(path)
-	if err != nil || len(entries) != 2 || spoilt != 1 || entries[1].Holder != "bob" {
+	j.node = "another node"
+	if err := j.write(floating("cid"), Graced, time.Unix(2, 0)); err != nil {
+		t.Fatal(err)
+	}
+	entries, spoilt, err := ReadJournal(path, "a")
+	if err != nil || len(entries) != 2 || spoilt != 2 || entries[1].Holder != "bob" {
 		t.Errorf("%v, %d spoilt, %v", entries, spoilt, err)
 	}
-	if entries, _, err := ReadJournal(path + ".none"); err != nil || len(entries) > 0 {
+	if entries, _, err := ReadJournal(path+".none", "a"); err != nil || len(entries) > 0 {
 		t.Errorf("no journal: %v, %v", entries, err)
 	}
 	// A full disk: grace is refused, because nobody could tell of it; escrow is counted already.

@@ -185,6 +185,39 @@ func TestACopyOfANodeTakesNoSeatFromIt(t *testing.T) {
 	o.whole()
 }
 
+// A standby that lacks the last grants and check-ins takes over: nodes say who is
+// at work, and what the standby still has of others is void.
+func TestAPromotionThatLosesGrantsLeavesWhoIsAtWork(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a standby and a new era take a while, and three tests of leases show the same of grants: make test TESTFLAGS=")
+	}
+	t.Parallel()
+	o := newOffice(t, `{name: floating, seats: 2}`)
+	if err := o.Follow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a, b := o.node("app-a"), o.node("app-b")
+	a.want(http.MethodPut, "ana", 200)
+	over := make(chan error)
+	go func() { over <- o.FailOver(t.Context(), 2*time.Second) }()
+	time.Sleep(500 * time.Millisecond) // from here on the standby hears nothing
+	a.want(http.MethodDelete, "ana", 200)
+	a.want(http.MethodPut, "bob", 200)
+	b.want(http.MethodPut, "cid", 200)
+	b.want(http.MethodPut, "dan", 409)
+	if err := <-over; err != nil {
+		t.Fatal(err)
+	}
+	o.Await(`SELECT era > 0 AND era_settled FROM coterie.cluster`)
+	o.Await(`SELECT in_use = 2 AND excess = 0 FROM coterie.license_pools`)
+	if got := cluster.Get[string](o.Cluster, `SELECT string_agg(holder, ' ' ORDER BY holder) FROM coterie.license_seats`); got != "bob cid" {
+		t.Errorf("seated after the promotion: %s", got)
+	}
+	a.want(http.MethodPut, "bob", 200)
+	b.want(http.MethodPut, "dan", 409)
+	o.whole()
+}
+
 func TestTheExampleInGoHoldsASeatWhileItRuns(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t, `{name: floating, seats: 1}`)

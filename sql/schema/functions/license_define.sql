@@ -8,11 +8,13 @@ DECLARE
     new coterie.license_pool;
     changed text[] := '{}';
     before jsonb;
+    made boolean;
 BEGIN
     FOR said IN SELECT value FROM jsonb_array_elements(coalesce(p_change->'pools', '[]')) ORDER BY value->>'name' COLLATE "C" LOOP
         INSERT INTO coterie.license_pool (name) VALUES (said->>'name') ON CONFLICT (name) DO NOTHING;
+        made := FOUND;
         SELECT l.* INTO old FROM coterie.license_pool l WHERE l.name = said->>'name' FOR NO KEY UPDATE;
-        before := coterie.license_said(old.name);
+        before := CASE WHEN NOT made THEN coterie.license_said(old.name) END;
         new := jsonb_populate_record(old, said - '{name,entitled,in_use,over,valid_from,valid_until,alive,changed_by,changed_at}'::text[]);
         IF (old.shared_by, old.domains, old.weight) IS DISTINCT FROM (new.shared_by, new.domains, new.weight) AND old.in_use + old.over > 0 THEN
             RAISE EXCEPTION 'pool %: who shares a seat cannot change while % seats are held', quote_literal(old.name), old.in_use + old.over
@@ -22,7 +24,7 @@ BEGIN
         SET kind = new.kind, shared_by = new.shared_by, domains = new.domains, enforced = new.enforced, weight = new.weight,
             overdraft = new.overdraft, overdraft_percent = new.overdraft_percent, max_per_user = new.max_per_user,
             linger = new.linger, idle = new.idle, cooldown = new.cooldown, escrow = new.escrow, escrow_for = new.escrow_for,
-            away = new.away, grace = new.grace, warn_at = new.warn_at
+            away = new.away, grace = new.grace, warn_at = new.warn_at, least = new.least
         WHERE l.name = old.name;
         PERFORM coterie.license_detail(new, said);
         IF before IS DISTINCT FROM coterie.license_said(old.name) THEN

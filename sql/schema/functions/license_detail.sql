@@ -7,7 +7,7 @@ DECLARE
 BEGIN
     IF p_said ? 'seats' THEN
         DELETE FROM coterie.license_entitlement e WHERE e.pool = p_pool.name AND e.serial = 'plain';
-        IF (p_said->>'seats')::integer > 0 THEN
+        IF (p_said->>'seats')::integer <> 0 THEN
             INSERT INTO coterie.license_entitlement (pool, serial, seats, begins_at, ends_at, addresses)
             VALUES (p_pool.name, 'plain', (p_said->>'seats')::integer, coalesce((p_said->>'begins_at')::timestamptz, '-infinity'),
                     coalesce((p_said->>'ends_at')::timestamptz, 'infinity'),

@@ -116,7 +116,13 @@ WHERE e.ends_at > coterie.clock() AND e.ends_at < coterie.clock() + interval '30
 UNION ALL
 SELECT 'COT-816', 'note', d.pool, min(d.first_at),
        format('%s: %s refusals within the last hour', d.pool, sum(d.times)), 'coterie license denials'
-FROM coterie.license_denial d WHERE d.hour >= coterie.clock() - interval '2 hours' AND d.last_at > coterie.clock() - interval '1 hour' GROUP BY d.pool;
+FROM coterie.license_denial d WHERE d.hour >= coterie.clock() - interval '2 hours' AND d.last_at > coterie.clock() - interval '1 hour' GROUP BY d.pool
+UNION ALL
+SELECT 'COT-817', 'warning', l.pool, NULL,
+       format('%s: %s held, and at least %s should be', l.pool, l.in_use + l.overdraft + l.excess, r.least),
+       CASE WHEN r.per_node THEN 'start more nodes, or find out why they are not ready: coterie nodes' ELSE format('coterie license seats %s', l.pool) END
+FROM license l JOIN coterie.license_rules r ON r.name = l.pool
+WHERE l.in_use + l.overdraft + l.excess < r.least;
 COMMENT ON VIEW coterie.findings IS 'A row per open problem, derived from the facts of the moment: what is mended disappears.';
 COMMENT ON COLUMN coterie.findings.code IS 'Code that coterie doctor --explain knows.';
 COMMENT ON COLUMN coterie.findings.severity IS 'error (something promised is not kept), warning (somebody should look) or note.';

@@ -3,7 +3,7 @@ SELECT p.name, p.kind, p.shared_by, p.domains, p.enforced, p.weight, p.shared_by
        p.overdraft, p.overdraft_percent, p.max_per_user, p.linger, p.idle, p.cooldown,
        p.escrow, p.escrow_for, CASE p.away WHEN 'grace' THEN p.grace ELSE '0' END AS grace, p.warn_at,
        (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(r) - 'pool') ORDER BY r.subject, r.name), '[]') FROM coterie.license_rule r WHERE r.pool = p.name) AS rules,
-       p.changed_by, p.changed_at
+       p.changed_by, p.changed_at, p.least
 FROM coterie.license_pool p;
 COMMENT ON VIEW coterie.license_rules IS 'A row per pool: by which rules its seats are given.';
 COMMENT ON COLUMN coterie.license_rules.name IS 'Name of the pool.';
@@ -26,3 +26,4 @@ COMMENT ON COLUMN coterie.license_rules.warn_at IS 'Percent of the entitlement f
 COMMENT ON COLUMN coterie.license_rules.rules IS 'Rules for users, groups and nodes.';
 COMMENT ON COLUMN coterie.license_rules.changed_by IS 'Role that changed it last.';
 COMMENT ON COLUMN coterie.license_rules.changed_at IS 'When.';
+COMMENT ON COLUMN coterie.license_rules.least IS 'Seats that are held when all is well; with fewer people are warned.';
