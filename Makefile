@@ -14,7 +14,7 @@ KILLS     ?= 1000
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test unit race check lint fmt vet fix staticcheck golangci cover bench compare figures sim seats chaos mutants upheaval generate postgres pgbouncer tomcat clean help
+.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats chaos mutants upheaval generate postgres pgbouncer tomcat clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ race: postgres ## the tests of what shares memory, under the race detector
 # so a generated page that is not current fails here.
 check: lint race ## what must pass before a change is delivered
 
-lint: fmt vet fix staticcheck golangci
+lint: fmt vet fix tidy staticcheck golangci
 
 fmt:
 	@bad=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
@@ -54,6 +54,9 @@ vet:
 
 fix:
 	$(GO) fix -diff ./...
+
+tidy:
+	$(GO) mod tidy -diff
 
 staticcheck: $(TOOLS)/staticcheck
 	$(TOOLS)/staticcheck ./...

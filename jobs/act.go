@@ -31,6 +31,9 @@ func (r *Runner) act(ctx context.Context, p performance) *ending {
 	if err := p.tenure.begin(); err != nil {
 		return p.stopped(e, err, "stopped before it started: ")
 	}
+	r.Told.began(p.job)
+	started := time.Now()
+	defer func() { r.Told.ended(p.job, e.outcome, time.Since(started)) }()
 	if p.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, p.timeout, errTimeout)

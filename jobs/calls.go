@@ -244,6 +244,9 @@ func (r *Runner) callEnd(ctx context.Context, e ending) (Outcome, error) {
 	if err != nil {
 		return "", fmt.Errorf("end %s of %s: %w", e.job, stamp(e.due), err)
 	}
+	if stands != e.outcome {
+		r.Told.refused("run.end")
+	}
 	return stands, nil
 }
 
@@ -277,10 +280,11 @@ func (r *Runner) callAccount(ctx context.Context, job string, token leases.Token
 	for i, v := range a.Slots {
 		dues[i], reasons[i] = stamp(v.Due), oneLine(v.Reason, reasonSize)
 	}
-	_, err := ask[int64](ctx, r.DB, accountSQL, job, int64(token), a.Outcome, dues, reasons,
+	rows, err := ask[int64](ctx, r.DB, accountSQL, job, int64(token), a.Outcome, dues, reasons,
 		sql.NullTime{Time: a.Next, Valid: !a.Next.IsZero()})
 	if err != nil {
 		return fmt.Errorf("account for %d slots of %s: %w", len(a.Slots), job, err)
 	}
+	r.Told.notRun(job, a.Outcome, rows)
 	return nil
 }

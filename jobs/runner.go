@@ -26,6 +26,7 @@ type Runner struct {
 	Tags    []string // what jobs may require of a node
 	Most    int      // how many runs may be open here at once; 0 for any number
 	Log     *slog.Logger
+	Told    Told
 
 	once    sync.Once
 	begins  desk[beginning, Answer]

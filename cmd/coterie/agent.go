@@ -38,6 +38,7 @@ cluster, so that another node can go on.
 Told to stop, the node takes nothing more, hands over what is idle, waits for
 its runs (drain.deadline at most), reports that it left, and ends its session.`,
 		Example: `  coterie -c app-a.yaml agent
+  coterie -c app-a.yaml agent --log-level debug
   systemctl enable --now coterie`,
 		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -45,14 +46,14 @@ its runs (drain.deadline at most), reports that it left, and ends its session.`,
 			if err != nil {
 				return err
 			}
-			return c.supervise(cmd.Context(), cfg)
+			return c.supervise(cmd.Context(), cfg, config.Arguments(cmd.Flags()))
 		},
 	}
 }
 
 // supervise locks the state directory for as long as anything of this agent may
 // act, and supervises the agent in a process of its own.
-func (c *cli) supervise(ctx context.Context, cfg *config.Config) error {
+func (c *cli) supervise(ctx context.Context, cfg *config.Config, flags []string) error {
 	lock, err := coordinator.Lock(cfg.Node.StateDir)
 	if err != nil {
 		return err
@@ -63,7 +64,7 @@ func (c *cli) supervise(ctx context.Context, cfg *config.Config) error {
 		return fmt.Errorf("find this program: %w", err)
 	}
 	code, err := supervisor.Run(context.WithoutCancel(ctx), supervisor.Options{
-		Agent: []string{self, "-c", cfg.File(), verbSupervised},
+		Agent: append([]string{self, "-c", cfg.File(), verbSupervised}, flags...),
 		Log:   logger(cfg.Log, c.err).With("process", "supervisor"),
 	})
 	if err != nil {

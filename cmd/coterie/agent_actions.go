@@ -20,6 +20,12 @@ func (a *agent) newRunner() (*jobs.Runner, error) {
 	r := &jobs.Runner{
 		DB: a.work, Node: a.cfg.Node.Name, Tags: a.cfg.Node.Tags, Most: a.cfg.Node.MaxRuns, Log: a.log, Actions: map[string]jobs.Action{},
 		Now: func() time.Time { return a.session.Load().Clock.Now() },
+		Told: jobs.Told{
+			Began:   a.metrics.RunBegan,
+			Ended:   func(job string, o jobs.Outcome, took time.Duration) { a.metrics.RunEnded(job, string(o), took) },
+			NotRun:  func(job string, o jobs.Outcome, slots int64) { a.metrics.NotRun(job, string(o), slots) },
+			Refused: a.metrics.Fenced,
+		},
 	}
 	r.Actions[jobs.PruneAction] = jobs.Func(r.Prune)
 	if len(a.cfg.AppData.Logs) > 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/lib/pq"
@@ -137,7 +138,9 @@ func (k *cluster) actions(ctx context.Context) ([]string, error) {
 	for _, a := range k.cfg.Actions {
 		names = append(names, a.Name)
 	}
-	return append(names, jobs.PruneAction), nil
+	names = append(names, jobs.PruneAction)
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 func orNobody(names []string) string {

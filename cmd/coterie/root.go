@@ -82,16 +82,33 @@ Without a verb: what needs attention, then the list of verbs.`,
 		&cobra.Group{ID: groupSetUp, Title: "Set up"},
 		&cobra.Group{ID: groupHelp, Title: "Help"})
 	c.addFlags(root.PersistentFlags())
+	config.RegisterFlags(root.PersistentFlags())
 	c.addVerbs(root)
 	root.SetHelpCommandGroupID(groupHelp)
 	root.SetCompletionCommandGroupID(groupHelp)
 	root.SetUsageTemplate(usage)
-	root.InitDefaultHelpCmd()
+	root.SetHelpCommand(helpCommand())
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true
 	}
 	return root
+}
+
+// helpCommand is cobra's, but for a word that is no command: that is a problem.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Help about a command",
+		Example: "  coterie help jobs apply",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usageProblem("no command %q", strings.Join(args, " ")).hint("", "See: coterie help")
+			}
+			return found.Help()
+		},
+	}
 }
 
 // addVerbs is the list of verbs, in the order in which it is shown; each is a

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/coterie-ha/coterie/internal/problem"
 )
 
 func verbs(t *testing.T) []*cobra.Command {
@@ -123,5 +126,26 @@ func TestASlipInAVerbOrFlagIsUnderstood(t *testing.T) {
 				t.Errorf("%q: exit %d: %s", args, code, err.String())
 			}
 		}
+	}
+}
+
+// A remedy that names a command which is not there helps nobody.
+func TestRemediesNameCommandsThatThereAre(t *testing.T) {
+	root := (&cli{}).root()
+	named := 0
+	for _, e := range problem.Table() {
+		for _, command := range regexp.MustCompile(`\bcoterie((?: [a-z]+)+)`).FindAllStringSubmatch(e.Remedy, -1) {
+			words := strings.Fields(command[1])
+			if words[0] == "on" || words[0] == "as" || slices.Contains(strings.Fields(e.Remedy), "systemctl") {
+				continue
+			}
+			named++
+			if found, _, err := root.Find(words); err != nil || found == root {
+				t.Errorf("%s: %q: there is no command %q", e.Code, e.Remedy, words[0])
+			}
+		}
+	}
+	if named < 10 {
+		t.Errorf("only %d remedies name a command: this test sees nothing", named)
 	}
 }

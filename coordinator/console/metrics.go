@@ -183,10 +183,10 @@ func (m *Metrics) RunEnded(job, outcome string, took time.Duration) {
 	}
 }
 
-// NotRun counts a slot that this node did not run: skipped or missed.
-func (m *Metrics) NotRun(job, outcome string) {
+// NotRun counts slots that this node did not run: skipped or missed.
+func (m *Metrics) NotRun(job, outcome string, slots int64) {
 	if m != nil {
-		m.runs.WithLabelValues(job, outcome).Inc()
+		m.runs.WithLabelValues(job, outcome).Add(float64(slots))
 	}
 }
 

@@ -30,7 +30,7 @@ func busy() *Metrics {
 	m.RunBegan("audit-purge")
 	m.RunEnded("audit-purge", "succeeded", 3*time.Second)
 	m.RunBegan("audit-purge")
-	m.NotRun("audit-purge", "skipped")
+	m.NotRun("audit-purge", "skipped", 1)
 	m.probed("lb", 200)
 	return m
 }
@@ -237,7 +237,7 @@ func TestWithoutMetricsNothingIsCounted(t *testing.T) {
 	m.Fenced("x")
 	m.RunBegan("x")
 	m.RunEnded("x", "succeeded", time.Second)
-	m.NotRun("x", "skipped")
+	m.NotRun("x", "skipped", 1)
 	if got := values(t, showing(sample())); got[`coterie_job_running{coterie_cluster="deploy-prod",job="audit-purge"}`] != "0" {
 		t.Error("a job runs that nobody counted")
 	}

@@ -77,7 +77,7 @@ func TestThePageTellsTheStory(t *testing.T) {
 		"2 of 4 nodes are ready. 1 thing needs attention.",
 		"ana: kernel update; report-nightly is still running",
 		`<td class="warn">draining</td>`, `<td class="bad">dead</td>`,
-		"Remedy:</span> coterie appdata check",
+		"Remedy:</span> mount it again",
 		`<td class="num bad"`, "overdue 7 min", "2 failures in a row: exit code 3: cannot reach repo",
 		`<td class="marks"><b class="good">S</b><b class="bad">T</b><b class="bad">F</b><b class="bad">F</b></td>`,
 		`<td class="warn">nobody</td>`, "kernel update; by ana, goal drained",

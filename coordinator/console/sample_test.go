@@ -74,7 +74,7 @@ func sample() Snapshot {
 				{"lease": "primary", "from_node": "app-d", "to_node": "app-a", "cause": "crash", "claimed_at": at(76 * time.Hour), "took": "00:00:07.4"},
 			}),
 			"findings": doc([]row{
-				{"code": "COT-310", "severity": "warning", "subject": "app-c", "since": at(4 * time.Hour), "text": "the share answers slowly", "remedy": "coterie appdata check"},
+				{"code": "COT-310", "severity": "warning", "subject": "app-c", "since": at(4 * time.Hour), "text": "the share answers slowly", "remedy": "mount it again"},
 			}),
 			"storages": doc([]row{{"node": "app-a", "state": "OK"}, {"node": "app-c", "state": "DEGRADED"}}),
 		},

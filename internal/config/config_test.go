@@ -152,9 +152,7 @@ func TestFlagsWinOverEnvironmentOverFileOverDefaults(t *testing.T) {
 database: {pool_size: 5, connect_timeout: 4s, statement_timeout: 9s}
 `)
 	flags := pflag.NewFlagSet("agent", pflag.ContinueOnError)
-	if err := RegisterFlags(flags, "database.pool_size", "log.level"); err != nil {
-		t.Fatal(err)
-	}
+	RegisterFlags(flags)
 	if err := flags.Parse([]string{"--database-pool-size", "7"}); err != nil {
 		t.Fatal(err)
 	}
@@ -169,6 +167,12 @@ database: {pool_size: 5, connect_timeout: 4s, statement_timeout: 9s}
 	}
 	if diff := cmp.Diff([]string{"big", "dc:paris"}, c.Node.Tags); diff != "" {
 		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"--database-pool-size=7"}, Arguments(flags)); diff != "" {
+		t.Error(diff)
+	}
+	if f := flags.Lookup("database-dsn"); f != nil {
+		t.Error("a connection string could be given where everybody reads it")
 	}
 	for key, want := range map[string]string{
 		"database.pool_size":         "flag --database-pool-size",

@@ -136,21 +136,34 @@ func (r *reader) flat(values map[string]any, at Origin, key Key, written string)
 }
 
 // FlagName is the flag that sets a key: database.pool_size is set by
-// --database-pool-size. A command registers those that it wants to offer.
+// --database-pool-size.
 func FlagName(key string) string {
 	return strings.NewReplacer(".", "-", "_", "-").Replace(key)
 }
 
-// RegisterFlags adds the flags of the given keys, explained by the table.
-func RegisterFlags(flags *pflag.FlagSet, keys ...string) error {
-	for _, name := range keys {
-		key, _, ok := Explain(name)
-		if !ok || key.Env() == "" {
-			return fmt.Errorf("register flag of %s: no such key", name)
+// RegisterFlags adds a flag for each key that has a variable, but for what may hold
+// a secret: everybody on the machine can read a command line. They are not listed in
+// the help of each command; the page of keys is their list.
+func RegisterFlags(flags *pflag.FlagSet) {
+	for _, key := range Keys() {
+		if key.Env() != "" && !key.kind.quiet {
+			name := FlagName(key.Name)
+			flags.String(name, "", strings.TrimSuffix(key.Meaning, "."))
+			flags.Lookup(name).Hidden = true
 		}
-		flags.String(FlagName(name), "", strings.TrimSuffix(key.Meaning, "."))
 	}
-	return nil
+}
+
+// Arguments are the flags of keys that were set on a command line, to be handed to
+// another process.
+func Arguments(flags *pflag.FlagSet) []string {
+	var args []string
+	for _, key := range Keys() {
+		if f := flags.Lookup(FlagName(key.Name)); key.Env() != "" && f != nil && f.Changed {
+			args = append(args, "--"+f.Name+"="+f.Value.String())
+		}
+	}
+	return args
 }
 
 // readFlags gives the values that were set on the command line.

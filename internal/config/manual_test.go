@@ -33,7 +33,8 @@ func markdown() string {
 # Configuration
 
 A value comes from the first of these that has it: a flag, the environment, the
-file, the default. The file is the one of ` + "`-c`" + ` or ` + "`$COTERIE_CONFIG`" + `, or else the
+file, the default. database.pool_size is set by --database-pool-size or
+COTERIE_DATABASE_POOL_SIZE; what may hold a secret has no flag. The file is the one of ` + "`-c`" + ` or ` + "`$COTERIE_CONFIG`" + `, or else the
 first that exists of ` + "`/etc/coterie/coterie.yaml`" + ` and
 ` + "`$XDG_CONFIG_HOME/coterie/coterie.yaml`" + `. An empty variable counts as unset; a list
 in a variable is written with commas. What must be equal on all nodes is not

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -278,6 +280,7 @@ func TestADemoObeysAndIsStillWell(t *testing.T) {
 			t.Errorf("%s: %q is not said:\n%s", o.args, o.want, out)
 		}
 	}
+	r.counts("coterie_job_runs_total", "coterie_job_run_duration_seconds_count", "coterie_job_last_success_timestamp_seconds")
 	r.order(0, "kill", "app-b", "--only", "agent")
 	for marks := 1; marks > 0; time.Sleep(10 * time.Millisecond) {
 		found, err := marked(r.dir)
@@ -297,6 +300,36 @@ func TestADemoObeysAndIsStillWell(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	r.gone()
+}
+
+// counts waits until a node's metrics tell of the runs that it had.
+func (r *running) counts(names ...string) {
+	r.t.Helper()
+	url := regexp.MustCompile(`Status page (http://\S+)`).FindStringSubmatch(r.text())
+	if url == nil {
+		r.t.Fatal("no status page is named")
+	}
+	for begun := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		request, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, url[1]+"metrics", http.NoBody)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		if err := errors.Join(err, answer.Body.Close()); err != nil {
+			r.t.Fatal(err)
+		}
+		missing := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return bytes.Contains(text, []byte(name+"{")) })
+		if len(missing) == 0 {
+			return
+		}
+		if time.Since(begun) > 20*time.Second {
+			r.t.Fatalf("%v are not in the metrics:\n%s", missing, text)
+		}
+	}
 }
 
 // inside runs a command of ours in a shell that has read the demo's environment.

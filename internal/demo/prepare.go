@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -163,9 +164,10 @@ func (d *demo) noteOwed(ctx context.Context, defs []jobs.Definition) error {
 
 // environment is what a shell reads to look into the demo.
 func (d *demo) environment() string {
-	return fmt.Sprintf(`export PGHOST=%s PGPORT=%d PGDATABASE=%s PGUSER=%s
+	return fmt.Sprintf(`export PATH=%s:"$PATH"
+export PGHOST=%s PGPORT=%d PGDATABASE=%s PGUSER=%s
 export COTERIE_CONFIG=%s COTERIE_DATABASE_DSN="%s"
-`, quote(d.server.Socket), d.server.Port, databaseName, pgserver.Superuser, quote(d.nodes[0].config()), d.server.DSN(databaseName))
+`, quote(filepath.Dir(d.nodes[0].program)), quote(d.server.Socket), d.server.Port, databaseName, pgserver.Superuser, quote(d.nodes[0].config()), d.server.DSN(databaseName))
 }
 
 // quote makes a word of a shell.

@@ -7,9 +7,9 @@ func jobs() []Entry {
 			"correct the file; coterie jobs apply -n shows what it would change",
 			`The file of jobs could not be understood. Nothing was changed: a file is applied
 as a whole or not at all.`},
-		{"COT-502", ExitRefused, "action is not defined",
+		{"COT-502", ExitUsage, "action is not defined",
 			"add it to actions: in the configuration of every node that may run the job",
-			`A job names an action that the configuration of this node does not have. What
+			`A job names an action that no node has in its configuration. What
 jobs may run is defined in the local file and never in the database, so that who
 can write the database still cannot choose programs.`},
 		{"COT-503", ExitFailed, "run did not succeed",

@@ -8,10 +8,6 @@ func nodes() []Entry {
 			`Another agent lives under this name, perhaps because a machine was cloned with
 its configuration. Two machines under one name would each take the other's work
 for its own, so this one did not start.`},
-		{"COT-602", ExitRefused, "node was evicted",
-			"coterie rejoin, once the cause is mended",
-			`Somebody has removed the node from the cluster. An agent that comes back under
-its old identity is refused, so that it cannot disturb the others.`},
 		{"COT-603", ExitRefused, "agent is already running",
 			"systemctl status coterie",
 			`An agent with this configuration is already running on this machine. The second

@@ -110,7 +110,7 @@ type Entry struct {
 
 // Table is all entries in the order of their codes.
 func Table() []Entry {
-	table := slices.Concat(leases(), database(), storage(), migration(), jobs(), nodes(), demo(), licenses())
+	table := slices.Concat(leases(), database(), storage(), jobs(), nodes(), demo(), licenses())
 	slices.SortFunc(table, func(a, b Entry) int { return cmp.Compare(a.Code, b.Code) })
 	return table
 }

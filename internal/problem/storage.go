@@ -36,7 +36,7 @@ anew.`},
 			`The marker on the share is older than what the cluster has seen of it. The share
 was probably restored or switched to a replica that lags behind.`},
 		{"COT-308", ExitDegraded, "share is slow or flawed",
-			"coterie appdata check",
+			"mend what the message names, and mount the share anew",
 			`The share works, but slower than it should or without something that it should
 have. The reason stands in the message.`},
 		{"COT-309", ExitUsage, "share cannot be marked",
@@ -47,24 +47,8 @@ folder. The folder named in appdata.path is not there or cannot be written. It
 is never made up: a folder below a mount point that is not mounted would be the
 wrong one.`},
 		{"COT-310", ExitDegraded, "file differs",
-			"coterie appdata diff NODE",
+			"compare it on the nodes by sha256sum, and copy the right one",
 			`A file that should be the same on all nodes is not. Somebody has changed it on
 one node, or a copy to that node was not finished.`},
-		{"COT-312", ExitDegraded, "attribute cache hides changes",
-			"mount with actimeo=3, or lookupcache=none where changes must show at once",
-			`The mount keeps attributes and names for a while, so that a file written by
-another node is seen only seconds to a minute later. Most applications do not
-mind. One that waits for files of other nodes does.`},
-	}
-}
-
-// migration are the problems of moving local folders to the share.
-func migration() []Entry {
-	return []Entry{
-		{"COT-404", ExitRefused, "files are open",
-			"stop the programs that have them open",
-			`A program has files open in the folder that is about to move. It would go on
-writing to the old place, and what it writes there would be lost. The message
-names the program.`},
 	}
 }

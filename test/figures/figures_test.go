@@ -56,7 +56,7 @@ func terms() cluster.Terms {
 
 // slack is what the short form allows beyond a promise. It runs beside other
 // tests on machines of any speed, so it judges what happens and not how fast.
-const slack = 20 * time.Second
+const slack = 5 * time.Second
 
 // sample is a figure measured several times.
 type sample []time.Duration
