@@ -88,6 +88,7 @@ Without a verb: what needs attention, then the list of verbs.`,
 	root.SetCompletionCommandGroupID(groupHelp)
 	root.SetUsageTemplate(usage)
 	root.SetHelpCommand(helpCommand())
+	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
 		cmd.DisableFlagsInUseLine = true

@@ -136,7 +136,7 @@ func TestRemediesNameCommandsThatThereAre(t *testing.T) {
 	for _, e := range problem.Table() {
 		for _, command := range regexp.MustCompile(`\bcoterie((?: [a-z]+)+)`).FindAllStringSubmatch(e.Remedy, -1) {
 			words := strings.Fields(command[1])
-			if words[0] == "on" || words[0] == "as" || slices.Contains(strings.Fields(e.Remedy), "systemctl") {
+			if words[0] == "that" || slices.Contains(strings.Fields(e.Remedy), "systemctl") {
 				continue
 			}
 			named++
