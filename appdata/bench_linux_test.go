@@ -70,12 +70,12 @@ func BenchmarkUnchanged(b *testing.B) {
 // bareWalk lists and lstats everything with some workers, and keeps nothing.
 func bareWalk(b *testing.B, root string, workers int) int {
 	var (
-		mu   sync.Mutex
-		news = sync.NewCond(&mu)
+		mu      sync.Mutex
+		news    = sync.NewCond(&mu)
 		waiting = []string{root}
-		left = 1
-		all  int
-		wg   sync.WaitGroup
+		left    = 1
+		all     int
+		wg      sync.WaitGroup
 	)
 	for range workers {
 		wg.Go(func() {

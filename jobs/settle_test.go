@@ -69,9 +69,9 @@ func TestSlotsOfAPauseAreSkippedWhenTheirJobRests(t *testing.T) {
 
 func TestWhatRestsAlreadyOwesNothing(t *testing.T) {
 	l := newLab(t, "a")
-	d := l.define(Definition{Name: "tidy", Disabled: true})
+	l.define(Definition{Name: "tidy", Disabled: true})
 	l.exec(`UPDATE coterie.job SET since = coterie.clock() - interval '1h'`)
-	d = l.current()[0]
+	d := l.current()[0]
 	on := d
 	on.Disabled = false
 	l.change(Change{Old: &d, New: &on})
