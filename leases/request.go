@@ -9,7 +9,7 @@ import (
 type Request struct {
 	Takes   []string
 	Wants   []string      // leases to take by name: no others of that kind are listed
-	Seen    int64         // -1 asks for a listing
+	Seen    int64         // position in the ledger of the last listing; or listNow, or listInTurn
 	TTL     time.Duration // that this node goes by: its session must not live shorter, whatever the terms are by now
 	Mark    Token
 	Old     bool // the database was seen to have older rows than before
@@ -89,18 +89,20 @@ type Listing struct {
 }
 
 // listEvery asks for a listing every so many heartbeats although the ledger did
-// not move: an event may commit after one with a higher number was seen. Where
-// there are many nodes each asks more seldom, and not all of them with one heartbeat:
-// together they ask for some dozens a heartbeat. What one overlooks the others see.
+// not move: an event may commit after one with a higher number was seen.
 const listEvery = 4
 
-func (s *State) listsNow() bool {
-	every, shift := listEvery, 0
-	if crowd := len(s.load) / 32; crowd > every {
-		every, shift = crowd, int(draw(s.Node, "")%uint64(crowd))
-	}
-	return (s.beat+shift)%every == 0
-}
+// What a heartbeat says instead of the ledger's position when it asks for a listing:
+// because this node has to know, or because it is time, which where there are many
+// nodes is when the database says that it is this one's turn.
+const (
+	listNow    = -1
+	listInTurn = -2
+)
+
+// crowd says whether there are so many nodes that not each can be told at once of
+// whatever any of them does.
+func (s *State) crowd() bool { return len(s.load) > 64 }
 
 // atOnce is how many leases one heartbeat takes or gives back at most, so that
 // it is answered in time however many there are.
@@ -134,9 +136,12 @@ func (s *State) Request(now time.Duration) Request {
 	r.Claim = append(r.Claim, claims[:min(len(claims), max(0, atOnce-len(r.Claim)))]...)
 	s.try(now, r)
 	s.beat++
-	if s.stale || s.open() || s.listsNow() {
-		r.Seen = -1
+	if s.stale || s.open() {
+		r.Seen = listNow
+	} else if s.beat%listEvery == 0 {
+		r.Seen = listInTurn
 	}
+	s.asks = len(r.Claim)+len(r.Release) > 0
 	s.stale = false // what changes from here on, before the answer, asks for another
 	s.sent, s.due, s.hurry = now, now+s.Terms.Heartbeat, never
 	return r

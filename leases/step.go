@@ -30,6 +30,7 @@ type State struct {
 
 	seen  int64         // ledger position of the last listing
 	stale bool          // ask for a listing with the next heartbeat, moved or not
+	asks  bool          // the last heartbeat asked to take something, or to give it back
 	beat  int           // heartbeats sent
 	sent  time.Duration // when the last one was
 	due   time.Duration // next heartbeat by rhythm
@@ -130,7 +131,7 @@ func (s *State) Step(now time.Duration, e Event) []Action {
 	case Answered:
 		out = s.answered(now, e)
 	case Failed:
-		s.stale = true
+		s.stale = s.stale || s.asks || !s.crowd() // a database that is overrun is not asked for more
 		s.due = now + s.Terms.Heartbeat/3
 	case Returned:
 		s.returned(now, e)
@@ -145,7 +146,9 @@ func (s *State) Step(now time.Duration, e Event) []Action {
 		out = s.yieldUnwanted(out)
 		s.hurry, s.stale = now, true // what it wants by name was perhaps not listed
 	case Hinted:
-		s.hurry = min(s.hurry, now+hintDelay)
+		if !s.crowd() {
+			s.hurry = min(s.hurry, now+hintDelay)
+		}
 	case Marked:
 		s.Mark = max(s.Mark, e.Token)
 	case Elapsed:
@@ -187,9 +190,6 @@ func (s *State) answered(now time.Duration, e Answered) []Action {
 	s.due = e.Began + e.Terms.Heartbeat
 	s.watch(now, e.Peers)
 	if e.Listing == nil {
-		if s.seen >= 0 {
-			s.seen = max(s.seen, e.Head) // whatever moved gives this node nothing to do
-		}
 		return nil
 	}
 	s.seen, s.load, s.dealt, s.paused = e.Head, e.Listing.Load, nil, e.Listing.Paused

@@ -33,7 +33,7 @@ var mutants = []mutant{
 	{"no margin", "client-go: safe only while clock rates differ by less than LeaseDuration/RenewDeadline", terms,
 		"return t.TTL - t.Margin", "return t.TTL"},
 	{"trust extended by a failed attempt", "kubernetes #44887: renewed again after a failed renewal", step,
-		"		s.stale = true\n		s.due = now", "		s.stale, s.trust = true, now+s.Terms.Trust()\n		s.due = now"},
+		"		s.due = now + s.Terms.Heartbeat/3", "		s.trust = now + s.Terms.Trust()\n		s.due = now + s.Terms.Heartbeat/3"},
 	{"distrust forgotten", "Quartz #847: the work went on after the check-in was lost", step,
 		"if now < s.trust && !s.ended {", "if !s.ended {"},
 	{"end of the session ignored", "River PR #199: past leaders believed that they had won", step,
@@ -121,5 +121,5 @@ var mutants = []mutant{
 	{"what is on its way counted again", "found here: another lease moved in its stead, and back", balance,
 		"case g.phase > holding && !g.retry:", "case false:"},
 	{"list asked for only when the ledger moved", "River PR #1564: what happened while nobody listened is never learned", request,
-		"if s.stale || s.open() || s.listsNow() {", "if false {"},
+		"if s.stale || s.open() {\n\t\tr.Seen = listNow\n\t} else if s.beat%listEvery == 0 {", "if false {"},
 }

@@ -14,7 +14,8 @@ DECLARE
     me coterie.session;
     gone coterie.session;
     moved bigint;
-    crowd boolean;
+    turns bigint;
+    listed boolean;
 BEGIN
     -- A database whose history was cut begins a new era: every session ends with the old one, mine
     -- included, and nothing is granted until all trust in it is over.
@@ -122,15 +123,22 @@ BEGIN
 
     SELECT coalesce(max(e.id), 0) INTO moved FROM coterie.event e;
     -- A list tells of every node, and would be told to every node for everything that any of them does. Where there are
-    -- many, what only says that others come or have taken something waits until a node asks, as each does now and then.
-    crowd := moved > p_seen AND p_seen >= 0 AND EXISTS (SELECT FROM coterie.session OFFSET 64);
+    -- many, each is told at once what was done to itself, and everything when it has to know (-1). Else they are told in
+    -- turn, some dozens with each of their heartbeats: there is always somebody who takes what was freed.
+    listed := moved <> p_seen;
+    IF listed AND p_seen <> -1 THEN
+        SELECT count(*) / 32 INTO turns FROM coterie.session;
+        listed := turns < 2 OR moved < p_seen OR ((me.beats + hashtext(p_node)) & 2147483647) % turns = 0
+            OR p_seen >= 0 AND EXISTS (
+                SELECT FROM coterie.event e
+                WHERE e.id > greatest(p_seen, moved - 1000) AND (e.node = p_node OR e.peer = p_node)
+                  AND e.kind NOT IN ('session.began', 'node.joined', 'node.reported', 'storage.changed', 'lease.claimed', 'lease.released'));
+    END IF;
     RETURN QUERY SELECT coterie.clock(), me.beats,
         extract(epoch FROM terms.session_ttl)::float8 * 1000, extract(epoch FROM terms.heartbeat)::float8 * 1000,
         extract(epoch FROM terms.margin)::float8 * 1000,
         moved, (SELECT last_value FROM coterie.run_seq), coterie.peers_of(p_node),
-        CASE WHEN p_seen < 0 OR moved < p_seen OR moved > p_seen AND (NOT crowd OR EXISTS (
-                SELECT FROM coterie.event e WHERE e.id > p_seen AND e.kind NOT IN ('session.began', 'node.joined', 'node.reported', 'storage.changed', 'lease.claimed')))
-             THEN coterie.leases_for(p_node, p_incarnation, p_wants) END;
+        CASE WHEN listed THEN coterie.leases_for(p_node, p_incarnation, p_wants) END;
 END $$;
 COMMENT ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[], text[]) IS
     'One heartbeat of a node: renew me, end the dead, give back, take, and tell who else lives; and what is held and free when the ledger moved past what the node has seen.';
