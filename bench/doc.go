@@ -4,6 +4,7 @@
 //	etcd      sessions, elections and mutexes of its own client
 //	River     leader election on PostgreSQL
 //	pgbench   the same row update without anything of ours
+//	by hand   licence seats counted as one does at first, and under a lock
 //
 // What is compared takes turns: a round of ours, a round of the peer's, and so
 // on, so that whatever else the machine does meanwhile meets both. Every peer is

@@ -27,6 +27,7 @@ var figures = []struct {
 	{"guard", guard},
 	{"silence", silence},
 	{"crowd", crowd},
+	{"seats", seats},
 }
 
 func main() {

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -135,94 +134,6 @@ func hammer(b *testing.B, l *lab, names []string, scarce bool) {
 	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 	l.check(200)
-}
-
-// door is a way to seats.
-type door interface {
-	in(ctx context.Context, u Use) error
-	out(ctx context.Context, u Use) error
-}
-
-// byDesk asks as applications do.
-type byDesk struct{ *node }
-
-func (d byDesk) in(ctx context.Context, u Use) error  { _, err := d.Checkout(ctx, u, 0); return err }
-func (d byDesk) out(ctx context.Context, u Use) error { return d.Checkin(ctx, u, 0) }
-
-// bySQL is a client with a connection and a transaction of its own per decision.
-type bySQL struct {
-	*sqlx.DB
-	node string
-}
-
-func (d bySQL) in(ctx context.Context, u Use) error {
-	var granted bool
-	err := d.GetContext(ctx, &granted, `SELECT granted FROM coterie.license_checkout($1, $2, $3, '', $4)`, u.Pool, u.Holder, u.Session, d.node)
-	if err == nil && !granted {
-		return ErrDenied
-	}
-	return err
-}
-
-func (d bySQL) out(ctx context.Context, u Use) error {
-	var answer string
-	return d.GetContext(ctx, &answer, `SELECT coterie.license_checkin($1, $2, $3, '', $4)`, u.Pool, u.Holder, u.Session, d.node)
-}
-
-// The same work by three designs, in one run: 32 clients, 20 seats, two nodes.
-func BenchmarkDesigns(b *testing.B) {
-	for _, design := range []struct {
-		name, mutate string
-		door         func(l *lab, n *node) door
-	}{
-		{"count-then-insert", naive, func(_ *lab, n *node) door { return byDesk{n} }},
-		{"lock-and-commit-each", "", func(l *lab, n *node) door { return bySQL{l.db, n.name} }},
-		{"ours", "", func(_ *lab, n *node) door { return byDesk{n} }},
-	} {
-		b.Run(design.name, func(b *testing.B) {
-			l := durable(b, "a", "b")
-			l.define(`{"pools": [{"name": "floating", "seats": 20}]}`)
-			if design.mutate != "" {
-				l.exec(design.mutate)
-			}
-			var held, most, decisions atomic.Int64
-			var wait sync.WaitGroup
-			work := make(chan int)
-			b.ResetTimer()
-			for c := range 32 {
-				d := design.door(l, l.nodes[[]string{"a", "b"}[c%2]])
-				wait.Go(func() {
-					for i := range work {
-						u := Use{Pool: "floating", Holder: fmt.Sprintf("user%d-%d", c, i), Session: "s"}
-						decisions.Add(1)
-						err := d.in(b.Context(), u)
-						if err != nil {
-							if !errors.Is(err, ErrDenied) {
-								b.Error(err)
-							}
-							continue
-						}
-						if n := held.Add(1); n > most.Load() {
-							most.Store(n)
-						}
-						time.Sleep(time.Millisecond)
-						held.Add(-1)
-						decisions.Add(1)
-						if err := d.out(b.Context(), u); err != nil {
-							b.Error(err)
-						}
-					}
-				})
-			}
-			for i := range b.N {
-				work <- i
-			}
-			close(work)
-			wait.Wait()
-			b.ReportMetric(float64(decisions.Load())/b.Elapsed().Seconds(), "decisions/s")
-			b.ReportMetric(float64(most.Load()), "most-of-20")
-		})
-	}
 }
 
 // Who is seated is answered from memory: no statement.

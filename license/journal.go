@@ -20,7 +20,7 @@ import (
 type journal struct {
 	path  string
 	node  string // whose it is
-	lines int // written since it was emptied last, by this process
+	lines int    // written since it was emptied last, by this process
 	read  bool
 }
 
