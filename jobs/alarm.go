@@ -23,13 +23,13 @@ func (s sleepers) Len() int           { return len(s) }
 func (s sleepers) Less(i, j int) bool { return s[i].wake.Before(s[j].wake) }
 func (s sleepers) Swap(i, j int) {
 	s[i], s[j] = s[j], s[i]
-	s[i].place, s[j].place = i+1, j+1
+	s[i].place, s[j].place = int32(i)+1, int32(j)+1
 }
 
 // Push and Pop are for package heap.
 func (s *sleepers) Push(h any) {
 	job := h.(*held) //nolint:forcetypeassert // nothing else is pushed
-	job.place = len(*s) + 1
+	job.place = int32(len(*s)) + 1
 	*s = append(*s, job)
 }
 
@@ -50,7 +50,7 @@ func (r *Runner) arm(h *held, until time.Time) {
 	a := &m.alarm
 	first := len(a.jobs) > 0 && a.jobs[0] == h
 	if h.place > 0 {
-		heap.Remove(&a.jobs, h.place-1)
+		heap.Remove(&a.jobs, int(h.place)-1)
 	}
 	if h.wake = until; !until.IsZero() && !h.gone {
 		heap.Push(&a.jobs, h)
@@ -63,7 +63,7 @@ func (r *Runner) arm(h *held, until time.Time) {
 // disarm forgets a job. The minder's lock is held.
 func (a *alarm) disarm(h *held) {
 	if h.place > 0 {
-		heap.Remove(&a.jobs, h.place-1)
+		heap.Remove(&a.jobs, int(h.place)-1)
 	}
 }
 

@@ -60,8 +60,11 @@ func (h *held) perform(b Begin) {
 	h.acting = true
 	o, action := h.open, h.Actions[h.def.Action]
 	p := performance{opened: *o, action: action, timeout: h.def.Timeout, long: h.def.Long, goesOn: h.def.OnLost != LostRecord, run: Run{
-		Job: o.job, Due: o.due, Token: o.token, Attempt: b.Attempt, Node: h.Node, Params: h.def.Params, Resume: h.left,
+		Job: o.job, Due: o.due, Token: o.token, Attempt: b.Attempt, Node: h.Node, Params: h.def.Params,
 	}}
+	if h.left != nil {
+		p.run.Resume = *h.left
+	}
 	if b.Asked {
 		p.run.Params = p.run.Params.with(h.def.askedParams)
 	}
@@ -88,9 +91,10 @@ func (h *held) takeEnding() {
 func (h *held) remember() {
 	switch {
 	case h.ended.outcome == Succeeded:
-		h.left = Checkpoint{}
+		h.left = nil
 	case h.ended.left.Text != "":
-		h.left = h.ended.left
+		left := h.ended.left
+		h.left = &left
 	}
 }
 

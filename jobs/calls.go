@@ -56,18 +56,28 @@ func (r definitionRow) job() (*job, error) {
 }
 
 func readDefinitions(ctx context.Context, db *sqlx.DB) (map[string]*job, error) {
-	var rows []definitionRow
-	err := on(ctx, db, func(c *sqlx.Conn) error { return c.SelectContext(ctx, &rows, definitionsSQL) })
+	found := map[string]*job{}
+	err := on(ctx, db, func(c *sqlx.Conn) error {
+		rows, err := c.QueryxContext(ctx, definitionsSQL)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() { // one by one: thousands of texts at once would be garbage at once
+			var row definitionRow
+			if err := rows.StructScan(&row); err != nil {
+				return err
+			}
+			j, err := row.job()
+			if err != nil {
+				return err
+			}
+			found[j.Name] = j
+		}
+		return rows.Err()
+	})
 	if err != nil {
 		return nil, err
-	}
-	found := make(map[string]*job, len(rows))
-	for _, row := range rows {
-		j, err := row.job()
-		if err != nil {
-			return nil, err
-		}
-		found[j.Name] = j
 	}
 	return found, nil
 }

@@ -25,21 +25,21 @@ type held struct {
 	// Guarded by the minder's lock.
 	mail   saw                     // what it was told and has not taken up
 	busy   bool                    // turns are being taken
+	place  int32                   // among those that are to be woken, from 1; 0: none
 	ready  *ending                 // of a run whose action has ended
 	wake   time.Time               // when it is to be woken; zero: not at all
-	place  int                     // among those that are to be woken, from 1; 0: none
 	cancel context.CancelCauseFunc // of the turns that are being taken
 
 	// What follows belongs to whoever takes turns.
 	entered bool // it was taken up
 	lost    bool // the lease; what is at work is waited for
+	acting  bool // an action is at work, and its ending will come
+	waits   bool // for a seat
 	def     *job // nil when there is none
 	state   State
-	left    Checkpoint // where a run stopped that did not succeed
-	open    *opened    // the run that is open, or may be
-	acting  bool       // an action is at work, and its ending will come
-	waits   bool       // for a seat
-	ended   *ending    // of the run, once it is no longer acting
+	left    *Checkpoint // where a run stopped that did not succeed; nil when none did, or none said
+	open    *opened     // the run that is open, or may be
+	ended   *ending     // of the run, once it is no longer acting
 }
 
 // saw is what a held job is told, one bit each: the lowest is taken up first.
@@ -280,7 +280,9 @@ func (h *held) resume(ctx context.Context) error {
 	h.state = State{Job: h.name, Accounted: at.Accounted.Time, Left: at.left(), Vacancy: Vacancy{
 		From: at.From.String, Freed: at.Freed.Time, By: at.By.String, To: h.Node, Taken: at.Acquired.Time,
 	}}
-	h.left = Checkpoint{at.CheckpointDue.Time, at.Checkpoint.String}
+	if at.Checkpoint.String != "" {
+		h.left = &Checkpoint{at.CheckpointDue.Time, at.Checkpoint.String}
+	}
 	if h.job(h.name) == nil {
 		// The lease may come before word of its job.
 		begun := time.Now()

@@ -1,6 +1,9 @@
 package jobs
 
-import "time"
+import (
+	"time"
+	"unique"
+)
 
 // wire is a definition as job_apply reads it and job_list writes it: one key per
 // column, durations in milliseconds, what is left out at its default.
@@ -80,16 +83,19 @@ func toWire(d Definition) wire {
 func (w wire) definition() Definition {
 	const ms = time.Millisecond
 	return Definition{
-		Name: w.Name, Schedule: w.Schedule, TimeZone: w.TimeZone, Gap: w.Gap, Fold: w.Fold,
+		Name: w.Name, Schedule: once(w.Schedule), TimeZone: once(w.TimeZone), Gap: once(w.Gap), Fold: once(w.Fold),
 		Starts: orZero(w.Starts), Ends: orZero(w.Ends), Jitter: time.Duration(w.JitterMS) * ms, Except: w.Except,
-		Action: w.Action, Timeout: time.Duration(w.TimeoutMS) * ms, StopGrace: time.Duration(w.StopGraceMS) * ms,
-		Overlap: w.Overlap, Misfire: w.Misfire, MisfireLimit: w.MisfireLimit, CatchUp: time.Duration(w.CatchUpMS) * ms,
-		Retries: w.Retries, RetryAfter: time.Duration(w.RetryAfterMS) * ms, RetryMax: time.Duration(w.RetryMaxMS) * ms, OnLost: w.OnLost,
-		WhileAway: w.WhileAway, Priority: w.Priority, Group: w.Group, GroupLimit: w.GroupLimit, Requires: w.Requires, Prefers: w.Prefers, Apart: w.Apart,
+		Action: once(w.Action), Timeout: time.Duration(w.TimeoutMS) * ms, StopGrace: time.Duration(w.StopGraceMS) * ms,
+		Overlap: once(w.Overlap), Misfire: once(w.Misfire), MisfireLimit: w.MisfireLimit, CatchUp: time.Duration(w.CatchUpMS) * ms,
+		Retries: w.Retries, RetryAfter: time.Duration(w.RetryAfterMS) * ms, RetryMax: time.Duration(w.RetryMaxMS) * ms, OnLost: once(w.OnLost),
+		WhileAway: once(w.WhileAway), Priority: w.Priority, Group: once(w.Group), GroupLimit: w.GroupLimit, Requires: w.Requires, Prefers: w.Prefers, Apart: w.Apart,
 		Params: w.Params, Keep: time.Duration(w.KeepMS) * ms, Long: time.Duration(w.LongAfterMS) * ms, Queue: w.Queue,
 		Disabled: !w.Enabled, Since: orZero(w.Since), Generation: w.Generation,
 	}
 }
+
+// once keeps a word that thousands of jobs say in memory once.
+func once[T ~string](word T) T { return unique.Make(word).Value() }
 
 func (w wire) pauses() []Pause {
 	var list []Pause

@@ -1,6 +1,7 @@
 package leases
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -92,12 +93,20 @@ func (s *Session) callTick(ctx context.Context, r Request, rtt time.Duration) (A
 		return Answer{}, fmt.Errorf("heartbeat of %s: peers: %w", s.Node, err)
 	}
 	if len(row.Listing) > 0 {
-		a.Listing = new(Listing)
+		a.Listing = roomFor(row.Listing, s.View().Busy)
 		if err := json.Unmarshal(row.Listing, a.Listing); err != nil {
 			return Answer{}, fmt.Errorf("heartbeat of %s: listing: %w", s.Node, err)
 		}
 	}
 	return a, nil
+}
+
+// roomFor is a listing to read a text into which may name thousands of leases, of
+// which about so many are held: a list that grows leaves several times its size behind.
+func roomFor(text []byte, held int) *Listing {
+	named := bytes.Count(text, []byte(`"goal_now"`))
+	held = min(held, named)
+	return &Listing{Held: make([]Lease, 0, held), Free: make([]Lease, 0, named-held)}
 }
 
 // textArray is never NULL.

@@ -233,6 +233,9 @@ func (s *State) claims(now time.Duration) []Lease {
 	var out []Lease
 	dealt := s.deal()
 	for _, name := range sorted(s.free) {
+		if len(out) == atOnce {
+			break // the next heartbeat asks for more
+		}
 		o := s.free[name]
 		if _, mine := s.grants[name]; mine || !s.wants(name, o.class) || now < s.resting[name] || o.rests(now, s.Terms.Heartbeat) {
 			continue

@@ -303,7 +303,7 @@ func (s *State) Idle() bool {
 
 // Held lists the leases whose holders act, in order.
 func (s *State) Held() []Lease {
-	var held []Lease
+	held := make([]Lease, 0, len(s.grants))
 	for _, name := range sorted(s.grants) {
 		if g := s.grants[name]; g.phase <= yielding {
 			held = append(held, Lease{Name: name, Class: g.class, Token: g.token})

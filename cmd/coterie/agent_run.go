@@ -114,7 +114,7 @@ func poke(c chan struct{}) {
 // run joins the cluster and works until ctx ends; then it leaves.
 func (a *agent) run(ctx context.Context) error {
 	a.started = time.Now()
-	debug.SetGCPercent(50) // a sidecar has its memory from the application, and little to do
+	debug.SetGCPercent(20) // a sidecar has its memory from the application, and little to do
 	a.moved, a.facts = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.lent, a.noticed, a.licensed = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.desk = &loans.Desk{
