@@ -135,6 +135,7 @@ func (s *Session) took(b beat) []Action {
 		acts = s.core.Step(now, Answered{Began: b.began, Answer: b.Answer})
 		jumped = s.stepped(b, now)
 		s.answered, s.answeredAt = b, now
+		s.answered.Listing = nil // it has been taken in, and may name thousands
 	}
 	if s.Ticked != nil {
 		s.Ticked(Tick{Err: b.err, Took: b.took, Trust: s.core.Trusted() - now, Margin: s.core.Terms.Margin, Stepped: jumped, Answer: b.Answer})
