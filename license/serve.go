@@ -3,9 +3,10 @@ package license
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"net/http"
+
+	"github.com/coterie-ha/coterie/internal/answer"
 )
 
 //go:embed openapi.yaml
@@ -19,25 +20,24 @@ func (d *Desk) Handler(peer func(context.Context) (user int, ok bool)) http.Hand
 		return func(w http.ResponseWriter, r *http.Request) {
 			user, ok := peer(r.Context())
 			if !ok {
-				answer(w, http.StatusForbidden, problem{Error: "who asks cannot be known here"})
+				answer.JSON(w, http.StatusForbidden, problem{Error: "who asks cannot be known here"})
 				return
 			}
 			q := r.URL.Query()
 			u := Use{Pool: r.PathValue("pool"), Holder: r.PathValue("holder"), Session: q.Get("session"), Host: q.Get("host")}
 			got, err := do(r, u, user)
 			if err != nil {
-				answer(w, status(err), refused(err))
+				answer.JSON(w, status(err), refused(err))
 				return
 			}
-			answer(w, http.StatusOK, got)
+			answer.JSON(w, http.StatusOK, got)
 		}
 	}
 	mux.HandleFunc("PUT /v1/licenses/{pool}/holders/{holder}", with(d.put))
 	mux.HandleFunc("GET /v1/licenses/{pool}/holders/{holder}", with(d.get))
 	mux.HandleFunc("DELETE /v1/licenses/{pool}/holders/{holder}", with(d.delete))
 	mux.HandleFunc("GET /v1/licenses/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/yaml")
-		write(w, openAPI)
+		answer.YAML(w, openAPI)
 	})
 	return mux
 }
@@ -108,21 +108,4 @@ func status(err error) int {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError
-}
-
-func answer(w http.ResponseWriter, code int, body any) {
-	text, err := json.Marshal(body)
-	if err != nil {
-		code, text = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be written"}`)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	write(w, append(text, '\n'))
-}
-
-// write answers whoever asked, if it is still there.
-func write(w http.ResponseWriter, text []byte) {
-	if _, err := w.Write(text); err != nil {
-		return // it has gone, and nobody else cares
-	}
 }

@@ -3,12 +3,12 @@ package loans
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
+	"github.com/coterie-ha/coterie/internal/answer"
 	"github.com/coterie-ha/coterie/leases"
 )
 
@@ -26,23 +26,22 @@ func (d *Desk) Handler(peer func(context.Context) (user int, ok bool)) http.Hand
 		return func(w http.ResponseWriter, r *http.Request) {
 			user, ok := peer(r.Context())
 			if !ok {
-				answer(w, http.StatusForbidden, problem{Error: "who asks cannot be known here"})
+				answer.JSON(w, http.StatusForbidden, problem{Error: "who asks cannot be known here"})
 				return
 			}
 			got, err := do(r, r.PathValue("name"), user)
 			if err != nil {
-				answer(w, status(err), problem{Error: err.Error()})
+				answer.JSON(w, status(err), problem{Error: err.Error()})
 				return
 			}
-			answer(w, http.StatusOK, got)
+			answer.JSON(w, http.StatusOK, got)
 		}
 	}
 	mux.HandleFunc("PUT /v1/leases/{name}", with(d.put))
 	mux.HandleFunc("GET /v1/leases/{name}", with(d.get))
 	mux.HandleFunc("DELETE /v1/leases/{name}", with(d.delete))
 	mux.HandleFunc("GET /v1/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/yaml")
-		write(w, openAPI)
+		answer.YAML(w, openAPI)
 	})
 	return mux
 }
@@ -147,21 +146,4 @@ func status(err error) int {
 		return http.StatusTooManyRequests
 	}
 	return http.StatusInternalServerError
-}
-
-func answer(w http.ResponseWriter, code int, body any) {
-	text, err := json.Marshal(body)
-	if err != nil {
-		code, text = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be written"}`)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	write(w, append(text, '\n'))
-}
-
-// write answers whoever asked, if it is still there.
-func write(w http.ResponseWriter, text []byte) {
-	if _, err := w.Write(text); err != nil {
-		return // it has gone, and nobody else cares
-	}
 }
