@@ -60,7 +60,7 @@ and nobody gets another.`},
 			`Within the last hour holders were refused a seat.`},
 		{"COT-817", ExitDegraded, "fewer are there than should be",
 			"coterie nodes",
-			`A pool says by "least" how many of its seats are held when all is well: the nodes
-of a service that is safe with three, for instance. Fewer are held now.`},
+			`A pool says by "least" how many of its seats are held when all is well: the
+nodes of a service that is safe with three, for instance. Fewer are held now.`},
 	}
 }

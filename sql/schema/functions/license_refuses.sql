@@ -12,9 +12,10 @@ BEGIN
         RETURN 'not a named user';
     END IF;
     IF p_pool.kind IN ('servers', 'nodes') AND EXISTS (SELECT FROM coterie.license_entitlement e WHERE e.pool = p_pool.name AND e.addresses <> '{}')
-       AND NOT EXISTS (SELECT FROM coterie.license_entitlement e JOIN coterie.node n ON n.name = p_node
-                       WHERE e.pool = p_pool.name AND coterie.clock() >= e.begins_at AND coterie.clock() < e.ends_at
-                         AND (e.addresses = '{}' OR n.address = ANY (e.addresses))) THEN
+       AND NOT (EXISTS (SELECT FROM coterie.license_entitlement e JOIN coterie.node n ON n.name = p_node
+                        WHERE e.pool = p_pool.name AND coterie.clock() >= e.begins_at AND coterie.clock() < e.ends_at
+                          AND (e.addresses = '{}' OR n.address = ANY (e.addresses)))
+                AND coterie.license_placed(p_pool, p_node)) THEN
         RETURN 'bound to other addresses';
     END IF;
     IF p_pool.max_per_user IS NOT NULL THEN
