@@ -35,6 +35,7 @@ func TestHandOversDelayNoSlot(t *testing.T) {
 		c.Exec(`SELECT coterie.lease_move(l.name, (SELECT s.node FROM coterie.session s WHERE s.node <> l.holder), false, 'test', '')
 			FROM (SELECT name, holder FROM coterie.leases WHERE valid AND goal IS NULL ORDER BY random() LIMIT 1) AS l`)
 	}
+	c.Await(`SELECT count(*) >= $2 FROM coterie.runs WHERE due_at > $1 AND started_at IS NOT NULL`, begun, jobs)
 	seconds := func(query string) (s sample) {
 		for _, f := range cluster.All[float64](c, query, begun) {
 			s = append(s, time.Duration(f*float64(time.Second)))
