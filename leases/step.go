@@ -31,6 +31,7 @@ type State struct {
 	seen  int64         // ledger position of the last listing
 	stale bool          // ask for a listing with the next heartbeat, moved or not
 	asks  bool          // the last heartbeat asked to take something, or to give it back
+	lost  bool          // trust has ended, and all holders were told, since the last answer
 	beat  int           // heartbeats sent
 	sent  time.Duration // when the last one was
 	due   time.Duration // next heartbeat by rhythm
@@ -135,7 +136,9 @@ func (s *State) Step(now time.Duration, e Event) []Action {
 		s.due = now + s.Terms.Heartbeat/3
 	case Returned:
 		s.returned(now, e)
-		return out // thousands may come at once, and none of them ends trust
+		if s.lost { // thousands may come at once, and all have been told
+			return nil
+		}
 	case Stopped:
 		s.stopping = true
 		for _, name := range sorted(s.grants) {
@@ -164,6 +167,7 @@ func (s *State) distrust(now time.Duration, out []Action) []Action {
 	if now < s.trust && !s.ended {
 		return out
 	}
+	s.lost = true
 	for _, name := range sorted(s.grants) {
 		if g := s.grants[name]; g.phase <= yielding {
 			g.retry = !s.ended
@@ -174,6 +178,7 @@ func (s *State) distrust(now time.Duration, out []Action) []Action {
 }
 
 func (s *State) answered(now time.Duration, e Answered) []Action {
+	s.lost = false
 	if !e.Alive || s.doubled(e) {
 		s.ended = true
 		return nil
