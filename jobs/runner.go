@@ -165,6 +165,8 @@ func (r *Runner) complain(err error) {
 const complainEvery = 10 * time.Second
 
 func (r *Runner) prepare() {
+	r.minder.mu.Lock() // definitions may be read before anything is held
+	defer r.minder.mu.Unlock()
 	r.begins.send, r.ends.send, r.seats.most = r.sendBegins, r.sendEnds, r.Most
 	r.seats.wake = func(h *held) { h.hear(sawVacancy) }
 	r.minder.kept = map[string]*kept{}
