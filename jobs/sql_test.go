@@ -149,7 +149,7 @@ func TestResumingTellsWhereTheFormerHolderStopped(t *testing.T) {
 
 func TestASlotIsNotBegunWhenItIsNotOwed(t *testing.T) {
 	bothWays(t, func(t *testing.T, l *lab) {
-		d := l.define(Definition{Name: "tidy"})
+		d := l.define(Definition{Name: "tidy", Schedule: "@every 1000h"}) // none falls due meanwhile
 		token, due := l.hand("tidy", "a"), l.clock()
 		expect(t, "tomorrow's", l.begin("a", d, due.Add(24*time.Hour), token, 7), "early")
 		expect(t, "of before the definition", l.begin("a", d, d.Since.Add(-time.Second), token, 7), "accounted")
