@@ -88,6 +88,7 @@ BEGIN
 	IF (SELECT count(DISTINCT u.key) FROM coterie.license_use u WHERE u.pool = p_pool.name) >= p_pool.entitled THEN
 		RETURN ROW('denied', NULL, NULL, 0, 0, 'full')::coterie.license_step;
 	END IF;
+	PERFORM pg_sleep(0.002); -- the way to the application and back
 	INSERT INTO coterie.license_use SELECT p_use.*;
 	RETURN ROW('granted', 1, 'seat', 0, 0, NULL)::coterie.license_step;
 END $$;
