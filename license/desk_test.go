@@ -58,7 +58,7 @@ func TestNobodyIsRefusedWhileASeatIsFree(t *testing.T) {
 	l := newLab(t, "a", "b", "c", "d", "e")
 	l.define(fmt.Sprintf(`{"pools": [{"name": "floating", "seats": %d}]}`, clients))
 	var wait sync.WaitGroup
-	var denied, slow atomic.Int64
+	var denied atomic.Int64
 	work := make(chan int)
 	for c := range clients {
 		n := l.nodes[string(rune('a'+c%5))]
@@ -68,8 +68,6 @@ func TestNobodyIsRefusedWhileASeatIsFree(t *testing.T) {
 				switch _, err := n.Checkout(t.Context(), u, 1000); {
 				case errors.Is(err, ErrDenied):
 					denied.Add(1)
-				case errors.Is(err, ErrAway): // a machine so busy that the database took longer than a desk waits
-					slow.Add(1)
 				case err != nil:
 					t.Errorf("checkout: %v", err)
 				default:
@@ -85,10 +83,7 @@ func TestNobodyIsRefusedWhileASeatIsFree(t *testing.T) {
 	}
 	close(work)
 	wait.Wait()
-	t.Logf("%d of %d checkouts refused, %d not answered in time", denied.Load(), *asked, slow.Load())
-	if slow.Load() > int64(*asked)/10 {
-		t.Errorf("%d of %d were not answered in time: this shows little", slow.Load(), *asked)
-	}
+	t.Logf("%d of %d checkouts refused", denied.Load(), *asked)
 	if denied.Load() > 0 {
 		t.Errorf("%d were refused while a seat was free", denied.Load())
 	}
