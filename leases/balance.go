@@ -51,9 +51,41 @@ func (l Load) suits(w Wish) int {
 // deal says who takes what is free, as listed.
 func (s *State) deal() map[string]string {
 	if s.dealt == nil {
-		s.dealt = deal(s.load, s.free)
+		s.dealt = deal(s.living(), s.free)
 	}
 	return s.dealt
+}
+
+// living is the load as listed, but that a node that beats no more takes nothing:
+// it is dead, only nobody may say so yet.
+func (s *State) living() []Load {
+	if len(s.silent) == 0 {
+		return s.load
+	}
+	load := slices.Clone(s.load)
+	for i, l := range load {
+		if s.silent[l.Node] {
+			load[i].Takes = nil
+		}
+	}
+	return load
+}
+
+// silence is for how long the beats of a healthy node may seem to stand still:
+// one heartbeat of its own, one of the node that looks, and a little.
+func (s *State) silence() time.Duration { return s.Terms.Heartbeat * 9 / 4 }
+
+// hush notes who beats no more, by what the last answer showed.
+func (s *State) hush(now time.Duration) {
+	silent := map[string]bool{}
+	for node, w := range s.watched {
+		if now-w.since >= s.silence() {
+			silent[node] = true
+		}
+	}
+	if !maps.Equal(s.silent, silent) {
+		s.silent, s.dealt = silent, nil
+	}
 }
 
 // deal says who takes each free lease, of those that take its class: the node
@@ -136,7 +168,7 @@ func (s *State) balance(now time.Duration, out []Action) []Action {
 		return out
 	}
 	names := sorted(s.grants)
-	going := misplaced(s.load, s.Node, s.grants)
+	going := misplaced(s.living(), s.Node, s.grants)
 	for name := range going {
 		if !s.yields(now, name) {
 			delete(going, name)
@@ -163,7 +195,7 @@ func (s *State) yields(now time.Duration, name string) bool {
 // surplus picks what this node has too much of. Of a kind that was given away in
 // vain nothing more is, for a while.
 func (s *State) surplus(now time.Duration, names []string) map[string]bool {
-	give, out := moves(s.load, s.Node), map[string]bool{}
+	give, out := moves(s.living(), s.Node), map[string]bool{}
 	for _, name := range names { // those on their way count first
 		switch g := s.grants[name]; {
 		case g.Apart != "":

@@ -81,11 +81,11 @@
 // # Who takes what
 //
 // The free leases are dealt out: each to the node that holds least of those that
-// take its class. Every node computes the same from the same listing and takes
-// what was dealt to it; after a heartbeat of patience it takes whatever is still
-// free, so balance never leaves a lease without a holder. When a node holds two
-// leases more than another that takes one of them, it asks a holder to yield; it
-// hands over when it is idle.
+// take its class, and none to a node whose beats stand still. Every node computes
+// the same from the same listing and takes what was dealt to it; after a heartbeat
+// of patience it takes whatever is still free, so balance never leaves a lease
+// without a holder. When a node holds two leases more than another that takes one
+// of them, it asks a holder to yield; it hands over when it is idle.
 //
 // # Failure
 //

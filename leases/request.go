@@ -182,7 +182,8 @@ func (s *State) open() bool {
 }
 
 // Due says when the next heartbeat is to be sent: by rhythm, or earlier because
-// a peer has stood still for long enough or patience with a free lease ended.
+// a peer has stood still for long enough, or patience with a free lease or with
+// whom it was dealt to ended.
 func (s *State) Due() time.Duration {
 	due := min(s.due, s.hurry)
 	for _, w := range s.watched {
@@ -197,9 +198,17 @@ func (s *State) Due() time.Duration {
 	if s.quiet > s.sent {
 		due = min(due, s.quiet)
 	}
+	dealt := s.deal()
 	for name, o := range s.free {
-		if ripe := o.since + s.patience(); s.wants(name, o.class) && ripe > s.sent {
+		if !s.wants(name, o.class) {
+			continue
+		}
+		if ripe := o.since + s.patience(); ripe > s.sent {
 			due = min(due, ripe)
+		}
+		// Whom it was dealt to may be dead: to be looked at when its silence says so.
+		if w, ok := s.watched[dealt[name]]; ok && w.since+s.silence() > s.sent {
+			due = min(due, w.since+s.silence())
 		}
 	}
 	return due

@@ -38,6 +38,7 @@ type State struct {
 	hurry time.Duration // next heartbeat because something is to be told or asked; never, when not
 
 	watched map[string]watch
+	silent  map[string]bool // peers whose beats stood still for too long, by the last answer
 	grants  map[string]*grant
 	free    map[string]offer
 	resting map[string]time.Duration // leases whose holder returned by itself: not taken before then
@@ -194,6 +195,7 @@ func (s *State) answered(now time.Duration, e Answered) []Action {
 	s.trust = e.Began + e.Terms.Trust()
 	s.due = e.Began + e.Terms.Heartbeat
 	s.watch(now, e.Peers)
+	s.hush(now)
 	if e.Listing == nil {
 		return nil
 	}

@@ -347,3 +347,36 @@ func TestANodeOfACrowdAsksForLittle(t *testing.T) {
 		t.Error("does not ask what became of a lease that it asked for, and had no answer")
 	}
 }
+
+// A host that has just died is still listed. What is free is dealt to those that
+// beat, and the node looks when the silence of another one is long enough.
+func TestNothingIsDealtToTheSilent(t *testing.T) {
+	l := begin("x")
+	peer := func(a *Answer) { a.Peers = []Peer{{Node: "b", Incarnation: 1, Beats: 1, TTL: 6 * sec}} }
+	l.beat(peer)
+	died := l.now
+	l.now += 3 * sec
+	free := []Lease{{Name: "l1", Class: "x"}, {Name: "l2", Class: "x"}}
+	loads := []Load{holds("a", 2, "x"), holds("b", 0, "x")}
+	l.beat(peer, lists(nil, free, loads...))
+	if r := l.Request(l.now); len(r.Claim) > 0 {
+		t.Fatalf("claims %v, which b would take, were it alive", r.Claim)
+	}
+	silent := died + 1500*ms1*9/4
+	if due := l.Due(); due != silent {
+		t.Fatalf("looks again at %v, want %v: b has beaten no more since %v", due, silent, died)
+	}
+	l.now = silent
+	l.beat(peer, lists(nil, free, loads...))
+	if r := l.Request(l.now); len(r.Claim) != 2 {
+		t.Errorf("claims %v, want both: b is silent", r.Claim)
+	}
+	_, acts := l.beat(peer, lists([]Lease{{Name: "l1", Class: "x", Token: 1}, {Name: "l2", Class: "x", Token: 2}}, nil, loads...))
+	if got := names(acts, Yield); len(got) > 0 {
+		t.Errorf("gives %v away, to a node that is silent", got)
+	}
+	_, acts = l.beat(func(a *Answer) { a.Peers[0].Beats++ }, lists(nil, nil, loads...))
+	if got := l.living(); !got[1].takes("x") {
+		t.Errorf("b beats again, and takes nothing: %v, %v", got, acts)
+	}
+}
