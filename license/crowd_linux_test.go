@@ -1,187 +1,20 @@
 package license
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/coterie-ha/coterie/leases"
 	"github.com/coterie-ha/coterie/sql/pgserver"
 	"github.com/coterie-ha/coterie/sql/schema"
 )
-
-// role is what this program is when it is started again: an agent's desk, or
-// applications beside it.
-type role struct {
-	What    string // node or clients
-	Node    string
-	DSN     string
-	Dir     string // of diaries and sockets
-	Diary   string
-	Clients int           // of one process
-	Users   int           // that they all play
-	Holds   time.Duration // at most
-	Idle    time.Duration // of the pool
-}
-
-func (r role) environment() []string {
-	return append(os.Environ(), fmt.Sprintf("COTERIE_SEATS=%s|%s|%s|%s|%s|%d|%d|%d|%d", r.What, r.Node, r.DSN, r.Dir, r.Diary, r.Clients, r.Users, r.Holds, r.Idle))
-}
-
-func roleOf(text string) (r role, err error) {
-	words := strings.Split(text, "|")
-	r.What, r.Node, r.DSN, r.Dir, r.Diary = words[0], words[1], words[2], words[3], words[4]
-	for i, into := range []any{&r.Clients, &r.Users, &r.Holds, &r.Idle} {
-		if _, err := fmt.Sscan(words[5+i], into); err != nil {
-			return role{}, err
-		}
-	}
-	return r, nil
-}
-
-// TestMain lets the test program be a node or its clients, which can be killed.
-func TestMain(m *testing.M) {
-	text := os.Getenv("COTERIE_SEATS")
-	if text == "" {
-		os.Exit(m.Run())
-	}
-	r, err := roleOf(text)
-	if err == nil {
-		go func() {
-			_, _ = io.Copy(io.Discard, os.Stdin) // whoever started this has the other end
-			os.Exit(0)
-		}()
-		err = map[string]func(role) error{"node": beNode, "clients": beClients}[r.What](r)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
-
-// boot is a clock that all processes share.
-func boot() time.Duration {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		panic(err)
-	}
-	return time.Duration(ts.Nano())
-}
-
-// beNode is an agent as far as seats go: a session, a desk, a socket. When its
-// session cannot be trusted any more it says so in its diary, and ends.
-func beNode(r role) error {
-	ctx, cancel := context.WithCancel(context.Background()) // a session takes one that cannot end for ended
-	defer cancel()
-	file, err := os.OpenFile(filepath.Join(r.Dir, r.Node), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	beats, err := schema.Open(ctx, schema.Options{DSN: r.DSN, MaxConns: 2})
-	if err != nil {
-		return err
-	}
-	pool, err := schema.Open(ctx, schema.Options{DSN: r.DSN, MaxConns: 2})
-	if err != nil {
-		return err
-	}
-	d := &Desk{DB: pool, Node: r.Node, Now: boot}
-	s := &leases.Session{DB: beats, Node: r.Node, Hold: func(context.Context, leases.Grant) {}}
-	s.Began = func(incarnation int64, _ time.Time) { d.Began(incarnation) }
-	go func() {
-		for {
-			time.Sleep(2 * time.Millisecond)
-			if until := s.View().Trusted; !until.IsZero() && time.Now().After(until) {
-				fmt.Fprintf(file, "%d ! session\n", boot()+time.Until(until))
-				os.Exit(3)
-			}
-		}
-	}()
-	pools, err := ReadPools(ctx, pool)
-	if err != nil {
-		return err
-	}
-	d.Learn(pools)
-	go func() { _ = d.Run(ctx) }()
-	listener, err := net.Listen("unix", filepath.Join(r.Dir, r.Node+".sock"))
-	if err != nil {
-		return err
-	}
-	go func() { _ = http.Serve(listener, d.Handler(func(context.Context) (int, bool) { return 1000, true })) }()
-	return s.Run(ctx)
-}
-
-// beClients is applications that take seats and give them back. Their diary says
-// when they knew that somebody had a seat: from after the answer until before it
-// was given back, and no longer than the pool lets a use idle.
-func beClients(r role) error {
-	file, err := os.OpenFile(filepath.Join(r.Dir, r.Diary), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	note := func(at time.Duration, what, user string) {
-		if _, err := fmt.Fprintf(file, "%d %s %s\n", at, what, user); err != nil {
-			panic(err)
-		}
-	}
-	web := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: r.Clients, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", filepath.Join(r.Dir, r.Node+".sock"))
-	}}}
-	ask := func(method, user, session string) int {
-		req, err := http.NewRequest(method, "http://agent/v1/licenses/floating/holders/"+user+"?session="+session, nil)
-		if err != nil {
-			panic(err)
-		}
-		resp, err := web.Do(req)
-		if err != nil {
-			return 0
-		}
-		_, _ = io.Copy(io.Discard, resp.Body)
-		_ = resp.Body.Close()
-		return resp.StatusCode
-	}
-	var wait sync.WaitGroup
-	for range r.Clients {
-		wait.Go(func() {
-			for {
-				user, session := fmt.Sprintf("user%d", rand.IntN(r.Users)), strconv.FormatUint(rand.Uint64(), 36)
-				asked := boot()
-				switch status := ask(http.MethodPut, user, session); status {
-				case http.StatusOK:
-					note(boot(), "+", user)
-					time.Sleep(rand.N(r.Holds))
-					note(min(boot(), asked+r.Idle), "-", user)
-					ask(http.MethodDelete, user, session)
-				case http.StatusConflict:
-					note(boot(), "x", user)
-					time.Sleep(rand.N(10 * time.Millisecond))
-				case 0:
-					time.Sleep(20 * time.Millisecond) // the agent is not there, or not yet
-				default:
-					note(boot(), "?", strconv.Itoa(status))
-					time.Sleep(5 * time.Millisecond)
-				}
-			}
-		})
-	}
-	wait.Wait()
-	return nil
-}
 
 // process is one of a crowd.
 type process struct {
@@ -249,6 +82,13 @@ func (c *crowd) end(p *process) {
 	_ = p.cmd.Process.Kill() // perhaps it has ended by itself
 	<-p.done
 	_ = p.line.Close() // it is closed already when the process is reaped
+}
+
+// freeze stops a process without its knowledge, until it is killed.
+func (c *crowd) freeze(p *process) {
+	if err := p.cmd.Process.Signal(unix.SIGSTOP); err != nil {
+		c.Fatal(err)
+	}
 }
 
 // killNode kills the node at a place, and its clients, which are nothing without it.
@@ -342,27 +182,15 @@ func crowdOn(t testing.TB, dsn string) *crowd {
 		sized: role{DSN: dsn, Dir: t.TempDir(), Clients: 8, Users: 100, Holds: 30 * time.Millisecond, Idle: 2 * time.Second}}
 }
 
-// size tells how much is written in diaries.
-func (c *crowd) size() (bytes int64) {
-	files, err := os.ReadDir(c.sized.Dir)
-	if err != nil {
-		c.Fatal(err)
-	}
-	for _, f := range files {
-		info, err := f.Info()
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			c.Fatal(err)
-		}
-		if err == nil && info.Mode().IsRegular() {
-			bytes += info.Size()
-		}
-	}
-	return bytes
+// answered tells how many checkouts were answered.
+func (c *crowd) answered() (n int) {
+	v := judge(c.diaries(), c.ends)
+	return v.grants + v.refusals
 }
 
 // diaries reads what everybody wrote.
-func (c *crowd) diaries() map[string][]byte {
-	all := map[string][]byte{}
+func (c *crowd) diaries() map[string]diary {
+	all := map[string]diary{}
 	files, err := os.ReadDir(c.sized.Dir)
 	if err != nil {
 		c.Fatal(err)
@@ -375,7 +203,7 @@ func (c *crowd) diaries() map[string][]byte {
 		if err != nil {
 			c.Fatal(err)
 		}
-		all[f.Name()] = text
+		all[f.Name()] = diary(text)
 	}
 	return all
 }

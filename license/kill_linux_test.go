@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"testing"
 	"time"
 
@@ -16,9 +17,6 @@ var (
 	kills     = flag.Int("kills", 4, "how many SIGKILLs clients, nodes and the server get at least")
 	checkouts = flag.Int("checkouts", 0, "and how many checkouts are answered meanwhile at least")
 )
-
-// lineBytes is about how long a line of a diary is, less than that.
-const lineBytes = 24
 
 func TestNoSeatIsGrantedTwiceOrLeakedWhateverIsKilled(t *testing.T) {
 	t.Parallel()
@@ -39,9 +37,9 @@ func TestNoSeatIsGrantedTwiceOrLeakedWhateverIsKilled(t *testing.T) {
 		time.Sleep(pace/2 + rand.N(pace))
 		c.hurt(killed)
 		killed++
-		enough = killed >= *kills && (*checkouts == 0 || killed%20 == 0 && c.size()/(2*lineBytes) >= int64(*checkouts))
+		enough = killed >= *kills && (*checkouts == 0 || killed%20 == 0 && c.answered() >= *checkouts)
 		if killed%50 == 0 {
-			t.Logf("%d kills, %d bytes of diaries", killed, c.size())
+			t.Logf("%d kills", killed)
 		}
 	}
 	time.Sleep(300 * time.Millisecond)
@@ -120,6 +118,61 @@ func TestTheJudgeCatchesWhoCountsAndThenInserts(t *testing.T) {
 	if v.most <= 16 {
 		t.Error("one too many was not noticed")
 	}
+}
+
+// Clients that are frozen lose their seats when they idle, and those of a frozen node
+// with its session; others have them when the frozen are killed. Whoever forgets
+// that in judging accuses the innocent.
+func TestTheJudgeAccusesNobodyForHavingBeenFrozen(t *testing.T) {
+	t.Parallel()
+	const seats = 8
+	db := sqltest.New(t)
+	l := &lab{TB: t, db: db.DB, nodes: map[string]*node{}}
+	l.exec(`SELECT coterie.cluster_init('lab')`)
+	l.exec(`UPDATE coterie.setting SET session_ttl = '2s', heartbeat = '300ms', margin = '300ms'`)
+	l.define(fmt.Sprintf(`{"pools": [{"name": "floating", "seats": %d, "idle": "1s"}]}`, seats))
+	c := crowdOn(t, db.DSNFor("agent"))
+	c.sized.Holds, c.sized.Idle = 300*time.Millisecond, time.Second
+	for range 4 {
+		c.spawn()
+	}
+	l.await(`SELECT in_use = $1 FROM coterie.license_pools`, seats)
+	time.Sleep(500 * time.Millisecond)
+	for i, p := range c.nodes[:2] {
+		if i == 0 {
+			c.freeze(p)
+		}
+		for _, clients := range c.clients[p.Node] {
+			c.freeze(clients)
+		}
+	}
+	l.await(`SELECT count(*) = 3 FROM coterie.session`)
+	time.Sleep(500 * time.Millisecond)
+	c.endAll()
+	v := judge(c.diaries(), c.ends)
+	hasty := judge(withoutEnds(c.diaries()), c.ends)
+	t.Logf("%d checkouts, at most %d of %d seats held at once; %d by who forgets that seats end", v.grants+v.refusals, v.most, seats, hasty.most)
+	if v.most > seats {
+		t.Errorf("%d users had a seat at once, of %d", v.most, seats)
+	}
+	if hasty.most <= seats {
+		t.Error("nobody was frozen while he had a seat: that shows nothing")
+	}
+}
+
+var (
+	untilRule = regexp.MustCompile(`(?m)^(\d+ \+ \S+ \S+) \d+$`)
+	trustRule = regexp.MustCompile(`(?m)^\d+ [~!] .*\n`)
+)
+
+// withoutEnds is diaries that do not say until when something was had.
+func withoutEnds(diaries map[string]diary) map[string]diary {
+	all := map[string]diary{}
+	for name, d := range diaries {
+		text := trustRule.ReplaceAllString(string(d), "")
+		all[name] = diary(untilRule.ReplaceAllString(text, fmt.Sprintf("$1 %d", never)))
+	}
+	return all
 }
 
 // forgetful acknowledges before it is on disk.
