@@ -61,8 +61,26 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		cfg.Password = password
 	}
 	conn, err := c.race(ctx, cfg)
+	if err == nil {
+		err = plain(ctx, conn)
+	}
 	if err != nil {
 		return nil, connectError(c.cfg, err)
 	}
 	return conn, nil
+}
+
+// plainSQL is said and not part of how the connection begins, since poolers refuse
+// to hand such a word on.
+const plainSQL = `SET jit = off`
+
+// plain keeps the server from compiling statements that take a millisecond: it goes
+// by what it expects them to cost, which is nothing to go by for small tables, and
+// then takes seconds.
+func plain(ctx context.Context, conn driver.Conn) error {
+	_, err := conn.(driver.ExecerContext).ExecContext(ctx, plainSQL, nil)
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	return nil
 }

@@ -147,8 +147,27 @@ func (p plan) attempt(ctx context.Context, db *sqlx.DB, again bool) (r Result, e
 			return Result{}, err
 		}
 	}
+	if _, err := tx.ExecContext(ctx, analyzeSQL); err != nil {
+		return Result{}, fmt.Errorf("count the rows of new tables: %w", err)
+	}
 	return r, tx.Commit()
 }
+
+// analyzeSQL counts the rows of tables where nobody has yet. As long as that is so a
+// table is thought to have ten pages, autovacuum may never come to a small one, and
+// a list that joins a few is expected to cost so much that the server compiles it,
+// for seconds, before it takes a millisecond.
+const analyzeSQL = `
+DO $$
+DECLARE
+    uncounted regclass;
+BEGIN
+    FOR uncounted IN
+        SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'coterie'::regnamespace AND c.relkind = 'r' AND c.reltuples < 0
+    LOOP
+        EXECUTE format('ANALYZE %s', uncounted);
+    END LOOP;
+END $$`
 
 const readableSQL = `SELECT coalesce(has_table_privilege(to_regclass('coterie.schema_version'), 'SELECT'), false)`
 

@@ -2,7 +2,7 @@ CREATE OR REPLACE FUNCTION coterie.license_batch(
     p_node text, p_incarnation bigint, p_number bigint,
     p_ops text[], p_pools text[], p_holders text[], p_sessions text[], p_hosts text[], p_later boolean DEFAULT false)
 RETURNS TABLE (n integer, answer text, seat integer, kind text, reason text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off SET jit = off
     SET lock_timeout = '2s' AS $$
 #variable_conflict use_column
 DECLARE

@@ -1,7 +1,7 @@
 CREATE OR REPLACE FUNCTION coterie.license_checkout(
     p_pool text, p_holder text, p_session text DEFAULT '', p_host text DEFAULT '', p_node text DEFAULT NULL)
 RETURNS TABLE (granted boolean, seat integer, kind text, reason text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off SET jit = off
     SET lock_timeout = '5s' AS $$
 #variable_conflict use_column
 DECLARE

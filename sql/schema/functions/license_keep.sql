@@ -1,6 +1,6 @@
 CREATE OR REPLACE FUNCTION coterie.license_keep(p_node text, p_incarnation bigint, p_former bigint[], p_number bigint, p_pool text, p_want integer)
 RETURNS TABLE (seats integer, lasts_ms double precision)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off SET jit = off
     SET lock_timeout = '2s' AS $$
 #variable_conflict use_column
 DECLARE

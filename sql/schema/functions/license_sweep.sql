@@ -1,6 +1,6 @@
 CREATE OR REPLACE FUNCTION coterie.license_sweep(p_node text, p_incarnation bigint, p_pool text, p_incarnations bigint[], p_stamps bigint[])
 RETURNS TABLE (incarnation bigint, stamp bigint, lasts_ms double precision)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     p coterie.license_pool;
