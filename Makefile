@@ -10,11 +10,12 @@ SIM       ?= 100000
 CHAOS     ?= 3m
 TRIALS    ?= Hurt|Failover|Clocks|Network
 ROUNDS    ?= 10
+FUZZ      ?= 10000000
 KILLS     ?= 1000
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats chaos mutants upheaval generate postgres pgbouncer tomcat clean help
+.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats chaos mutants upheaval fuzz generate postgres pgbouncer tomcat clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +103,10 @@ mutants: postgres ## programs with a mistake each, that simulation, a test or re
 upheaval: postgres pgbouncer ## promotions, restores, crashes and poolers of the database, ROUNDS times each
 	$(GO) test -count=1 -timeout 120m -v ./leases/upheaval -rounds $(ROUNDS)
 	$(GO) test -count=1 ./test/identity ./test/pooler
+
+fuzz: ## ten million keystores that were tampered with, an hour on one processor (FUZZ=100000 for less)
+	for t in FuzzPKCS12 FuzzJKS FuzzFile; do \
+		$(GO) test ./keystore -run '^$$' -fuzz "^$$t$$" -parallel 1 -timeout 0 -fuzztime $$(($(FUZZ) / 3 + 1))x || exit 1; done
 
 generate: postgres ## write the golden files anew; read the diff
 	$(GO) test ./internal/config ./internal/problem ./sql/schema -update

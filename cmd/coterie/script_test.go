@@ -97,6 +97,9 @@ func (s *server) setup(env *testscript.Env) error {
 	if err := signFiles(env); err != nil {
 		return err
 	}
+	if err := keystoreFiles(env); err != nil {
+		return err
+	}
 	share := filepath.Join(env.WorkDir, "share")
 	if err := os.Mkdir(share, 0o755); err != nil {
 		return err

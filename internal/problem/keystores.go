@@ -1,0 +1,67 @@
+package problem
+
+// keystores are the problems of keystores, their passwords, and trust.
+func keystores() []Entry {
+	return []Entry{
+		{"COT-901", ExitUsage, "not a keystore",
+			"name a PKCS12, JKS or JCEKS file, or PEM with a key and its certificate",
+			`The file is empty, a certificate or key by itself, or something else entirely.
+The content tells the format, not the file's name.`},
+		{"COT-902", ExitFailed, "keystore is damaged",
+			"copy the file again from where it was made, in binary mode",
+			`The file begins as a keystore and does not go on as one: it was cut, copied as
+text, or is being written at this moment. Nothing of it was used.`},
+		{"COT-903", ExitRefused, "wrong password",
+			"look at the password file; the password is its one line",
+			`The password does not open the keystore, or the file was altered since it was
+written: what proves the one proves the other, and they cannot be told apart.`},
+		{"COT-904", ExitRefused, "keystore asks for too much",
+			"write it anew with fewer entries, or with at most 100,000 rounds of key derivation",
+			`A file may have 4 MiB, 2,000 entries and certificates, and ask for two million
+rounds of key derivation in all. One that asks for more would stop every node
+that looks at it; it was not obeyed.`},
+		{"COT-905", ExitRefused, "keystore is written in an unsupported way",
+			"write it anew: keytool -importkeystore, or openssl pkcs12 -export",
+			`The file uses something that this program, or the servers which it is for, do
+not know: a MAC of PBMAC1, BER of indefinite length, scrypt, an unknown
+cipher. Or a form was asked for that is only read (jceks).`},
+		{"COT-906", ExitRefused, "nothing proves that the keystore is whole",
+			"write it anew with a password",
+			`The file has private keys and no MAC: anybody could have changed it.
+Certificates alone are shown from such a file, with a warning.`},
+		{"COT-907", ExitRefused, "alias is unfit",
+			"keytool -changealias gives the entry another name",
+			`The alias has a character that cannot be seen, is empty or too long, or
+differs from another in case only: Java would see one of the two.`},
+		{"COT-908", ExitNone, "no such alias",
+			"coterie keystore show FILE lists the aliases",
+			`The keystore has no entry of this alias, it is not a private key, or there are
+several private keys and nothing says which is meant.`},
+		{"COT-909", ExitRefused, "key has another password",
+			"give the key's own password with --key-password-file",
+			`An entry is protected by a password that was not given, or is of a kind that
+only its own format can hold. It was not changed, and nothing was written.`},
+		{"COT-910", ExitUsage, "password file is unfit",
+			"write the password as the only line of a file that only its owner can read (chmod 600)",
+			`The file can be read by everybody, is not a regular file, has several lines,
+or begins with a byte order mark, which would become part of the password.`},
+		{"COT-911", ExitRefused, "password is not ASCII",
+			"give another password with --out-password-file, or write jks",
+			`Java refuses to open a PKCS12 file whose password has other characters than
+those of ASCII. So none is written.`},
+		{"COT-912", ExitRefused, "private key is unfit",
+			"make a new key: RSA of 2,048 to 8,192 bits, or EC of 256 bits or more",
+			`The key is of a kind that is not computed with, is longer than 8,192 bits, or
+its numbers do not fit together.`},
+		{"COT-913", ExitDegraded, "server or its clients would refuse the keystore",
+			"correct what is listed; coterie keystore show FILE --check looks again",
+			`The file can be read, and yet a server that starts with it, or a client that
+calls that server, would object: the key is not that of the certificate, the
+chain is out of order, a date has passed, a name is missing, or an algorithm
+is too weak.`},
+		{"COT-914", ExitFailed, "keystore was not written",
+			"look at the folder, its rights and the room on its disk; the old file is as it was",
+			`The new file could not be put in place. Whatever was there before is
+unchanged.`},
+	}
+}
