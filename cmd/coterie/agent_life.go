@@ -90,7 +90,7 @@ func (a *agent) began(incarnation int64, _ time.Time) {
 	if err != nil {
 		a.log.Warn("without a last will", "err", err)
 	}
-	a.log.Info("session began", "session", incarnation)
+	a.log.Info("session began", "incarnation", incarnation)
 	a.seatsBegan(incarnation)
 	poke(a.facts)
 }

@@ -240,8 +240,8 @@ func (c *cli) context(cmd *cobra.Command) (context.Context, context.CancelFunc) 
 
 // usage is cobra's, in our words.
 const usage = `Usage
-  {{if .HasAvailableSubCommands}}{{.CommandPath}} [COMMAND]{{if .Runnable}}{{if .HasParent}}
-  {{.UseLine}}{{end}}{{end}}{{else}}{{.UseLine}}{{end}}
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} [COMMAND]{{if .Runnable}}{{if .HasParent}}{{if ne .UseLine (printf "%s [COMMAND]" .CommandPath)}}
+  {{.UseLine}}{{end}}{{end}}{{end}}{{else}}{{.UseLine}}{{end}}
 {{if .HasExample}}
 Examples
 {{.Example}}

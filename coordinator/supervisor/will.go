@@ -44,13 +44,13 @@ func (s *supervisor) speak() {
 		return
 	}
 	if len(s.trees) > 0 {
-		s.log.Error("last will is not spoken, a run is still alive", "node", s.session.Node, "session", s.session.Incarnation, "runs", len(s.trees))
+		s.log.Error("last will is not spoken, a run is still alive", "node", s.session.Node, "incarnation", s.session.Incarnation, "runs", len(s.trees))
 		return
 	}
 	began := BootTime()
 	output, err := s.startWill()
 	if err != nil {
-		s.log.Error("last will cannot be spoken", "node", s.session.Node, "session", s.session.Incarnation, "err", err)
+		s.log.Error("last will cannot be spoken", "node", s.session.Node, "incarnation", s.session.Incarnation, "err", err)
 		return
 	}
 	defer output.Close()
@@ -64,7 +64,7 @@ func (s *supervisor) speak() {
 		output.Close()
 	}
 	text := <-said
-	s.log.Info("last will", "node", s.session.Node, "session", s.session.Incarnation, "exit", exitCode(s.spoken),
+	s.log.Info("last will", "node", s.session.Node, "incarnation", s.session.Incarnation, "exit", exitCode(s.spoken),
 		"after", began-s.agentEnd, "took", BootTime()-began, "output", string(bytes.TrimSpace(text)))
 }
 
@@ -100,7 +100,7 @@ func (s *supervisor) awaitWill() {
 		case <-s.children:
 			s.reap()
 		case <-timeout.C:
-			s.log.Error("last will takes too long", "node", s.session.Node, "session", s.session.Incarnation, "limit", s.WillTimeout)
+			s.log.Error("last will takes too long", "node", s.session.Node, "incarnation", s.session.Incarnation, "limit", s.WillTimeout)
 			if err := syscall.Kill(-s.speaker, syscall.SIGKILL); err != nil {
 				s.log.Error("last will cannot be killed", "err", err)
 				return

@@ -23,7 +23,7 @@ func (r *reader) check(c *Config, env environment) {
 		}
 		value := key.field(c)
 		if isZero(value) && (key.Default == "" || key.derived) {
-			if key.Needed && !r.missed[key.Name] {
+			if key.Needed && !r.missed[key.Name] && !r.unread {
 				r.fault(r.origins[key.Name], key.Name, "%s is needed: %s", key.Name, lowerFirst(key.Meaning))
 			}
 			continue

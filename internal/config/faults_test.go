@@ -178,6 +178,14 @@ func TestWhatIsNeededAndMissingIsTold(t *testing.T) {
 	}
 }
 
+func TestWhatAFileThatIsNotYAMLDoesNotSayIsNotTold(t *testing.T) {
+	got := faults(t, "cluster: [\n")
+	want := []string{"1:1 this is not YAML: did not find expected node content"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestAHostWithoutAUsableNameMustNameTheNode(t *testing.T) {
 	m := testMachine(t)
 	m.hostname = func() (string, error) { return "app_c", nil }

@@ -27,6 +27,7 @@ type reader struct {
 	origins map[string]Origin
 	bad     map[string]bool // keys whose fault is already told
 	missed  map[string]bool // keys that were probably meant by unknown ones
+	unread  bool            // the file is not YAML: what it would have said is not known
 	faults  []Fault
 	nodes   int
 }
@@ -128,5 +129,6 @@ func (r *reader) syntax(err error) {
 		at.Column = 1
 		_, words, _ = strings.Cut(words, ": ")
 	}
+	r.unread = true
 	r.fault(at, "", "this is not YAML: %s", words)
 }

@@ -53,7 +53,7 @@ changed. Two clusters need two databases.`},
 All of it is told at once, with line and column or the name of the variable. A
 key that is not known is an error, because a key without effect would mislead.`},
 		{"COT-211", ExitUsage, "no configuration found",
-			"coterie -c FILE, or coterie init",
+			"coterie -c FILE; coterie config explain lists what it may say",
 			`The configuration is the file of -c, or of $COTERIE_CONFIG, or else
 /etc/coterie/coterie.yaml or coterie/coterie.yaml in $XDG_CONFIG_HOME. The error
 names all places that were looked at. Without a file, COTERIE_CLUSTER and
