@@ -4,9 +4,11 @@ DECLARE
     held coterie.session;
 BEGIN
     -- The lock lasts until the transaction ends, so nobody can take the lease before that commit.
-    -- Tokens are no secret: everybody may read them. Only the holder's own login acts under them.
+    -- Tokens are no secret: everybody may read them. Only the holder's own login acts under them. Rows that a promotion or a
+    -- restore brought here prove nothing until a heartbeat has begun the new era.
     SELECT s.* INTO held
     FROM coterie.lease l JOIN coterie.session s ON s.node = l.node AND s.incarnation = l.incarnation
+    JOIN coterie.cluster c ON c.timeline = coterie.timeline()
     WHERE l.name = 'job/' || p_job AND l.token = p_token
       AND s.expires_at > coterie.clock() AND s.login = session_user
     FOR SHARE OF l;
