@@ -55,7 +55,7 @@ var allMutants = []mutant{
 		mutants.Change("sql/schema/functions/assert_lease.sql", "    FOR SHARE OF l;", "    ;"),
 	), []string{"freeze host"}, usual},
 	{mutants.New("a new holder gets the old token", "ShedLock: no holder can be told from the one before",
-		mutants.Change("sql/schema/functions/tick.sql", "token = coterie.next_token(),", "token = greatest(l.token, 1),"),
+		mutants.Change("sql/schema/functions/tick.sql", "token = taken.token,", "token = greatest(l.token, 1),"),
 	), []string{"terminate"}, usual},
 	{mutants.New("slots that were missed get no row", "River: 12 to 20 of 23 due instants were never heard of after a failover",
 		mutants.Change("jobs/step.go", "	out = s.pass(out, owed[:run], older, now)\n", ""),

@@ -104,10 +104,11 @@ BEGIN
             FOR UPDATE OF l SKIP LOCKED
         ), claimed AS (
             UPDATE coterie.lease l
-            SET node = p_node, incarnation = p_incarnation, token = coterie.next_token(), acquired_at = coterie.clock(),
-                from_node = free.from_node, freed_at = free.freed_at, freed_by = free.freed_by,
+            SET node = p_node, incarnation = p_incarnation, token = taken.token, acquired_at = coterie.clock(),
+                from_node = taken.from_node, freed_at = taken.freed_at, freed_by = taken.freed_by,
                 goal = NULL, goal_now = false
-            FROM free WHERE l.name = free.name
+            FROM (SELECT free.*, coterie.next_token() AS token FROM free ORDER BY name) AS taken -- so that a replay is exact
+            WHERE l.name = taken.name
             RETURNING l.name, l.token, l.from_node, l.freed_at, l.freed_by
         )
         INSERT INTO coterie.event (node, kind, subject, token, peer, since, reason)
