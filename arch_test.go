@@ -70,6 +70,7 @@ var mayImport = map[string][]string{
 	"leases/upheaval":         {"leases", "appdata"},
 	"coordinator":             {"leases", "internal/atomicfile"},
 	"coordinator/failover":    {"leases"},
+	"coordinator/manifest":    {"appdata"},
 	"coordinator/supervisor":  {},
 	"coordinator/console":     {"internal/problem"},
 	"coordinator/loans":       {"leases", "internal/answer"},

@@ -5,6 +5,7 @@ import "iter"
 // Change says how a path differs between two manifests.
 type Change struct {
 	Path   string
+	From   string // of what was renamed: its path before
 	Change ChangeKind
 	Before *Entry // nil when created
 	After  *Entry // nil when deleted
@@ -19,6 +20,7 @@ const (
 	Deleted   ChangeKind = "deleted"
 	Modified  ChangeKind = "modified"  // another kind, content or target
 	Touched   ChangeKind = "touched"   // the same content; mode, owner or time differ
+	Renamed   ChangeKind = "renamed"   // the same file under another name; Compare does not look for it
 	Uncertain ChangeKind = "uncertain" // not known, before or after: nothing may be concluded
 )
 

@@ -2,6 +2,7 @@ package appdata
 
 import (
 	"encoding/hex"
+	"fmt"
 	"time"
 )
 
@@ -45,6 +46,21 @@ func (d Digest) String() string {
 		return ""
 	}
 	return hex.EncodeToString(d[:])
+}
+
+// Read takes in what String has written.
+func (d *Digest) Read(text string) error {
+	*d = Digest{}
+	if text == "" {
+		return nil
+	}
+	if len(text) != 2*len(d) {
+		return fmt.Errorf("%.80q is no SHA-256", text)
+	}
+	if _, err := hex.Decode(d[:], []byte(text)); err != nil {
+		return fmt.Errorf("%.80q is no SHA-256", text)
+	}
+	return nil
 }
 
 // Stamp is a time as a file system keeps it. Unlike time.Time.UnixNano it has

@@ -44,3 +44,14 @@ func isAny(err error, among ...syscall.Errno) bool {
 }
 
 func isEOF(err error) bool { return errors.Is(err, io.EOF) }
+
+// StateOf names the state of the share that an error shows, whoever met it; OK
+// when it shows none.
+func StateOf(err error) State {
+	var no syscall.Errno
+	switch {
+	case err == nil, !errors.As(err, &no) && !errors.Is(err, fs.ErrNotExist):
+		return OK
+	}
+	return writeProblem(err)
+}

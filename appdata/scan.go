@@ -39,6 +39,7 @@ type Scanner struct {
 	Workers      int   // directories looked at at once; 0: 8
 	MaxContent   int64 // content of larger files is not read; 0: no limit
 	NoContent    bool  // read no content at all
+	Reread       bool  // read all content, also where nothing looks different: what changed without a trace is found
 	TrustCache   bool  // let a network client answer from its memory: one request per folder instead of one per file, up to a minute late
 	LooseInodes  bool  // inode numbers change from mount to mount (FUSE): a new one is no sign of change
 	OpsPerSecond int   // names looked at, at most; 0: no limit
@@ -76,6 +77,11 @@ var errVoid = errors.New("the scan is void")
 // is never called by two goroutines at once; its error ends the walk. When ctx
 // ends, the unfinished directories are given too.
 func (s Scanner) Walk(ctx context.Context, found func(*Dir) error) error {
+	return s.Follow(ctx, func(d *Dir, _ bool) error { return found(d) })
+}
+
+// Follow is Walk for those who want to know whether a directory is as it was Known.
+func (s Scanner) Follow(ctx context.Context, found func(d *Dir, changed bool) error) error {
 	check := s.Check
 	if check == nil {
 		check = func() error { return nil }

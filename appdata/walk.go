@@ -41,11 +41,14 @@ type walk struct {
 	live map[*node]bool // guarded by mu: directories that were opened and not given
 
 	giving sync.Mutex
-	found  func(*Dir) error // guarded by giving
-	whole  bool             // guarded by giving: the root was given
+	found  follower // guarded by giving
+	whole  bool     // guarded by giving: the root was given
 }
 
-func newWalk(s Scanner, found func(*Dir) error) *walk {
+// follower is told of each directory, and whether it is as it was known.
+type follower func(d *Dir, changed bool) error
+
+func newWalk(s Scanner, found follower) *walk {
 	w := &walk{Scanner: s, progress: s.Progress, begun: time.Now(), found: found, live: map[*node]bool{}}
 	w.queue.news.L = &w.queue.mu
 	w.ops.perSecond, w.bytes.perSecond = int64(s.OpsPerSecond), s.BytesPerSec
@@ -200,7 +203,7 @@ func (w *walk) look(ctx context.Context, n *node, i int, r *reader) error {
 		if !same {
 			n.differ.Store(true)
 		}
-	case same && !known.Racy && (e.Kind != File || known.Digest != Digest{} || !w.reads(&e)):
+	case same && !known.Racy && !w.Reread && (e.Kind != File || known.Digest != Digest{} || !w.reads(&e)):
 		e = *known
 	default:
 		n.differ.Store(true)
@@ -274,10 +277,10 @@ func (w *walk) childDone(parent *node) error {
 // complete sums a directory of which all is known and gives it; then its
 // parent, if it was the last one there.
 func (w *walk) complete(n *node) error {
-	d := n.dir
+	d, changed := n.dir, true
 	d.Entries = slices.DeleteFunc(d.Entries, func(e Entry) bool { return e.Kind == 0 })
 	if !n.differ.Load() && sameBelow(d, n.known) {
-		d = n.known
+		d, changed = n.known, false
 	} else {
 		d.sum()
 	}
@@ -285,7 +288,7 @@ func (w *walk) complete(n *node) error {
 	delete(w.live, n)
 	w.mu.Unlock()
 	w.giving.Lock()
-	err := w.found(d)
+	err := w.found(d, changed)
 	w.whole = err == nil && n.parent == nil
 	w.giving.Unlock()
 	if err != nil || n.parent == nil {
@@ -322,7 +325,7 @@ func (w *walk) giveUnfinished() error {
 		d := n.dir
 		d.unfinished = true
 		d.Entries = slices.DeleteFunc(d.Entries, func(e Entry) bool { return e.Kind == 0 })
-		if err := w.found(d); err != nil {
+		if err := w.found(d, true); err != nil {
 			return err
 		}
 	}

@@ -117,6 +117,7 @@ http:
 // words are what scripts can say beyond testscript's own vocabulary.
 func (s *server) words() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
+		"many":   many,
 		"exits":  exits,
 		"calm":   calm,
 		"sql":    sqlWord,
@@ -299,5 +300,15 @@ func ends(ts *testscript.TestScript, _ bool, args []string) {
 		if time.Now().After(deadline) {
 			ts.Fatalf("nothing was written to %s", args[0])
 		}
+	}
+}
+
+// many DIR N makes a folder with N files.
+func many(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.Mkdir(ts.MkAbs(args[0]), 0o755))
+	for i := range n {
+		ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[0]), fmt.Sprintf("f%d", i)), nil, 0o644))
 	}
 }

@@ -94,7 +94,7 @@ func storageKeys() []Key {
 			Meaning: "The shared application-data folder, as mounted on this node."},
 		{Name: "appdata.layout", kind: text, Default: "generic", check: checkOneOf("generic", "ucd"),
 			field:   func(c *Config) any { return c.AppData.Layout },
-			Meaning: "What the folder is expected to hold: generic (anything) or ucd (UrbanCode Deploy)."},
+			Meaning: "What the application keeps where, and so what each file is to the cluster: generic (all is shared) or ucd (UrbanCode and DevOps Deploy)."},
 		{Name: "appdata.check_every", kind: duration, Default: "5s", check: checkAtLeastSecond,
 			field:   func(c *Config) any { return c.AppData.CheckEvery },
 			Meaning: "How often the folder is probed."},

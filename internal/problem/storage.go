@@ -50,5 +50,20 @@ wrong one.`},
 			"compare it on the nodes by sha256sum, and copy the right one",
 			`A file that should be the same on all nodes is not. Somebody has changed it on
 one node, or a copy to that node was not finished.`},
+		{"COT-311", ExitRefused, "another scan has begun",
+			"wait for it, or scan again: coterie appdata scan",
+			`One scan of the share is at work at a time, so that an older look at a file is
+never taken for a newer one. A scan that begins takes over; the one before it
+stores nothing more. What it had stored stays.`},
+		{"COT-312", ExitDegraded, "many files are missing",
+			"see that the right share is mounted; if they are really gone: coterie appdata accept",
+			`A scan did not find more than 1,000 files that were known, or more than a tenth
+of them. So it looks when another folder is mounted, or one that is restored
+from a backup. Nothing was removed from the manifest. If the files were really
+deleted, say so with coterie appdata accept; the next scan then removes them.`},
+		{"COT-313", ExitNone, "no such file or tree in the manifest",
+			"coterie appdata files, or: select name from coterie.appdata_trees",
+			`The manifest knows what scans have found: the tree share, and a tree node/NAME
+for each node whose own files are scanned. A path is written as it is shown.`},
 	}
 }

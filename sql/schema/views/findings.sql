@@ -73,6 +73,11 @@ JOIN (VALUES ('NOT_MOUNTED', 'COT-301', 'the share is not mounted', 'mount it'),
              ('DEGRADED', 'COT-308', 'the share is slow or flawed', 'coterie doctor --explain COT-308')
      ) AS k (state, code, text, remedy) ON k.state = g.state::text
 UNION ALL
+SELECT 'COT-312', 'error', t.name, t.held_since,
+       format('%s: %s files are missing, too many to be believed', t.name, t.held_files),
+       'see that the right share is mounted; if they are really gone: coterie appdata accept'
+FROM coterie.appdata_tree t WHERE t.held_files > 0
+UNION ALL
 SELECT 'COT-511', 'error', j.name, j.next_due_at,
        format('%s is overdue%s', j.name, coalesce(': ' || nullif(j.message, ''), '')), format('coterie jobs %s', j.name)
 FROM job j WHERE j.overdue AND j.running_since IS NULL

@@ -1,0 +1,194 @@
+package appdata
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Shelf keeps a stored manifest as text, a third of what its entries would take,
+// and reads a directory when it is asked for. Several goroutines may use it.
+type Shelf struct {
+	mu      sync.RWMutex
+	folders map[string]*shelved // guarded by mu
+}
+
+type shelved struct {
+	pages []Page
+	sums  *Sums // nil: not all below is known
+	err   string
+}
+
+// Put takes in what is stored of a directory; nil sums say that not all below
+// it is known. Its pages follow with Add, in their order.
+func (s *Shelf) Put(path string, sums *Sums, err string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.folders == nil {
+		s.folders = map[string]*shelved{}
+	}
+	s.folders[path] = &shelved{sums: sums, err: err}
+}
+
+// Add takes in the next page of a directory that was Put.
+func (s *Shelf) Add(path string, p Page) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.folders[path]; f != nil {
+		f.pages = append(f.pages, p)
+	}
+}
+
+// Len is the number of directories.
+func (s *Shelf) Len() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.folders)
+}
+
+// Dir reads a directory; nil when it is not there, or not to be understood: then
+// it is looked at as if nothing were known of it.
+func (s *Shelf) Dir(path string) *Dir {
+	f := s.get(path)
+	if f == nil {
+		return nil
+	}
+	d, err := DirOf(path, f.pages, func(path string) *Sums {
+		if below := s.get(path); below != nil {
+			return below.sums
+		}
+		return nil
+	})
+	if err != nil {
+		return nil
+	}
+	d.Err = f.err
+	if f.sums == nil {
+		d.unfinished = true
+		return d
+	}
+	d.Sums = *f.sums
+	return d
+}
+
+func (s *Shelf) get(path string) *shelved {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.folders[path]
+}
+
+// taken gives the moments in which the entries of a directory were taken in.
+func (s *Shelf) taken(path string) map[string]int64 {
+	f := s.get(path)
+	if f == nil {
+		return nil
+	}
+	moments := map[string]int64{}
+	for _, p := range f.pages {
+		for line := range strings.SplitSeq(p.Text, "\n") {
+			if e, at, err := parseLine(line); err == nil {
+				moments[e.Name] = at
+			}
+		}
+	}
+	return moments
+}
+
+// pages gives a directory's text as it is stored.
+func (s *Shelf) pages(path string) []Page {
+	if f := s.get(path); f != nil {
+		return f.pages
+	}
+	return nil
+}
+
+// differs says whether there is anything to store.
+func (s *Shelf) differs(f DirText) bool {
+	was := s.get(f.Path)
+	return was == nil || len(f.Pages) > 0 || len(f.Gone) > 0 || was.err != f.Err || (was.sums == nil) != (f.Sums == nil) || f.Sums != nil && *was.sums != *f.Sums
+}
+
+// below gives a folder and all folders below it.
+func (s *Shelf) below(path string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		d := s.Dir(path)
+		if d == nil || !yield(path) {
+			return
+		}
+		for i := range d.Entries {
+			if d.Entries[i].Kind != Folder {
+				continue
+			}
+			for name := range s.below(join(path, d.Entries[i].Name)) {
+				if !yield(name) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// files counts what is known and is no folder.
+func (s *Shelf) files() int64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if root := s.folders["."]; root != nil && root.sums != nil {
+		return root.sums.Files
+	}
+	var n int64
+	for _, f := range s.folders {
+		n += f.files()
+	}
+	return n
+}
+
+// files counts the lines that are no folder's.
+func (f *shelved) files() (n int64) {
+	for _, p := range f.pages {
+		for line := range strings.SplitSeq(p.Text, "\n") {
+			if _, rest, found := strings.Cut(line, "\t"); found && !strings.HasPrefix(rest, string(Folder)) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Apply makes the shelf say what was stored.
+func (s *Shelf) Apply(b Batch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.folders == nil {
+		s.folders = map[string]*shelved{}
+	}
+	for _, name := range b.Removed {
+		delete(s.folders, name)
+	}
+	for _, f := range b.Folders {
+		now := &shelved{sums: f.Sums, err: f.Err}
+		if was := s.folders[f.Path]; was != nil {
+			now.pages = slices.DeleteFunc(slices.Clone(was.pages), func(p Page) bool {
+				return slices.Contains(f.Gone, p.First) || slices.ContainsFunc(f.Pages, func(o Page) bool { return o.First == p.First })
+			})
+		}
+		now.pages = append(now.pages, f.Pages...)
+		slices.SortFunc(now.pages, func(a, b Page) int { return strings.Compare(a.First, b.First) })
+		s.folders[f.Path] = now
+	}
+}
+
+// Manifest reads all of it.
+func (s *Shelf) Manifest() *Manifest {
+	m := &Manifest{dirs: map[string]*Dir{}}
+	s.mu.RLock()
+	names := slices.Collect(maps.Keys(s.folders))
+	s.mu.RUnlock()
+	for _, name := range names {
+		if d := s.Dir(name); d != nil {
+			m.dirs[name] = d
+		}
+	}
+	return m
+}

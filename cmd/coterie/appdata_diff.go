@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coterie-ha/coterie/appdata"
+	"github.com/coterie-ha/coterie/coordinator/manifest"
+	"github.com/coterie-ha/coterie/internal/config"
+	"github.com/coterie-ha/coterie/internal/problem"
+	"github.com/coterie-ha/coterie/internal/table"
+)
+
+func (c *cli) appdataDiff() *cobra.Command {
+	var flags scanFlags
+	cmd := &cobra.Command{
+		Use:   "diff [A B]",
+		Short: "Show what differs: the share from its manifest, or two trees",
+		Long: `Without words: what differs between the share as it is now and its manifest; it
+is looked at, and nothing is stored. With two words: what differs between two
+folders (/a ./b), or between two manifests (share, node/app-a).
+
+The exit code is 0 when nothing differs, and 10 when something does.`,
+		Example: `  coterie appdata diff
+  coterie appdata diff share node/app-b
+  coterie appdata diff /opt/deploy/appdata /media/share/appdata`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return usageProblem("%s takes two trees, or none", cmd.CommandPath()).hint("", "See: "+cmd.CommandPath()+" --help")
+			}
+			return words(cmd, args, 0, 2, "A B")
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := flags.check(); err != nil {
+				return err
+			}
+			ctx, cancel := c.context(cmd)
+			defer cancel()
+			if len(args) == 2 && isFolder(args[0]) && isFolder(args[1]) {
+				return c.compareFolders(ctx, args[0], args[1], flags)
+			}
+			k, err := c.open(ctx, cmd)
+			if err != nil {
+				return err
+			}
+			defer k.db.Close()
+			if len(args) == 2 {
+				return c.compareTrees(ctx, k, args[0], args[1])
+			}
+			return c.showDifference(ctx, k, flags)
+		},
+	}
+	flags.add(cmd.Flags())
+	return cmd
+}
+
+// isFolder tells a folder from the name of a tree.
+func isFolder(word string) bool { return strings.HasPrefix(word, "/") || strings.HasPrefix(word, ".") }
+
+// differs is the exit code for those who ask whether something differs.
+func (c *cli) differs(rows *table.Rows) error {
+	if c.plain() && rows.Len() == 0 {
+		return c.print("Nothing differs.\n")
+	}
+	err := c.show(rows,
+		table.Column("CHANGE", "change"),
+		table.Prose("PATH", "path"),
+		table.Column("CLASS", "class"),
+		table.Number("BEFORE", "size_before"),
+		table.Number("AFTER", "size_after"),
+		table.Column("KIND", "kind").AsWide(),
+		table.Prose("FROM", "from_path").AsWide())
+	if err != nil || rows.Len() == 0 {
+		return err
+	}
+	return outcome(problem.ExitChanges)
+}
+
+func differences(changes []appdata.Change, class func(string) appdata.Class) *table.Rows {
+	rows := &table.Rows{View: "appdata_differences", At: time.Now(), Columns: []string{"path", "change", "kind", "class", "size_before", "size_after", "from_path"}}
+	for _, ch := range changes {
+		var kind string
+		var before, after, from any
+		if ch.Before != nil {
+			kind, before = ch.Before.Kind.String(), ch.Before.Size
+		}
+		if ch.After != nil {
+			kind, after = ch.After.Kind.String(), ch.After.Size
+		}
+		if ch.From != "" {
+			from = appdata.Quote(ch.From)
+		}
+		rows.Values = append(rows.Values, []any{appdata.Quote(ch.Path), string(ch.Change), kind, string(class(ch.Path)), before, after, from})
+	}
+	return rows
+}
+
+// showDifference looks at the share, and stores nothing.
+func (c *cli) showDifference(ctx context.Context, k *cluster, flags scanFlags) error {
+	progress := new(appdata.Progress)
+	var s manifest.Survey
+	changes, err := patiently(ctx, progress, c.progress(progress), func(ctx context.Context) (_ []appdata.Change, err error) {
+		if s, err = k.survey(ctx, flags, progress); err != nil {
+			return nil, err
+		}
+		return s.Difference(ctx)
+	})
+	if err != nil {
+		return appdataProblem(k.cfg.AppData.Path, err)
+	}
+	return c.differs(differences(changes, s.Layout.Class))
+}
+
+func (c *cli) compareFolders(ctx context.Context, a, b string, flags scanFlags) error {
+	progress := new(appdata.Progress)
+	layout, err := appdata.LayoutOf("generic")
+	if err != nil {
+		return err
+	}
+	both, err := patiently(ctx, progress, c.progress(progress), func(ctx context.Context) (found [2]*appdata.Manifest, err error) {
+		for i, root := range []string{a, b} {
+			found[i], err = appdata.Scanner{
+				Root: root, Progress: progress, Skip: layout.Skips, Workers: flags.workers, OpsPerSecond: flags.names, BytesPerSec: int64(flags.mib) << 20, TrustCache: flags.trust,
+			}.Scan(ctx)
+			if err != nil {
+				return found, appdataProblem(root, err)
+			}
+		}
+		return found, nil
+	})
+	if err != nil {
+		return appdataProblem(a, err)
+	}
+	var changes []appdata.Change
+	for ch := range appdata.Compare(both[0], both[1]) {
+		changes = append(changes, ch)
+	}
+	return c.differs(differences(changes, layout.Class))
+}
+
+// diffView has the answer of a function read as if it were a view.
+const diffSQL = `SELECT path, change, kind, class, size_before, size_after, digest_before, digest_after FROM coterie.appdata_diff($1, $2)`
+
+func (c *cli) compareTrees(ctx context.Context, k *cluster, a, b string) error {
+	var trees []string
+	if err := k.db.SelectContext(ctx, &trees, `SELECT name FROM coterie.appdata_trees ORDER BY name`); err != nil {
+		return err
+	}
+	for _, name := range []string{a, b} {
+		if err := knownTree(name, trees); err != nil {
+			return err
+		}
+	}
+	found, err := k.db.QueryxContext(ctx, diffSQL, a, b)
+	if err != nil {
+		return err
+	}
+	defer found.Close()
+	rows := &table.Rows{View: "appdata_differences", At: time.Now(), Columns: []string{"path", "change", "kind", "class", "size_before", "size_after", "digest_before", "digest_after"}}
+	for found.Next() {
+		values, err := found.SliceScan()
+		if err != nil {
+			return err
+		}
+		for i, v := range values {
+			if text, ok := v.([]byte); ok {
+				values[i] = string(text)
+			}
+		}
+		rows.Values = append(rows.Values, values)
+	}
+	if err := found.Err(); err != nil {
+		return err
+	}
+	return c.differs(rows)
+}
+
+func knownTree(name string, trees []string) error {
+	if slices.Contains(trees, name) {
+		return nil
+	}
+	p := problem.New("COT-313", nil, "no tree %q", name)
+	if near := config.Nearest(name, trees); near != "" {
+		p.What += `; did you mean "` + near + `"?`
+	}
+	return p
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coterie-ha/coterie/appdata"
+	"github.com/coterie-ha/coterie/appdata/worker"
+	"github.com/coterie-ha/coterie/internal/problem"
+	"github.com/coterie-ha/coterie/internal/table"
+)
+
+func (c *cli) appdataFiles() *cobra.Command {
+	var tree string
+	cmd := c.view(&cobra.Command{
+		Use:   "files [PATH]",
+		Short: "List the manifest: files, sizes, classes, digests",
+		Long: `Lists what the last scan knows of the share, or what is below one path of it.
+A path is written as it is shown: bytes that cannot be shown are \xNN.`,
+		Example: `  coterie appdata files
+  coterie appdata files conf/server
+  coterie appdata files --tree node/app-a -o csv --columns path,digest`,
+		Args: perhapsOne("PATH"),
+	}, func(ctx context.Context, k *cluster, args []string) error {
+		condition, values := "WHERE v.tree = $1", []any{tree}
+		if len(args) > 0 {
+			condition += ` AND (v.path = $2 OR starts_with(v.path, $2 || '/'))`
+			values = append(values, args[0])
+		}
+		rows, err := k.rows(ctx, "appdata_files", condition+` ORDER BY v.path COLLATE "C"`, values...)
+		if err != nil {
+			return err
+		}
+		if rows.Len() == 0 && len(args) > 0 {
+			return problem.New("COT-313", nil, "the manifest of %s has no %s", tree, args[0])
+		}
+		return c.show(rows,
+			table.Prose("PATH", "path"),
+			table.Column("KIND", "kind"),
+			table.Column("CLASS", "class"),
+			table.Number("SIZE", "size"),
+			table.Column("MODE", "mode"),
+			table.Span("MODIFIED", "modified_at"),
+			table.Column("DIGEST", "digest").AsWide(),
+			table.Column("ERROR", "error").AsWide())
+	})
+	cmd.Flags().StringVar(&tree, "tree", "share", "`NAME` of the tree: share, or node/NAME")
+	return cmd
+}
+
+func (c *cli) appdataChanges() *cobra.Command {
+	var last int
+	var since string
+	cmd := c.view(&cobra.Command{
+		Use:   "changes [PATH]",
+		Short: "Show what changed in the share, and who noticed it",
+		Example: `  coterie appdata changes
+  coterie appdata changes conf --since 24h
+  coterie appdata changes -o jsonl --last 1000`,
+		Args: perhapsOne("PATH"),
+	}, func(ctx context.Context, k *cluster, args []string) error {
+		path := ""
+		if len(args) > 0 {
+			path = args[0]
+		}
+		rows, err := k.rows(ctx, "appdata_changes", `
+WHERE v.seq IN (
+    SELECT w.seq FROM coterie.appdata_changes w
+    WHERE w.tree = 'share' AND ($1 = '' OR w.path = $1 OR starts_with(w.path, $1 || '/'))
+      AND ($2 = '' OR w.at > coterie.clock() - nullif($2, '')::interval)
+    ORDER BY w.seq DESC LIMIT $3)
+  AND v.tree = 'share' ORDER BY v.seq`, path, since, last)
+		if err != nil {
+			return err
+		}
+		return c.show(rows,
+			table.Column("WHEN", "at"),
+			table.Column("CHANGE", "change"),
+			table.Prose("PATH", "path"),
+			table.Column("SEEN BY", "seen_by"),
+			table.Column("SOURCE", "source"),
+			table.Column("AFTER", "latency"),
+			table.Prose("FROM", "from_path").AsWide(),
+			table.Number("SIZE", "size").AsWide(),
+			table.Column("CLASS", "class").AsWide())
+	})
+	cmd.Flags().IntVar(&last, "last", 50, "at most the last `NUMBER`")
+	cmd.Flags().StringVar(&since, "since", "", "only of the last `TIME`, such as 1h")
+	return cmd
+}
+
+func (c *cli) appdataCheck() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Look at the share from here: ours, writable, quick?",
+		Long: `Looks at the share as an application would use it, in a process of its own that
+may hang, and says what is wrong with it. What all nodes see is in the view
+coterie.storages.`,
+		Example: `  coterie appdata check
+  coterie appdata check -o json`,
+		Args: nothing,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := c.context(cmd)
+			defer cancel()
+			k, err := c.open(ctx, cmd)
+			if err != nil {
+				return err
+			}
+			defer k.db.Close()
+			return c.checkShare(ctx, k)
+		},
+	}
+}
+
+func (c *cli) checkShare(ctx context.Context, k *cluster) error {
+	var id string
+	if err := k.db.GetContext(ctx, &id, `SELECT id FROM coterie.clusters`); err != nil {
+		return err
+	}
+	pool := worker.Pool{Argv: []string{"/proc/self/exe", verbWorker}}
+	defer pool.Close()
+	found, err := pool.Probe(ctx, appdata.Share{
+		Path: k.cfg.AppData.Path, Cluster: k.cfg.Cluster, ID: id, Node: k.cfg.Node.Name, FSTypes: k.cfg.AppData.ExpectMount,
+	})
+	if err != nil {
+		return err
+	}
+	doc := table.Document{
+		{Name: "schema", Value: "coterie.appdata_check/v1"},
+		{Name: "node", Value: k.cfg.Node.Name},
+		{Name: "path", Value: k.cfg.AppData.Path},
+		{Name: "state", Value: string(found.State)},
+		{Name: "reason", Value: found.Reason},
+		{Name: "marker_ok", Value: found.MarkerOK},
+		{Name: "readable", Value: found.Readable},
+		{Name: "writable", Value: found.Writable},
+		{Name: "fs_type", Value: found.Mount.FSType},
+		{Name: "source", Value: found.Mount.Source},
+		{Name: "options", Value: found.Mount.Options},
+		{Name: "latency_ms", Value: float64(found.Latency.Microseconds()) / 1000},
+		{Name: "free_bytes", Value: found.FreeBytes},
+		{Name: "case_insensitive", Value: found.CaseInsensitive},
+	}
+	text := k.cfg.AppData.Path + " is " + string(found.State)
+	if found.Reason != "" {
+		text += ": " + found.Reason
+	}
+	text += "\n  " + orElse(found.Mount.FSType, "unknown file system") + " from " + orElse(found.Mount.Source, "nowhere") + ", " + size(found.FreeBytes) + " free"
+	if found.Writable {
+		text += fmt.Sprintf(", a small write takes %.1f ms", float64(found.Latency.Microseconds())/1000)
+	}
+	if err := c.document(doc, text+"\n"); err != nil {
+		return err
+	}
+	if found.State != appdata.OK {
+		return outcome(problem.ExitDegraded)
+	}
+	return nil
+}

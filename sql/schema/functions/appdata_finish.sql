@@ -1,0 +1,33 @@
+CREATE OR REPLACE FUNCTION coterie.appdata_finish(p_tree text, p_scan bigint, p_held bigint, p_sample text[])
+RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
+DECLARE
+    t coterie.appdata_tree;
+    root coterie.appdata_folder;
+    this_moment timestamptz := coterie.clock();
+BEGIN
+    SELECT x.* INTO t FROM coterie.appdata_tree x WHERE x.name = p_tree FOR UPDATE;
+    IF NOT FOUND OR t.scan <> p_scan THEN
+        RETURN false;
+    END IF;
+    SELECT f.* INTO root FROM coterie.appdata_folder f WHERE f.tree = t.id AND f.path = '.';
+    UPDATE coterie.appdata_tree x
+    SET finished_at = this_moment, moved_at = this_moment, whole_at = this_moment, took = this_moment - x.begun_at,
+        content = root.content, exact = root.exact, files = root.files, bytes = root.bytes, holes = root.holes,
+        held_files = p_held, held_sample = p_sample[1:20], held_since = CASE WHEN p_held > 0 THEN coalesce(x.held_since, this_moment) END,
+        accepted = 0
+    WHERE x.id = t.id;
+    IF p_held > 0 AND t.held_files = 0 THEN
+        INSERT INTO coterie.event (node, kind, subject, reason, detail)
+        VALUES (t.scanned_by, 'appdata.held', p_tree, format('%s files are missing', p_held), jsonb_build_object('files', p_held, 'sample', p_sample[1:20]));
+    ELSIF p_held = 0 AND t.held_files > 0 THEN
+        INSERT INTO coterie.event (node, kind, subject, actor, reason)
+        VALUES (t.scanned_by, 'appdata.settled', p_tree, t.accepted_by, t.reason);
+    END IF;
+    DELETE FROM coterie.appdata_change c WHERE c.tree = t.id AND c.at < this_moment - interval '30 days';
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION coterie.appdata_finish(text, bigint, bigint, text[]) IS
+    'A scan has seen the whole tree, but for so many files that were missing and are not believed to be gone (some of them quoted). False when another scan has begun since. The journal keeps 30 days.';
+REVOKE ALL ON FUNCTION coterie.appdata_finish(text, bigint, bigint, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.appdata_finish(text, bigint, bigint, text[]) TO coterie_agent, coterie_operator;
