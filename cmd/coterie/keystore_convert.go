@@ -39,7 +39,7 @@ that becomes PKCS12, where they get the store's, as keytool does it; in PEM they
 are in clear unless --out-password-file is given. No database is needed.`,
 		Example: `  coterie keystore convert old.jks --password-file F --to pkcs12 --out new.p12
   coterie keystore convert new.p12 --password-file F --to jks --out old.jks
-  coterie keystore convert a.p12 --password-file F --alias a --to pem --out a.pem
+  coterie keystore convert a.p12 --password-file F --alias a --to pem --out key
   coterie keystore convert key.pem --rename tomcat --to pkcs12 --out new.p12`,
 		Args: one("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error { return c.convert(args[0], v) },
