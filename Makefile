@@ -15,7 +15,7 @@ KILLS     ?= 1000
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats chaos mutants upheaval fuzz generate postgres pgbouncer tomcat clean help
+.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats chaos mutants upheaval fuzz generate postgres pgbouncer tomcat test-tomcat clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,7 +106,7 @@ upheaval: postgres pgbouncer ## promotions, restores, crashes and poolers of the
 
 fuzz: ## ten million keystores that were tampered with, an hour on one processor (FUZZ=100000 for less)
 	for t in FuzzPKCS12 FuzzJKS FuzzFile; do \
-		$(GO) test ./keystore -run '^$$' -fuzz "^$$t$$" -parallel 1 -timeout 0 -fuzztime $$(($(FUZZ) / 3 + 1))x || exit 1; done
+		$(GO) test ./keystore -run '^$$' -fuzz "^$$t$$" -parallel 1 -timeout 0 -fuzzminimizetime 10x -fuzztime $$(($(FUZZ) / 3 + 1))x || exit 1; done
 
 generate: postgres ## write the golden files anew; read the diff
 	$(GO) test ./internal/config ./internal/problem ./sql/schema -update
@@ -114,7 +114,11 @@ generate: postgres ## write the golden files anew; read the diff
 postgres:
 	@deploy/install-postgres.sh
 
-tomcat: ## for the test of the servlet filter
+test-tomcat: tomcat ## what is written is opened by Java, keytool and OpenSSL and served by Tomcat, all of it
+	COTERIE_CI=1 $(GO) test -count=1 -timeout 30m -v -run 'Java|Keytool' ./keystore -keytool
+	COTERIE_CI=1 $(GO) test -count=1 -timeout 30m -v ./test/tomcat
+
+tomcat: ## for the tests with a real Tomcat
 	@deploy/install-tomcat.sh
 
 pgbouncer: ## for the tests that put it between agents and the database

@@ -73,6 +73,7 @@ var mayImport = map[string][]string{
 	"coordinator/manifest":    {"appdata"},
 	"coordinator/supervisor":  {},
 	"coordinator/console":     {"internal/problem"},
+	"coordinator/keyring":     {},
 	"coordinator/loans":       {"leases", "internal/answer"},
 	"jobs":                    {"leases"},
 	"license":                 {"leases", "internal/answer"},
@@ -103,6 +104,7 @@ var mayImport = map[string][]string{
 	"test/pooler":   {"*"},
 	"test/policies": {"*"},
 	"test/seats":    {"*"},
+	"test/tomcat":   {"*"},
 }
 
 // In tests a package may also start a real database and act on its schema.

@@ -1,5 +1,5 @@
-// Package keystore reads, writes and judges keystores: the files from which a
-// server on Java takes its private key and certificates.
+// Package keystore reads, writes, judges and seals keystores: the files from which
+// a server on Java takes its private key and certificates.
 //
 // # The problem
 //
@@ -15,6 +15,9 @@
 //   - An Entry is a private key with its chain, a trusted certificate, or a secret.
 //     What cannot be opened stays sealed, and is written again byte for byte.
 //   - A Fault is what a server or its clients would object to (Check).
+//   - A Bundle is a file with what opens it. Seal encrypts one for a Place (cluster,
+//     keystore, version), and for recipients: nodes and recovery keys. An Opener opens
+//     what is sealed to it, in its place and in no other.
 //
 // # Laws
 //

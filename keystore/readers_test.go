@@ -20,7 +20,7 @@ func need(t *testing.T, name string) string {
 	if err == nil {
 		return path
 	}
-	if os.Getenv("CI") != "" {
+	if os.Getenv("COTERIE_CI") != "" {
 		t.Fatalf("%s is not here: make tomcat", name)
 	}
 	t.Skipf("NOT TESTED: %s is not here. make tomcat installs it", name)

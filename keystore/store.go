@@ -130,6 +130,9 @@ type Entry struct {
 	unfit  error // why there is no signer
 }
 
+// Password is that which the store was read with.
+func (s *Store) Password() Password { return s.pass }
+
 // Sealed tells whether the entry has a secret that was not opened.
 func (e Entry) Sealed() bool { return e.sealed != nil }
 

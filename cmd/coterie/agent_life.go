@@ -92,6 +92,7 @@ func (a *agent) began(incarnation int64, _ time.Time) {
 	}
 	a.log.Info("session began", "incarnation", incarnation)
 	a.seatsBegan(incarnation)
+	poke(a.keyed)
 	poke(a.facts)
 }
 
@@ -125,6 +126,7 @@ func (a *agent) ticked(t leases.Tick) {
 	}
 	if told {
 		poke(a.licensed)
+		poke(a.keyed)
 	}
 	poke(a.facts)
 }

@@ -40,6 +40,7 @@ import (
 //	console   shows what is known
 //	desk      lends leases to local processes
 //	seats     gives licence seats to local applications
+//	keys      lets keystores be sealed to this node, and shares them with others
 //	line      the supervisor: keeps the deadline, starts programs
 type agent struct {
 	cfg        *config.Config
@@ -66,6 +67,7 @@ type agent struct {
 	noticed  chan struct{} // hooks may have something to tell
 	lent     chan struct{} // other leases are lent to local processes
 	licensed chan struct{} // pools of licences moved, or might have
+	keyed    chan struct{} // keystores or who opens them moved, or might have
 
 	silence silence // of the database; heartbeats alone touch it
 
@@ -117,6 +119,7 @@ func (a *agent) run(ctx context.Context) error {
 	debug.SetGCPercent(20) // a sidecar has its memory from the application, and little to do
 	a.moved, a.facts = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.lent, a.noticed, a.licensed = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+	a.keyed = make(chan struct{}, 1)
 	a.desk = &loans.Desk{
 		Change: func([]string) { poke(a.lent) },
 		Trust:  func() time.Duration { return time.Until(a.session.Load().View().Trusted) },
@@ -150,6 +153,7 @@ func (a *agent) run(ctx context.Context) error {
 	loops.Go(func() error { return a.lend(life) })
 	loops.Go(func() error { return a.notify(life) })
 	loops.Go(func() error { return a.license(life) })
+	loops.Go(func() error { return a.keys(life) })
 	loops.Go(func() error { return a.citizen(ctx, life) })
 	err := loops.Wait()
 	if errors.Is(err, errLeft) {

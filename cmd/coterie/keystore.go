@@ -15,10 +15,12 @@ import (
 )
 
 func (c *cli) keystoreCommand() *cobra.Command {
-	return c.family("keystore", "Keystores: what is in them, whether servers would take them", `  coterie keystore show tomcat.keystore --password-file F
+	return c.family("keystore", "Keystores: what is in them, and the versions that the cluster has", `  coterie keystore show
+  coterie keystore show tomcat.keystore --password-file F
   coterie keystore show new.p12 --password-file F --host www.example.org --check
-  coterie keystore convert old.jks --password-file F --to pkcs12 --out new.p12`,
-		c.keystoreShow(), c.keystoreConvert())
+  coterie keystore convert old.jks --password-file F --to pkcs12 --out new.p12
+  coterie keystore stage new.p12 --password-file F -m "renewed"`,
+		c.keystoreShow(), c.keystoreStage(), c.keystoreConvert(), c.keystoreRecoveryKey(), c.keystoreRecover())
 }
 
 // passwordFlags say where the passwords of a keystore are.
@@ -35,16 +37,21 @@ func (c *cli) keystoreShow() *cobra.Command {
 	var hosts []string
 	var check bool
 	cmd := &cobra.Command{
-		Use:   "show FILE",
-		Short: "Show what is in a keystore, and what is wrong with it",
-		Long: `Shows the entries of a PKCS12, JKS, JCEKS or PEM file. The content tells the
-format. What a server or its clients would object to is told below them; with
---check the exit code is 3 if there is any of that. No database is needed.`,
-		Example: `  coterie keystore show tomcat.keystore --password-file F
+		Use:   "show [FILE]",
+		Short: "Show the versions that the cluster has, or what is in a file",
+		Long: `Without FILE: the versions that the database has, and who can open them. With
+it: the entries of a PKCS12, JKS, JCEKS or PEM file, whose content tells which.
+What a server or its clients would object to is told below them; with --check
+the exit code is 3 if there is any of that. No database is needed for a file.`,
+		Example: `  coterie keystore show
+  coterie keystore show tomcat.keystore --password-file F
   coterie keystore show tomcat.keystore --password-file F -o json
   coterie keystore show new.p12 --password-file F --host www.example.org --check`,
-		Args: one("FILE"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		Args: perhapsOne("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.showVersions(cmd)
+			}
 			s, data, err := c.readKeystore(args[0], pass)
 			if err != nil {
 				return err
@@ -67,6 +74,32 @@ format. What a server or its clients would object to is told below them; with
 	cmd.Flags().StringSliceVar(&hosts, "host", nil, "`NAMES` by which clients call the server")
 	cmd.Flags().BoolVar(&check, "check", false, "exit code 3 if a server or its clients would refuse it")
 	return cmd
+}
+
+// showVersions shows what the database has.
+func (c *cli) showVersions(cmd *cobra.Command) error {
+	ctx, cancel := c.context(cmd)
+	defer cancel()
+	k, err := c.open(ctx, cmd)
+	if err != nil {
+		return err
+	}
+	defer k.db.Close()
+	rows, err := k.rows(ctx, "keystores", "ORDER BY v.name, v.version DESC")
+	if err != nil {
+		return err
+	}
+	return c.show(rows,
+		table.Column("NAME", "name"),
+		table.Number("VERSION", "version"),
+		table.Column("STATE", "state"),
+		table.Column("ALIAS", "alias"),
+		table.Column("ENDS", "not_after"),
+		table.Column("CLOSED TO", "closed_to"),
+		table.Prose("SUBJECT", "subject"),
+		table.Column("STAGED BY", "staged_by").AsWide(),
+		table.Column("OPENED BY", "opened_by").AsWide(),
+		table.Column("FINGERPRINT", "fingerprint").AsWide())
 }
 
 // readKeystore reads a file, and asks for its password if nobody said where it is.

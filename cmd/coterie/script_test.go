@@ -123,6 +123,7 @@ func (s *server) words() map[string]func(*testscript.TestScript, bool, []string)
 		"sql":    sqlWord,
 		"play":   play,
 		"ready":  ready,
+		"until":  until,
 		"node":   nodeWord,
 		"silent": silent,
 		"agent":  agentWord,
@@ -219,6 +220,20 @@ func ready(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		if time.Now().After(deadline) {
 			ts.Fatalf("%s is %q", args[0], state)
+		}
+	}
+}
+
+// until SQL waits until a statement answers true.
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		var done bool
+		ts.Check(database(ts).Get(&done, args[0]))
+		if done {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("not so within 30 s: %s", args[0])
 		}
 	}
 }

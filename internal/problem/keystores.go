@@ -59,6 +59,23 @@ its numbers do not fit together.`},
 calls that server, would object: the key is not that of the certificate, the
 chain is out of order, a date has passed, a name is missing, or an algorithm
 is too weak.`},
+		{"COT-915", ExitRefused, "node has no sealing key",
+			"start its agent, which publishes one; coterie nodes",
+			`A keystore is sealed to each node of the cluster, and this one has not said by
+which key: its agent has not run since this version of the program was
+installed. A node that is gone for good is no hindrance once it has left.`},
+		{"COT-916", ExitRefused, "sealed to somebody else",
+			"look who wrote the row: coterie events; start the node's agent again, which publishes its key",
+			`The key to which a keystore would be sealed is not signed by the identity of
+its node, or a version does not open with the key that is at hand: it is
+sealed to another, or was moved or altered in the database.`},
+		{"COT-917", ExitRefused, "somebody else staged a version",
+			"coterie keystore show; then stage again if it is still wanted",
+			`Two people staged a version at once. The first one's stands; of the second
+one's nothing was kept.`},
+		{"COT-918", ExitNone, "no such version of a keystore",
+			"coterie keystore show",
+			`The database has no such version, or no keystore of this name.`},
 		{"COT-914", ExitFailed, "keystore was not written",
 			"look at the folder, its rights and the room on its disk; the old file is as it was",
 			`The new file could not be put in place. Whatever was there before is

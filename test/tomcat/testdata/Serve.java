@@ -1,0 +1,41 @@
+import java.io.*;
+import java.util.*;
+import org.apache.catalina.connector.Connector;
+import org.apache.catalina.startup.Tomcat;
+import org.apache.tomcat.util.net.SSLHostConfig;
+import org.apache.tomcat.util.net.SSLHostConfigCertificate;
+
+/** A Tomcat with a connector for each line of stdin: port, keystore, type, password, key's password, alias; then an empty line. */
+public class Serve {
+    public static void main(String[] args) throws Exception {
+        Tomcat tomcat = new Tomcat();
+        tomcat.setBaseDir(args[0]);
+        tomcat.addContext("", args[0]);
+        BufferedReader in = new BufferedReader(new InputStreamReader(System.in, "UTF-8"));
+        for (String line; (line = in.readLine()) != null && !line.isEmpty(); ) {
+            String[] f = line.split("\t", -1);
+            Connector c = new Connector("org.apache.coyote.http11.Http11NioProtocol");
+            c.setPort(Integer.parseInt(f[0]));
+            c.setProperty("address", "127.0.0.1");
+            c.setProperty("maxThreads", "2");
+            c.setProperty("minSpareThreads", "1");
+            c.setScheme("https");
+            c.setSecure(true);
+            c.setProperty("SSLEnabled", "true");
+            SSLHostConfig host = new SSLHostConfig();
+            SSLHostConfigCertificate cert = new SSLHostConfigCertificate(host, SSLHostConfigCertificate.Type.UNDEFINED);
+            cert.setCertificateKeystoreFile(f[1]);
+            cert.setCertificateKeystoreType(f[2]);
+            cert.setCertificateKeystorePassword(f[3]);
+            if (!f[4].isEmpty()) cert.setCertificateKeyPassword(f[4]);
+            cert.setCertificateKeyAlias(f[5]);
+            host.addCertificate(cert);
+            c.addSslHostConfig(host);
+            tomcat.getService().addConnector(c);
+        }
+        tomcat.start();
+        System.out.println("started");
+        while (in.read() >= 0) continue; // until stdin ends
+        System.exit(0);
+    }
+}
