@@ -22,7 +22,7 @@ type team struct {
 }
 
 // newTeam makes runners, and jobs that are shared out between them.
-func newTeam(t testing.TB, nodes, count int, schedule string, action Action) *team {
+func newTeam(t testing.TB, nodes, count int, job Definition, action Action) *team {
 	t.Helper()
 	var names []string
 	for i := range nodes {
@@ -31,7 +31,8 @@ func newTeam(t testing.TB, nodes, count int, schedule string, action Action) *te
 	c := &team{lab: newLab(t, names...)}
 	var wanted []Definition
 	for i := range count {
-		wanted = append(wanted, Definition{Name: fmt.Sprintf("job-%05d", i), Schedule: schedule, Action: "ok"})
+		job.Name, job.Action = fmt.Sprintf("job-%05d", i), "ok"
+		wanted = append(wanted, job)
 	}
 	for chunk := range slices.Chunk(Diff(nil, wanted), 1000) {
 		if _, err := Apply(t.Context(), c.db.Operator().DB, chunk, ""); err != nil {
@@ -92,7 +93,7 @@ func (d *delays) Do(_ context.Context, r Run) (*Exit, error) {
 	return nil, nil
 }
 
-func (d *delays) report(b *testing.B) {
+func (d *delays) report(b *testing.B, written float64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	slices.Sort(d.all)
@@ -101,17 +102,28 @@ func (d *delays) report(b *testing.B) {
 		b.ReportMetric(d.all[n*99/100].Seconds()*1000, "p99-ms")
 		b.ReportMetric(d.all[n-1].Seconds()*1000, "max-ms")
 		b.ReportMetric(float64(n), "slots")
+		b.ReportMetric(written/float64(n), "WAL-B/slot")
 	}
 }
 
-// BenchmarkDueToStart measures how late actions start: a hundred slots fall due
-// at the same instant, each second, on four nodes.
+// BenchmarkDueToStart measures how late actions start on four nodes, and what is
+// written to the log for each slot: many that fall due at one instant, each second,
+// and five thousand a second.
 func BenchmarkDueToStart(b *testing.B) {
-	for _, jobs := range []int{100, 1000} {
-		b.Run(fmt.Sprintf("%d-jobs-a-second", jobs), func(b *testing.B) {
+	const second, tenth = "@every 1s", "@every 100ms"
+	for name, load := range map[string]struct {
+		jobs int
+		job  Definition
+	}{
+		"100-in-one-instant-each-second":  {100, Definition{Schedule: second}},
+		"1000-in-one-instant-each-second": {1000, Definition{Schedule: second}},
+		"5000-a-second":                   {5000, Definition{Schedule: second, Jitter: time.Second - 1}},
+		"500-in-one-instant-each-tenth":   {500, Definition{Schedule: tenth}},
+	} {
+		b.Run(name, func(b *testing.B) {
 			d := &delays{}
 			d.team = &team{}
-			c := newTeam(b, 4, jobs, "@every 1s", d)
+			c := newTeam(b, 4, load.jobs, load.job, d)
 			d.mu.Lock()
 			d.team = c
 			d.mu.Unlock()
@@ -119,10 +131,12 @@ func BenchmarkDueToStart(b *testing.B) {
 			d.mu.Lock()
 			d.all = nil
 			d.mu.Unlock()
+			before := get[string](c.lab, c.db.Pool, `SELECT pg_current_wal_insert_lsn()::text`)
 			for b.Loop() {
 				wait(b, 10*time.Second)
 			}
-			d.report(b)
+			written := get[float64](c.lab, c.db.Pool, `SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), $1::pg_lsn)`, before)
+			d.report(b, written)
 		})
 	}
 }
@@ -185,12 +199,12 @@ func BenchmarkSlots(b *testing.B) {
 func BenchmarkHeldJobs(b *testing.B) {
 	const jobs = 10000
 	var before, after runtime.MemStats
-	c := newTeam(b, 1, 0, "@every 24h", Func(func(context.Context, Run) error { return nil }))
+	c := newTeam(b, 1, 0, Definition{Schedule: "@every 24h"}, Func(func(context.Context, Run) error { return nil }))
 	c.end()
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	begun := time.Now()
-	c = newTeam(b, 1, jobs, "@every 24h", Func(func(context.Context, Run) error { return nil }))
+	c = newTeam(b, 1, jobs, Definition{Schedule: "@every 24h"}, Func(func(context.Context, Run) error { return nil }))
 	for {
 		m := &c.runners[0].minder
 		m.mu.Lock()
