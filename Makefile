@@ -12,10 +12,11 @@ TRIALS    ?= Hurt|Failover|Clocks|Network
 ROUNDS    ?= 10
 FUZZ      ?= 10000000
 KILLS     ?= 1000
+SLOTS     ?= 10000000
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats chaos mutants upheaval fuzz generate postgres pgbouncer tomcat test-tomcat clean help
+.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats chaos mutants upheaval fuzz witness generate postgres pgbouncer tomcat test-tomcat clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +108,13 @@ upheaval: postgres pgbouncer ## promotions, restores, crashes and poolers of the
 fuzz: ## ten million keystores that were tampered with, an hour on one processor (FUZZ=100000 for less)
 	for t in FuzzPKCS12 FuzzJKS FuzzFile; do \
 		$(GO) test ./keystore -run '^$$' -fuzz "^$$t$$" -parallel 1 -timeout 0 -fuzzminimizetime 10x -fuzztime $$(($(FUZZ) / 3 + 1))x || exit 1; done
+
+# Each round judges itself; the last judges the whole directory.
+witness: postgres ## ten million slots under faults, judged by a file of starts, half an hour (SLOTS=1000000 for less)
+	@dir=$$(mktemp -d) && chmod 755 $$dir && $(GO) test -c -o $$dir/slots.test ./test/slots && n=0 && \
+	while [ $$n -lt $(SLOTS) ]; do \
+		$$dir/slots.test -test.v -test.run StartsTwice -dir $$dir -driven -jobs 400 -slots 500000 -every 3s || exit 1; n=$$((n + 500000)); \
+	done && $$dir/slots.test -test.v -test.run StartsTwice -dir $$dir -whole && rm -r $$dir
 
 generate: postgres ## write the golden files anew; read the diff
 	$(GO) test ./internal/config ./internal/problem ./sql/schema -update

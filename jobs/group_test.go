@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/coterie-ha/coterie/leases"
 )
 
 func TestOfAGroupNoMoreThanItsLimitRunAtOnceHoweverManyBegin(t *testing.T) {
@@ -36,6 +38,42 @@ func TestOfAGroupNoMoreThanItsLimitRunAtOnceHoweverManyBegin(t *testing.T) {
 		}
 		if n := get[int](l, l.db.Pool, `SELECT count(*) FROM coterie.run WHERE outcome = 'running'`); n != limit {
 			t.Errorf("%d runs are open", n)
+		}
+	})
+}
+
+func TestInAGroupTheHighestPriorityComesFirstOnWhicheverNodeItIs(t *testing.T) {
+	bothWays(t, func(t *testing.T, l *lab) {
+		var wanted []Definition
+		for name, priority := range map[string]int{"busy": 0, "low": 1, "high": 2} {
+			wanted = append(wanted, Definition{Name: name, Action: "ok", Schedule: "@every 1s", Group: "reports", GroupLimit: 1, Priority: priority})
+		}
+		l.apply(wanted...)
+		defined, tokens := map[string]Definition{}, map[string]leases.Token{}
+		for _, d := range l.current() {
+			defined[d.Name] = d
+			tokens[d.Name] = l.hand(d.Name, map[string]string{"busy": "a", "low": "a", "high": "b"}[d.Name])
+		}
+		due := l.clock().Truncate(time.Second).Add(time.Second)
+		begin := func(job, node string) string { return l.begin(node, defined[job], due, tokens[job], 7) }
+		expect(t, "the first", begin("busy", "a"), "begun")
+		expect(t, "high beside it", begin("high", "b"), "full")
+		expect(t, "low beside it", begin("low", "a"), "full")
+		expect(t, "its end", l.end("a", "busy", due, tokens["busy"], 7, Succeeded), "succeeded")
+		expect(t, "low, while high waits", begin("low", "a"), "full")
+		expect(t, "high", begin("high", "b"), "begun")
+		expect(t, "its end", l.end("b", "high", due, tokens["high"], 7, Succeeded), "succeeded")
+		expect(t, "low after it", begin("low", "a"), "begun")
+		expect(t, "its end", l.end("a", "low", due, tokens["low"], 7, Succeeded), "succeeded")
+
+		due = due.Add(time.Second)
+		expect(t, "the first", begin("busy", "a"), "begun")
+		expect(t, "high beside it", begin("high", "b"), "full")
+		expect(t, "its end", l.end("a", "busy", due, tokens["busy"], 7, Succeeded), "succeeded")
+		l.exec(`UPDATE coterie.group_wait SET asked_at = asked_at - interval '3s'`)
+		expect(t, "low, when high asks no more", begin("low", "a"), "begun")
+		if n := get[int](l, l.db.Pool, `SELECT count(*) FROM coterie.group_wait WHERE job <> 'high'`); n != 0 {
+			t.Errorf("%d jobs wait that have begun", n)
 		}
 	})
 }

@@ -15,6 +15,8 @@ type keeper struct {
 	*jobs.Runner
 	agent *agent
 
+	forgetting sync.WaitGroup // requests that have run
+
 	mu    sync.Mutex        // guards ended
 	ended map[string]string // leases whose authority ended before they came back, and why
 }
@@ -33,10 +35,15 @@ func (k *keeper) Begin(g leases.Grant, back func()) bool {
 			reason = "returned"
 		}
 		k.agent.metrics.Lost("job", reason)
-		if strings.HasPrefix(g.Lease, "request/") {
-			k.agent.ranRequest(g.Lease)
+		if !strings.HasPrefix(g.Lease, "request/") {
+			back()
+			return
 		}
-		back()
+		// This may be the session's own goroutine, which must not wait for itself.
+		k.forgetting.Go(func() {
+			k.agent.ranRequest(g.Lease)
+			back()
+		})
 	})
 	if ok {
 		k.agent.metrics.Acquired("job")

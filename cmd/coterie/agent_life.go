@@ -15,6 +15,7 @@ import (
 func (a *agent) live(ctx context.Context) error {
 	former := a.identity.Former(a.cfg.Node.Name)
 	keep := &keeper{Runner: a.runner, agent: a}
+	defer keep.forgetting.Wait()
 	defer a.runner.Close() // what outlasts its session ends with the agent
 	for {
 		s := &leases.Session{

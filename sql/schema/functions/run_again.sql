@@ -4,28 +4,12 @@ CREATE OR REPLACE FUNCTION coterie.run_again(
 RETURNS coterie.run_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off AS $$
 DECLARE
-    held coterie.session;
-    open coterie.run;
+    may record;
     was coterie.run;
-    j coterie.job;
 BEGIN
-    -- Sequential scans are off because a plan lives as long as its session: one that was made while the
-    -- tables were empty would read them whole ever after.
-    held := coterie.run_holder(p_job, p_token);
-    IF held.node IS NULL THEN
-        RETURN 'lost';
-    END IF;
-    SELECT r.* INTO open FROM coterie.run r WHERE r.job = p_job AND r.outcome = 'running';
-    IF FOUND AND open.token < p_token THEN
-        PERFORM coterie.run_close_lost(open, held);
-    ELSIF FOUND THEN
-        -- The same nonce: its first answer was lost on the way.
-        RETURN CASE WHEN (open.due_at, open.token, open.nonce) = (p_due_at, p_token, p_nonce)
-               THEN 'begun' ELSE 'running' END;
-    END IF;
-    SELECT d.* INTO j FROM coterie.job d WHERE d.name = p_job AND d.enabled AND d.generation = p_generation;
-    IF NOT FOUND OR coterie.job_paused(p_job) THEN
-        RETURN 'changed';
+    SELECT * INTO may FROM coterie.run_ready(p_job, p_due_at, p_token, p_nonce, p_generation);
+    IF may.answer IS NOT NULL THEN
+        RETURN may.answer;
     END IF;
 
     -- The attempt before has ended without success, and no later slot has run since: attempts never go back in time.
@@ -37,17 +21,17 @@ BEGIN
     IF NOT FOUND THEN
         RETURN 'accounted';
     END IF;
-    IF coterie.run_full(j) THEN
+    IF coterie.run_full(may.j) THEN
         RETURN 'full';
     END IF;
     UPDATE coterie.run r
-    SET outcome = 'running', token = p_token, nonce = p_nonce, node = held.node, attempt = p_attempt,
+    SET outcome = 'running', token = p_token, nonce = p_nonce, node = (may.held).node, attempt = p_attempt,
         started_at = greatest(was.finished_at, coterie.clock()), finished_at = NULL, exit_code = NULL, log_tail = NULL,
         reason = nullif(p_reason, '')
     WHERE r.job = p_job AND r.due_at = p_due_at;
     -- The row tells of the last attempt, the ledger of those before.
     INSERT INTO coterie.event (node, kind, subject, token, peer, since, reason, detail)
-    VALUES (held.node, 'run.retried', 'job/' || p_job, p_token, was.node, was.started_at, was.reason,
+    VALUES ((may.held).node, 'run.retried', 'job/' || p_job, p_token, was.node, was.started_at, was.reason,
             jsonb_strip_nulls(jsonb_build_object('due_at', p_due_at, 'attempt', p_attempt, 'outcome', was.outcome, 'exit_code', was.exit_code,
                 'token', was.token, 'finished_at', was.finished_at, 'log_tail', right(was.log_tail, 1000))));
     PERFORM nextval('coterie.run_seq');

@@ -4,42 +4,24 @@ CREATE OR REPLACE FUNCTION coterie.run_try(
 RETURNS coterie.run_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off AS $$
 DECLARE
-    held coterie.session;
-    open coterie.run;
-    j coterie.job;
+    may record;
     asked coterie.request;
 BEGIN
-    -- Sequential scans are off because a plan lives as long as its session: one that was made while the
-    -- tables were empty would read them whole ever after.
-    held := coterie.run_holder(p_job, p_token);
-    IF held.node IS NULL THEN
-        RETURN 'lost';
-    END IF;
-
-    SELECT r.* INTO open FROM coterie.run r WHERE r.job = p_job AND r.outcome = 'running';
-    IF FOUND AND open.token < p_token THEN
-        PERFORM coterie.run_close_lost(open, held);
-    ELSIF FOUND THEN
-        -- The same nonce: its first answer was lost on the way.
-        RETURN CASE WHEN (open.due_at, open.token, open.nonce) = (p_due_at, p_token, p_nonce)
-               THEN 'begun' ELSE 'running' END;
-    END IF;
-
-    SELECT d.* INTO j FROM coterie.job d WHERE d.name = p_job AND d.enabled AND d.generation = p_generation;
-    IF NOT FOUND OR coterie.job_paused(p_job) THEN
-        RETURN 'changed';
+    SELECT * INTO may FROM coterie.run_ready(p_job, p_due_at, p_token, p_nonce, p_generation);
+    IF may.answer IS NOT NULL THEN
+        RETURN may.answer;
     END IF;
     IF p_due_at > coterie.clock() + interval '2s' THEN
         RETURN 'early';
     END IF;
 
     SELECT q.* INTO asked FROM coterie.request q WHERE q.job = p_job AND q.due_at = p_due_at;
-    IF asked.job IS NULL AND (p_due_at < j.since OR p_due_at <= coterie.run_accounted(p_job)
+    IF asked.job IS NULL AND (p_due_at < (may.j).since OR p_due_at <= coterie.run_accounted(p_job)
                               OR EXISTS (SELECT FROM coterie.run r WHERE r.job = p_job AND r.due_at = p_due_at)) THEN
         RETURN 'accounted';
     END IF;
 
-    IF coterie.run_full(j) THEN
+    IF coterie.run_full(may.j) THEN
         RETURN 'full';
     END IF;
     IF asked.job IS NOT NULL THEN
@@ -50,7 +32,7 @@ BEGIN
 
     -- Called a moment early, so that the action can start exactly when it is due.
     INSERT INTO coterie.run (job, due_at, token, nonce, node, started_at, next_due_at, outcome, requested_by, params, reason)
-    VALUES (p_job, p_due_at, p_token, p_nonce, held.node, greatest(p_due_at, coterie.clock()),
+    VALUES (p_job, p_due_at, p_token, p_nonce, (may.held).node, greatest(p_due_at, coterie.clock()),
             p_next_due_at, 'running', asked.requested_by, nullif(asked.params, '{}'), coalesce(asked.reason, nullif(p_reason, '')));
     PERFORM nextval('coterie.run_seq');
     RETURN 'begun';

@@ -12,3 +12,12 @@ ALTER TABLE coterie.run SET (fillfactor = 70);
 
 -- Heartbeats tell what it told.
 DROP FUNCTION IF EXISTS coterie.run_head();
+
+-- Of those who wait for room in a group the highest priority comes first, on whichever nodes they are.
+CREATE TABLE coterie.group_wait (
+    job      text PRIMARY KEY REFERENCES coterie.job (name) ON DELETE CASCADE,
+    asked_at timestamptz NOT NULL
+) WITH (fillfactor = 50);
+COMMENT ON TABLE coterie.group_wait IS 'Jobs whose run found no room in their group. They ask each second; who has not asked for three counts no more.';
+COMMENT ON COLUMN coterie.group_wait.job IS 'The job.';
+COMMENT ON COLUMN coterie.group_wait.asked_at IS 'When it asked last.';
