@@ -76,6 +76,7 @@ var mayImport = map[string][]string{
 	"coordinator/keyring":     {},
 	"coordinator/loans":       {"leases", "internal/answer"},
 	"jobs":                    {"leases"},
+	"jobs/upkeep":             {"keystore", "internal/atomicfile"},
 	"license":                 {"leases", "internal/answer"},
 	"appdata":                 {"internal/atomicfile"},
 	"appdata/worker":          {"appdata"},
@@ -105,6 +106,7 @@ var mayImport = map[string][]string{
 	"test/policies": {"*"},
 	"test/seats":    {"*"},
 	"test/tomcat":   {"*"},
+	"test/slots":    {"*"},
 }
 
 // In tests a package may also start a real database and act on its schema.
@@ -122,7 +124,7 @@ var onlyIn = map[string][]string{
 	"github.com/spf13/cobra":                     {"cmd/coterie"},
 	"github.com/spf13/pflag":                     {"internal/config", "cmd/coterie"},
 	"github.com/prometheus/client_golang":        {"coordinator/console", "cmd/coterie"},
-	"os/exec":                                    {"jobs", "coordinator/failover", "coordinator/supervisor", "appdata/worker", "sql/pgserver", "internal/demo", "test/cluster"},
+	"os/exec":                                    {"jobs", "jobs/upkeep", "coordinator/failover", "coordinator/supervisor", "appdata/worker", "sql/pgserver", "internal/demo", "test/cluster"},
 	"github.com/anishathalye/porcupine":          {"test/chaos"},
 	"github.com/google/go-cmp":                   {},
 	"github.com/rogpeppe/go-internal":            {},
@@ -139,7 +141,7 @@ var onlyIn = map[string][]string{
 }
 
 // What knows no database: what these find leaves as values.
-var knowNoDatabase = []string{"appdata", "keystore", "coordinator/console", "coordinator/supervisor", "internal/config", "internal/problem", "internal/atomicfile"}
+var knowNoDatabase = []string{"appdata", "keystore", "jobs/upkeep", "coordinator/console", "coordinator/supervisor", "internal/config", "internal/problem", "internal/atomicfile"}
 
 var databases = []string{"database/sql", "github.com/jmoiron/sqlx", "github.com/lib/pq"}
 

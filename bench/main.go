@@ -28,6 +28,7 @@ var figures = []struct {
 	{"silence", silence},
 	{"crowd", crowd},
 	{"seats", seats},
+	{"due", dueToStart},
 }
 
 func main() {

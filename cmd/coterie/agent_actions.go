@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -28,9 +29,7 @@ func (a *agent) newRunner() (*jobs.Runner, error) {
 		},
 	}
 	r.Actions[jobs.PruneAction] = jobs.Func(r.Prune)
-	if len(a.cfg.AppData.Logs) > 0 {
-		r.Actions[expireAction] = a.expireAction()
-	}
+	maps.Copy(r.Actions, a.builtins())
 	for _, c := range a.cfg.Actions {
 		action, err := a.action(c)
 		if err != nil {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -234,10 +236,7 @@ func (a *agent) join(ctx context.Context) error {
 		Address: a.address(ctx), Host: host, Version: buildVersion(), AppVersion: app,
 		Tags: a.cfg.Node.Tags, Candidate: a.cfg.Node.Candidate, Weight: a.cfg.Node.Weight,
 	}
-	a.node.Actions = append(a.node.Actions, jobs.PruneAction)
-	if len(a.cfg.AppData.Logs) > 0 {
-		a.node.Actions = append(a.node.Actions, expireAction)
-	}
+	a.node.Actions = append(slices.Sorted(maps.Keys(a.builtins())), jobs.PruneAction)
 	for _, action := range a.cfg.Actions {
 		a.node.Actions = append(a.node.Actions, action.Name)
 	}

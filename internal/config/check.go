@@ -103,6 +103,34 @@ func checkName(value any) string {
 	return ""
 }
 
+// checkPlaces takes absolute paths, and folders below appdata.path.
+func checkPlaces(value any) string {
+	for _, place := range value.([]string) {
+		if wrong := checkAbsolute(place); wrong != "" && !filepath.IsLocal(place) || strings.ContainsAny(place, "$\x00\n") {
+			return fmt.Sprintf("has %s, which is neither an absolute path nor one below appdata.path", text.quote(place))
+		}
+	}
+	return ""
+}
+
+func checkEndpoints(value any) string {
+	for _, address := range value.([]string) {
+		host, port, err := net.SplitHostPort(address)
+		if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n == 0 || host == "" {
+			return fmt.Sprintf("has %s, which is no host:port", text.quote(address))
+		}
+	}
+	return ""
+}
+
+// checkFolder is checkFolders for one that may be left out.
+func checkFolder(value any) string {
+	if folder := value.(string); folder != "" {
+		return checkFolders([]string{folder})
+	}
+	return ""
+}
+
 func checkWords(value any) string {
 	for _, word := range value.([]string) {
 		if word == "" {

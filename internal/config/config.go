@@ -21,6 +21,9 @@ type Config struct {
 	License  License
 	Log      Log
 
+	Certificates Certificates
+	Backup       Backup
+
 	file    string
 	origins map[string]Origin
 }
@@ -54,6 +57,21 @@ type AppData struct {
 	CheckEvery  time.Duration `mapstructure:"check_every"`
 	ExpectMount []string      `mapstructure:"expect_mount"` // file system types; empty: any
 	Logs        []string      // folders in it whose old files may be deleted
+}
+
+// Certificates are what the action coterie.check-certificates looks at.
+type Certificates struct {
+	Files        []string // absolute, or below AppData.Path; folders are looked through
+	Endpoints    []string // host:port
+	PasswordFile string   `mapstructure:"password_file"` // of keystores, one per line
+}
+
+// Backup is what the action coterie.backup writes, and where.
+type Backup struct {
+	Folder       string // below AppData.Path; empty: no backups
+	DSN          string // empty: that of Database
+	PasswordFile string `mapstructure:"password_file"`
+	Program      string // pg_dump
 }
 
 // App is the application beside which the agent runs.

@@ -62,5 +62,23 @@ it did not exist, or that part of the history is no longer kept.`},
 			"coterie jobs JOB shows its runs",
 			`The job has no run that was due at this time, or it is no longer kept. Slots
 that were skipped or missed did not run and have said nothing.`},
+		{"COT-530", ExitDegraded, "certificate ends soon",
+			"put a new one in its place, and look again: coterie run JOB",
+			`A certificate that the action coterie.check-certificates saw ends within thirty
+days (note), seven (warning) or one (error), or has ended. Clients will refuse
+whoever serves it then. coterie.expiries has them all.`},
+		{"COT-531", ExitDegraded, "certificate cannot be seen",
+			"look at the file or the address that is named",
+			`A file or address that is to be looked at could not be: it is not there, no
+password that is configured opens it, it answers no handshake, or it serves a
+certificate that is not for its name. Nobody would notice that it ends.`},
+		{"COT-532", ExitFailed, "backup may not read everything",
+			"give the role what it needs: GRANT pg_read_all_data TO the role of backup.dsn",
+			`A backup is made by pg_dump, which must be allowed to read each table. The
+login of an agent may call functions and read views only, so a backup has a role
+of its own: backup.dsn and backup.password_file name it.`},
+		{"COT-533", ExitFailed, "pg_dump is too old",
+			"install the client programs of the server's version, or name them in backup.program",
+			`pg_dump backs up servers of its own version and older ones.`},
 	}
 }

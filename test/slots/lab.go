@@ -105,8 +105,12 @@ func (l *lab) prepare(ctx context.Context) error {
 	return nil
 }
 
-// define replaces the jobs of the round before by those of this one.
+// define replaces the jobs of the round before by those of this one. What those owed
+// when they ended is owed no more: it would get rows now.
 func (l *lab) define(ctx context.Context) error {
+	if _, err := l.admin.ExecContext(ctx, `UPDATE coterie.job SET since = coterie.clock() + interval '1 hour', first_due_at = coterie.clock() + interval '1 hour'`); err != nil {
+		return err
+	}
 	if err := l.admin.GetContext(ctx, &l.first, `SELECT coalesce(max(substr(name, 2)::int) + 1, 0) FROM coterie.job`); err != nil {
 		return err
 	}

@@ -13,8 +13,8 @@ import (
 
 var (
 	directory = flag.String("dir", "", "directory of earlier rounds, to go on in (default: a temporary one)")
-	wanted    = flag.Int("slots", 2000, "how many slots the round has at least")
-	count     = flag.Int("jobs", 100, "how many jobs are due ten times a second")
+	wanted    = flag.Int("slots", 1000, "how many slots the round has at least")
+	count     = flag.Int("jobs", 30, "how many jobs are due ten times a second")
 	driven    = flag.Bool("driven", false, "begin and end slots as fast as the database does it, without runners")
 	whole     = flag.Bool("whole", false, "run no round, and judge all that are in the directory")
 	every     = flag.Duration("every", time.Second/2, "mean time between two faults")

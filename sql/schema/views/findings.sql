@@ -127,7 +127,14 @@ SELECT 'COT-817', 'warning', l.pool, NULL,
        format('%s: %s held, and at least %s should be', l.pool, l.in_use + l.overdraft + l.excess, r.least),
        CASE WHEN r.per_node THEN 'start more nodes, or find out why they are not ready: coterie nodes' ELSE format('coterie license seats %s', l.pool) END
 FROM license l JOIN coterie.license_rules r ON r.name = l.pool
-WHERE l.in_use + l.overdraft + l.excess < r.least;
+WHERE l.in_use + l.overdraft + l.excess < r.least
+UNION ALL
+SELECT CASE WHEN v.not_after IS NULL OR v.what = v.trouble THEN 'COT-531' ELSE 'COT-530' END, v.severity, v.place,
+       coalesce(v.not_after - CASE v.severity WHEN 'error' THEN interval '1 day' WHEN 'warning' THEN interval '7 days' ELSE interval '30 days' END, v.checked_at),
+       left(format('%s%s: %s%s', v.place, CASE WHEN v.alias <> '' THEN format(' (%s)', v.alias) END,
+                   CASE WHEN v.not_after IS NOT NULL THEN format('the certificate of %s ', v.subject) END, v.what), 500),
+       format('put a new one in its place, and look again: coterie run %s', v.job)
+FROM coterie.expiries v WHERE v.severity IS NOT NULL;
 COMMENT ON VIEW coterie.findings IS 'A row per open problem, derived from the facts of the moment: what is mended disappears.';
 COMMENT ON COLUMN coterie.findings.code IS 'Code that coterie doctor --explain knows.';
 COMMENT ON COLUMN coterie.findings.severity IS 'error (something promised is not kept), warning (somebody should look) or note.';
