@@ -27,8 +27,9 @@ type rowLocker struct{ db *sqlx.DB }
 
 func (l rowLocker) Lock(ctx context.Context, key string) (gocron.Lock, error) {
 	var got string
-	err := l.db.GetContext(ctx, &got, `INSERT INTO lock (name, until) VALUES ($1, clock_timestamp() + interval '10s')
-		ON CONFLICT (name) DO UPDATE SET until = excluded.until WHERE lock.until <= clock_timestamp() RETURNING name`, key)
+	now := time.Now() // all nodes are on this host
+	err := l.db.GetContext(ctx, &got, `INSERT INTO lock (name, until) VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET until = excluded.until WHERE lock.until <= $3 RETURNING name`, key, now.Add(10*time.Second), now)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, errors.New("somebody else has it")
 	}
@@ -41,7 +42,7 @@ type rowLock struct {
 }
 
 func (l rowLock) Unlock(ctx context.Context) error {
-	_, err := l.db.ExecContext(ctx, `UPDATE lock SET until = clock_timestamp() WHERE name = $1`, l.key)
+	_, err := l.db.ExecContext(ctx, `UPDATE lock SET until = $2 WHERE name = $1`, l.key, time.Now())
 	return err
 }
 

@@ -13,7 +13,7 @@ import (
 	"sync"
 )
 
-// quartzProgram is a node of Quartz's cluster, in one file that java compiles itself.
+// quartzProgram is a node of Quartz's cluster.
 //
 //go:embed Quartz.java
 var quartzProgram []byte
@@ -49,9 +49,13 @@ func quartzDue(ctx context.Context, l *lab, seen *starts) (_ crew, err error) {
 	if err := os.WriteFile(file, quartzProgram, 0o600); err != nil {
 		return nil, err
 	}
+	// Quartz loads jobs by name, which java's own compiling of one file hides from it.
+	if out, err := exec.CommandContext(ctx, "javac", "-cp", path, "-d", l.dir, file).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("javac: %w: %s", err, out)
+	}
 	url := fmt.Sprintf("jdbc:postgresql://127.0.0.1:%d/%s?user=postgres", l.server.Port, q.name)
 	for i := range dueNodes {
-		if err := q.node(ctx, seen, "-Xmx256m", "-cp", path, file, url, fmt.Sprint(i), fmt.Sprint(dueJobs)); err != nil {
+		if err := q.node(ctx, seen, "-Xmx256m", "-cp", path+":"+l.dir, "Quartz", url, fmt.Sprint(i), fmt.Sprint(dueJobs)); err != nil {
 			return nil, err
 		}
 	}
@@ -81,7 +85,7 @@ func (q *quartzCrew) node(ctx context.Context, seen *starts, args ...string) err
 }
 
 func quartzPath() (string, error) {
-	if _, err := exec.LookPath("java"); err != nil {
+	if _, err := exec.LookPath("javac"); err != nil {
 		return "", err
 	}
 	dir := os.Getenv("COTERIE_BENCH_JARS")
