@@ -106,8 +106,8 @@ upheaval: postgres pgbouncer ## promotions, restores, crashes and poolers of the
 	$(GO) test -count=1 ./test/identity ./test/pooler
 
 fuzz: ## ten million keystores that were tampered with, an hour on one processor (FUZZ=100000 for less)
-	for t in FuzzPKCS12 FuzzJKS FuzzFile; do \
-		$(GO) test ./keystore -run '^$$' -fuzz "^$$t$$" -parallel 1 -timeout 0 -fuzzminimizetime 10x -fuzztime $$(($(FUZZ) / 3 + 1))x || exit 1; done
+	for t in FuzzPKCS12 FuzzJKS FuzzFile FuzzProperties; do \
+		$(GO) test ./keystore -run '^$$' -fuzz "^$$t$$" -parallel 1 -timeout 0 -fuzzminimizetime 10x -fuzztime $$(($(FUZZ) / 4 + 1))x || exit 1; done
 
 # Each round judges itself; the last judges the whole directory.
 witness: postgres ## ten million slots under faults, judged by a file of starts, half an hour (SLOTS=1000000 for less)
@@ -124,7 +124,7 @@ postgres:
 
 test-tomcat: tomcat ## what is written is opened by Java, keytool and OpenSSL and served by Tomcat, all of it
 	COTERIE_CI=1 $(GO) test -count=1 -timeout 30m -v -run 'Java|Keytool' ./keystore -keytool
-	COTERIE_CI=1 $(GO) test -count=1 -timeout 30m -v ./test/tomcat
+	COTERIE_CI=1 $(GO) test -count=1 -timeout 30m -v ./test/tomcat -rollouts 100
 
 tomcat: ## for the tests with a real Tomcat
 	@deploy/install-tomcat.sh

@@ -64,6 +64,14 @@ func OpenIdentity(dir string) (Identity, error) {
 	return Identity{dir, ed}, nil
 }
 
+// FindIdentity reads the identity kept in dir. Unlike OpenIdentity it makes none.
+func FindIdentity(dir string) (Identity, error) {
+	if _, err := os.Stat(filepath.Join(dir, keyFile)); err != nil {
+		return Identity{}, fmt.Errorf("find identity: %w", err)
+	}
+	return OpenIdentity(dir)
+}
+
 func makeIdentity(dir string) (Identity, error) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

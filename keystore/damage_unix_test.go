@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -259,7 +260,16 @@ func TestTheLargestFilesStayWithinBounds(t *testing.T) {
 		jks = append(jks, u32(2), alias, make([]byte, 8), javaText("X.509"), u32(uint32(len(cert))), cert)
 		bags = append(bags, certP12(cert))
 	}
+	var alike, keys [][]byte
+	for i := range 950 {
+		name := strings.Repeat("x", 1000) + fmt.Sprint(i)
+		alike = append(alike, u32(2), javaText(name), make([]byte, 8), javaText("X.509"), u32(1), []byte{0})
+		named := element(tagSet, attribute(oidFriendlyName, bmp(name)))
+		keys = append(keys, sequence(identifier(oidShroudedBag), element(tagContext0, shroud(oidPBES2, pbes2(number(1), make([]byte, 8), make([]byte, 16)), make([]byte, 64))), named))
+	}
 	for name, data := range map[string][]byte{
+		"alike":  signedJKS(magicJKS, 2, 950, alike...),
+		"keys":   signedP12(dataSafe(keys[:450]...), dataSafe(bags[:450]...)),
 		"jks":    signedJKS(magicJKS, 2, 900, jks...),
 		"pkcs12": signedP12(dataSafe(bags...)),
 		"rounds": macP12(oidSHA1, number(mostRounds), sequence()),
@@ -268,6 +278,9 @@ func TestTheLargestFilesStayWithinBounds(t *testing.T) {
 		_, err := Read(data, Passwords{Store: "changeit"})
 		if err != nil && name != "rounds" {
 			t.Errorf("%s: %v", name, err)
+		}
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("%s: took %v", name, took)
 		}
 		t.Logf("%s: %d kB in %v, %d MiB", name, len(data)>>10, time.Since(begun), (allocated()-before)>>20)
 		if got := allocated() - before; got > 64<<20 {

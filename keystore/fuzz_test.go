@@ -9,7 +9,7 @@ import (
 // past it. What is read is written and read again, and must be the same. Rounds are
 // few, so that there are many executions.
 
-func fuzzBudget() *budget { return &budget{rounds: 4_000, entries: 100} }
+func fuzzBudget() *budget { return &budget{rounds: 1_500, entries: 100} }
 
 var fuzzPass = Passwords{Store: "changeit", Keys: []Password{"secret7"}}
 

@@ -5,13 +5,10 @@ import (
 	"crypto/des"
 	"crypto/hmac"
 	"crypto/md5"
-	"crypto/rand"
 	"crypto/sha1"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
-	"unicode/utf16"
 )
 
 const (
@@ -19,87 +16,6 @@ const (
 	magicJCEKS = 0xcececece
 	whitener   = "Mighty Aphrodite"
 )
-
-// javaReader reads what Java's DataOutputStream wrote, as cursor reads DER.
-type javaReader struct {
-	rest []byte
-	err  error
-}
-
-func (r *javaReader) take(n int) []byte {
-	if r.err == nil && (n < 0 || n > len(r.rest)) {
-		r.err = fmt.Errorf("%w: %d bytes where %d are left", ErrMalformed, uint32(n), len(r.rest))
-	}
-	if r.err != nil {
-		return nil
-	}
-	b := r.rest[:n]
-	r.rest = r.rest[n:]
-	return b
-}
-
-func (r *javaReader) u8() int {
-	if b := r.take(1); b != nil {
-		return int(b[0])
-	}
-	return 0
-}
-
-func (r *javaReader) u16() int {
-	if b := r.take(2); b != nil {
-		return int(binary.BigEndian.Uint16(b))
-	}
-	return 0
-}
-
-func (r *javaReader) u32() int {
-	if b := r.take(4); b != nil {
-		return int(binary.BigEndian.Uint32(b))
-	}
-	return 0
-}
-
-func (r *javaReader) i64() int64 {
-	if b := r.take(8); b != nil {
-		return int64(binary.BigEndian.Uint64(b))
-	}
-	return 0
-}
-
-// text is Java's "modified UTF-8": surrogates one by one, and NUL as two bytes.
-func (r *javaReader) text() string {
-	b := r.take(r.u16())
-	units := make([]uint16, 0, len(b))
-	for len(b) > 0 {
-		switch {
-		case b[0] < 0x80 && b[0] != 0:
-			units, b = append(units, uint16(b[0])), b[1:]
-		case b[0]&0xe0 == 0xc0 && len(b) > 1 && b[1]&0xc0 == 0x80:
-			units, b = append(units, uint16(b[0]&0x1f)<<6|uint16(b[1]&0x3f)), b[2:]
-		case b[0]&0xf0 == 0xe0 && len(b) > 2 && b[1]&0xc0 == 0x80 && b[2]&0xc0 == 0x80:
-			units, b = append(units, uint16(b[0]&0x0f)<<12|uint16(b[1]&0x3f)<<6|uint16(b[2]&0x3f)), b[3:]
-		default:
-			r.err = firstOf(r.err, fmt.Errorf("%w: a text that is not Java's UTF-8", ErrMalformed))
-			return ""
-		}
-	}
-	return string(utf16.Decode(units))
-}
-
-func javaText(s string) []byte {
-	var out []byte
-	for _, u := range utf16.Encode([]rune(s)) {
-		switch {
-		case u != 0 && u < 0x80:
-			out = append(out, byte(u))
-		case u < 0x800:
-			out = append(out, 0xc0|byte(u>>6), 0x80|byte(u&0x3f))
-		default:
-			out = append(out, 0xe0|byte(u>>12), 0x80|byte(u>>6&0x3f), 0x80|byte(u&0x3f))
-		}
-	}
-	return append(binary.BigEndian.AppendUint16(nil, uint16(len(out))), out...)
-}
 
 // signature is the digest that ends a JKS or JCEKS file.
 func signature(pass Password, content []byte) []byte {
@@ -317,69 +233,4 @@ func (o *opener) openJCEKS(a algorithm, pass Password, hidden []byte) ([]byte, e
 		return nil, err
 	}
 	return openCBC(block, derived[24:], hidden)
-}
-
-// writeJKS writes JKS of version 2.
-func writeJKS(s *Store, pass Password) ([]byte, error) {
-	var entries []byte
-	count := 0
-	for _, e := range s.Entries {
-		if e.Kind == Loose {
-			continue // Java did not see it before, either
-		}
-		body, err := jksEntry(e, pass)
-		if err != nil {
-			return nil, fmt.Errorf("write %q: %w", e.Alias, err)
-		}
-		entries = append(entries, body...)
-		count++
-	}
-	out := binary.BigEndian.AppendUint32(nil, magicJKS)
-	out = binary.BigEndian.AppendUint32(out, 2)
-	out = append(binary.BigEndian.AppendUint32(out, uint32(count)), entries...)
-	return append(out, signature(pass, out)...), nil
-}
-
-func jksEntry(e Entry, pass Password) ([]byte, error) {
-	created := e.Created
-	if created.IsZero() {
-		created = time.Now()
-	}
-	tag := uint32(1)
-	if e.Kind == Trusted {
-		tag = 2
-	}
-	out := append(binary.BigEndian.AppendUint32(nil, tag), javaText(lower(e.Alias))...)
-	out = binary.BigEndian.AppendUint64(out, uint64(created.UnixMilli()))
-	switch {
-	case e.Kind == Trusted:
-		return appendCertificate(out, e.Chain[0]), nil
-	case e.Kind == Secret:
-		return nil, fmt.Errorf("%w: JKS has no secret keys", ErrSealed)
-	case e.Sealed() && e.from != JKS:
-		return nil, fmt.Errorf("%w: it comes from %s", ErrSealed, e.from)
-	}
-	protected := e.sealed
-	if !e.Sealed() {
-		if e.Password != "" {
-			pass = e.Password
-		}
-		salt := make([]byte, sha1.Size)
-		if _, err := rand.Read(salt); err != nil {
-			return nil, err
-		}
-		hidden := append(append(salt, streamJKS(pass, salt, e.Key)...), digestJKS(pass, e.Key)...)
-		protected = sequence(sequence(identifier(oidJKS), element(tagNull)), octets(hidden))
-	}
-	out = append(binary.BigEndian.AppendUint32(out, uint32(len(protected))), protected...)
-	out = binary.BigEndian.AppendUint32(out, uint32(len(e.Chain)))
-	for _, c := range e.Chain {
-		out = appendCertificate(out, c)
-	}
-	return out, nil
-}
-
-func appendCertificate(out []byte, c Certificate) []byte {
-	out = append(out, javaText("X.509")...)
-	return append(binary.BigEndian.AppendUint32(out, uint32(len(c.DER))), c.DER...)
 }

@@ -109,7 +109,8 @@ type Store struct {
 	Entries  []Entry
 	Warnings []string // about the file itself: weak protection and the like
 
-	pass Password // that it was read with, by which its sealed secrets are protected
+	pass  Password          // that it was read with, by which its sealed secrets are protected
+	taken map[string]string // aliases as Java compares them, and as they stand there
 }
 
 // Entry is what an alias names.
@@ -200,11 +201,13 @@ func (s *Store) add(e Entry) error {
 	if err := fitAlias(e.Alias); err != nil {
 		return err
 	}
-	for _, other := range s.Entries {
-		if other.Kind != Loose && strings.EqualFold(other.Alias, e.Alias) {
-			return fmt.Errorf("%w: %q and %q differ at most in case, and Java sees only one of them", ErrAlias, other.Alias, e.Alias)
-		}
+	if other, ok := s.taken[lower(e.Alias)]; ok {
+		return fmt.Errorf("%w: %q and %q differ at most in case, and Java sees only one of them", ErrAlias, other, e.Alias)
 	}
+	if s.taken == nil {
+		s.taken = map[string]string{}
+	}
+	s.taken[lower(e.Alias)] = e.Alias
 	s.Entries = append(s.Entries, e)
 	return nil
 }
@@ -274,33 +277,6 @@ func fitAlias(alias string) error {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
 			return fmt.Errorf("%w: %+q has a character that cannot be seen", ErrAlias, alias)
 		}
-	}
-	return nil
-}
-
-// budget bounds the work and the number of things that one file may ask for.
-type budget struct {
-	rounds, entries int
-}
-
-func newBudget() *budget { return &budget{rounds: mostRounds, entries: mostEntries} }
-
-// derive pays for rounds of key derivation before they are done.
-func (b *budget) derive(rounds int64, blocks int) error {
-	if rounds < 1 {
-		return fmt.Errorf("%w: %d rounds of key derivation", ErrMalformed, rounds)
-	}
-	if rounds > int64(b.rounds) || rounds*int64(blocks) > int64(b.rounds) {
-		return fmt.Errorf("%w: %d rounds of key derivation are asked for, and %d are left of %d for a file", ErrLimit, rounds*int64(blocks), b.rounds, mostRounds)
-	}
-	b.rounds -= int(rounds) * blocks
-	return nil
-}
-
-// thing pays for an entry, a bag or a certificate.
-func (b *budget) thing() error {
-	if b.entries--; b.entries < 0 {
-		return fmt.Errorf("%w: more than %d entries and certificates", ErrLimit, mostEntries)
 	}
 	return nil
 }

@@ -20,7 +20,8 @@ func (c *cli) keystoreCommand() *cobra.Command {
   coterie keystore show new.p12 --password-file F --host www.example.org --check
   coterie keystore convert old.jks --password-file F --to pkcs12 --out new.p12
   coterie keystore stage new.p12 --password-file F -m "renewed"`,
-		c.keystoreShow(), c.keystoreStage(), c.keystoreConvert(), c.keystoreRecoveryKey(), c.keystoreRecover())
+		c.keystoreShow(), c.keystoreStage(), c.keystorePlace(), c.keystoreProve(), c.keystoreConvert(),
+		c.keystoreRecoveryKey(), c.keystoreRecover())
 }
 
 // passwordFlags say where the passwords of a keystore are.

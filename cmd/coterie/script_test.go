@@ -124,6 +124,7 @@ func (s *server) words() map[string]func(*testscript.TestScript, bool, []string)
 		"play":   play,
 		"ready":  ready,
 		"until":  until,
+		"tls":    tlsWord,
 		"node":   nodeWord,
 		"silent": silent,
 		"agent":  agentWord,

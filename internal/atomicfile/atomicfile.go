@@ -3,7 +3,7 @@
 //
 //	write a temporary file beside it -> fsync -> rename over it -> fsync the folder
 //
-// Mode and owner of the file that is replaced are kept. On any error the file
+// Mode, owner and SELinux label of the file that is replaced are kept. On any error the file
 // is as it was and no temporary file is left. An error after the rename, from
 // making the folder durable, wraps ErrNotDurable: the new content is in place
 // and may be lost with the power.
@@ -81,6 +81,9 @@ func replace(target string, old fs.FileInfo, perm fs.FileMode, fill func(io.Writ
 	// The owner first: changing it clears the set-user-ID and set-group-ID bits.
 	if old != nil {
 		if err := keepOwner(tmp, old); err != nil {
+			return err
+		}
+		if err := keepLabel(tmp, target); err != nil {
 			return err
 		}
 		perm = old.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)

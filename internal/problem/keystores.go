@@ -76,6 +76,24 @@ one's nothing was kept.`},
 		{"COT-918", ExitNone, "no such version of a keystore",
 			"coterie keystore show",
 			`The database has no such version, or no keystore of this name.`},
+		{"COT-919", ExitRefused, "not at home on this node",
+			"run it on a node that has joined, as the user of its agent",
+			`A keystore is sealed to the identity that a node made when it joined. That is
+kept in the node's state directory (node.key), which is not here, or which the
+caller may not read.`},
+		{"COT-920", ExitDegraded, "server shows another certificate",
+			"put the version in place on that node (coterie keystore place), and have the server reload it",
+			`By a handshake the server showed another certificate than the one that was
+expected: it was not told to reload its keystore, could not, or somebody else
+listens at that port.`},
+		{"COT-921", ExitFailed, "server shows no certificate",
+			"look whether the server is up, and speaks TLS at that port",
+			`No handshake came about: nothing listens there, it does not speak TLS, or it
+did not answer within ten seconds.`},
+		{"COT-922", ExitFailed, "server did not take its keystore up",
+			"look at the manager's URL, user and role (manager-script), and at the server's log",
+			`The server was asked to reload its keystore and did not. It goes on with the
+certificate that it has. The files that were there before were put back.`},
 		{"COT-914", ExitFailed, "keystore was not written",
 			"look at the folder, its rights and the room on its disk; the old file is as it was",
 			`The new file could not be put in place. Whatever was there before is

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -126,17 +127,13 @@ func freePorts(t *testing.T, n int) []int {
 func TestTomcatServesWhatIsWritten(t *testing.T) {
 	path := classpath(t)
 	keys := rewritten(t)
-	classes := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "javac", "-d", classes, "-cp", path, "testdata/Serve.java").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	var lines bytes.Buffer
 	for i, port := range freePorts(t, len(keys)) {
 		k := &keys[i]
 		k.port = port
 		fmt.Fprintf(&lines, "%d\t%s\t%s\t%s\t%s\t%s\n", port, k.file, k.form, string(k.pass), string(k.keyPass), k.alias)
 	}
-	said := start(t, classes+":"+path, lines.String()+"\n")
+	server := start(t, compiled(t, path), lines.String()+"\n")
 	shown := 0
 	for _, k := range keys {
 		got, err := leaf(t.Context(), k.port)
@@ -151,12 +148,56 @@ func TestTomcatServesWhatIsWritten(t *testing.T) {
 		t.Errorf("%d keys", len(keys))
 	}
 	if t.Failed() {
-		t.Logf("Tomcat: %s", said())
+		t.Logf("Tomcat: %s", server.said())
 	}
 }
 
-// start starts a Tomcat with these connectors, and tells what it said.
-func start(t *testing.T, path, lines string) (said func() string) {
+// compiled is the class path with the program of testdata.
+func compiled(t *testing.T, path string) string {
+	t.Helper()
+	classes := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), "javac", "-d", classes, "-cp", path, "testdata/Serve.java").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return classes + ":" + path
+}
+
+// server is a Tomcat.
+type server struct {
+	in  io.Writer
+	out *bufio.Scanner
+	log string
+}
+
+// said is what it logged.
+func (s *server) said() string {
+	text, err := os.ReadFile(s.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// await waits for a word of it.
+func (s *server) await(word string) error {
+	for s.out.Scan() {
+		if s.out.Text() == word {
+			return nil
+		}
+	}
+	return fmt.Errorf("it ended and did not say %s: %s", word, s.said())
+}
+
+// reload has it read its keystores anew.
+func (s *server) reload() error {
+	if _, err := io.WriteString(s.in, "reload\n"); err != nil {
+		return err
+	}
+	return s.await("reloaded")
+}
+
+// start starts a Tomcat with these connectors.
+func start(t *testing.T, path, lines string) *server {
 	t.Helper()
 	base := t.TempDir()
 	log, err := os.Create(filepath.Join(base, "log"))
@@ -185,20 +226,11 @@ func start(t *testing.T, path, lines string) (said func() string) {
 	if _, err := in.Write([]byte(lines)); err != nil {
 		t.Fatal(err)
 	}
-	said = func() string {
-		text, err := os.ReadFile(log.Name())
-		if err != nil {
-			return err.Error()
-		}
-		return string(text)
+	s := &server{in: in, out: bufio.NewScanner(out), log: log.Name()}
+	if err := s.await("started"); err != nil {
+		t.Fatal(err)
 	}
-	for words := bufio.NewScanner(out); words.Scan(); {
-		if words.Text() == "started" {
-			return said
-		}
-	}
-	t.Fatalf("Tomcat did not start: %s", said())
-	return nil
+	return s
 }
 
 // leaf is the fingerprint of the certificate that a server shows.

@@ -2,10 +2,11 @@ import java.io.*;
 import java.util.*;
 import org.apache.catalina.connector.Connector;
 import org.apache.catalina.startup.Tomcat;
+import org.apache.coyote.http11.AbstractHttp11Protocol;
 import org.apache.tomcat.util.net.SSLHostConfig;
 import org.apache.tomcat.util.net.SSLHostConfigCertificate;
 
-/** A Tomcat with a connector for each line of stdin: port, keystore, type, password, key's password, alias; then an empty line. */
+/** A Tomcat with a connector for each line of stdin: port, keystore, type, password, key's password, alias; then an empty line. Each further line has it reload them. */
 public class Serve {
     public static void main(String[] args) throws Exception {
         Tomcat tomcat = new Tomcat();
@@ -35,7 +36,12 @@ public class Serve {
         }
         tomcat.start();
         System.out.println("started");
-        while (in.read() >= 0) continue; // until stdin ends
+        for (String line; (line = in.readLine()) != null; ) { // until stdin ends
+            for (Connector c : tomcat.getService().findConnectors()) {
+                ((AbstractHttp11Protocol<?>) c.getProtocolHandler()).reloadSslHostConfigs();
+            }
+            System.out.println("reloaded");
+        }
         System.exit(0);
     }
 }
