@@ -26,7 +26,7 @@ func (c *cli) backupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: verbBackup, Hidden: true, Args: nothing,
 		Short:   "Back the database up to the share",
-		Example: "  coterie run BACKUP       a job with the action coterie.backup starts it",
+		Example: "  coterie run BACKUP       a job with this action starts it",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := calledFor()
 			if err != nil {

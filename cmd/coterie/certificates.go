@@ -20,7 +20,7 @@ func (c *cli) certificatesCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: verbCertificates, Hidden: true, Args: nothing,
 		Short:   "Look at the certificates that the configuration names",
-		Example: "  coterie run CERTIFICATES       a job with the action coterie.check-certificates starts it",
+		Example: "  coterie run CERTIFICATES       a job with this action starts it",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := calledFor()
 			if err != nil {

@@ -17,7 +17,7 @@ import (
 // What an agent calls itself with for built-in jobs, in processes that may hang on the
 // share and be killed; and the actions that do so, where the configuration asks for them.
 const (
-	verbCertificates   = "check-certificates"
+	verbCertificates   = "expiries"
 	certificatesAction = "coterie.check-certificates"
 	verbBackup         = "back-up"
 	backupAction       = "coterie.backup"

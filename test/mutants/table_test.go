@@ -38,7 +38,7 @@ var tried = []trial{
 
 	// Runs of jobs.
 	{Mutant{"two runs of one job may be open", "dkron #541, Rundeck #1720: a job runs on two nodes, and nothing forbids it", []Edit{
-		{"sql/schema/migrations/0002_jobs.sql", "CREATE UNIQUE INDEX run_open", "CREATE INDEX run_open"},
+		{"sql/schema/migrations/0022_runs.sql", "CREATE UNIQUE INDEX run_open", "CREATE INDEX run_open"},
 	}}, "./jobs", "TestADirectClientCannotOpenASecondRun"},
 	{Mutant{"a dead node's run stays open", "Rundeck #2783: a run whose node died blocks its schedule for ever", []Edit{
 		{"sql/schema/functions/run_close_lost.sql", "AND r.token = p_open.token AND r.outcome = 'running'", "AND r.token = p_open.token AND r.outcome = 'lost'"},
