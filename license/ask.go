@@ -95,6 +95,9 @@ func (s *State) reply(now time.Duration, item Item, u *use, r Reply) (out []Acti
 	switch r.Answer {
 	case "granted", "shared", "held":
 		u.known, u.seat, u.how = present, r.Seat, opOut
+		if b := s.blocks[key.Pool]; b != nil && item.Op == opAdopt {
+			b.more = now // another of what is kept; this one, when somebody else brought the seat
+		}
 		if u.wanted {
 			if !u.seated {
 				u.touched.Store(int64(now)) // whoever waited long does not idle yet

@@ -132,13 +132,13 @@ func TestTheJudgeAccusesNobodyForHavingBeenFrozen(t *testing.T) {
 	l.exec(`UPDATE coterie.setting SET session_ttl = '2s', heartbeat = '300ms', margin = '300ms'`)
 	l.define(fmt.Sprintf(`{"pools": [{"name": "floating", "seats": %d, "idle": "1s"}]}`, seats))
 	c := crowdOn(t, db.DSNFor("agent"))
-	c.sized.Holds, c.sized.Idle = 300*time.Millisecond, time.Second
+	c.sized.Holds, c.sized.Idle = 800*time.Millisecond, time.Second
 	for range 4 {
 		c.spawn()
 	}
 	l.await(`SELECT in_use = $1 FROM coterie.license_pools`, seats)
 	time.Sleep(500 * time.Millisecond)
-	for i, p := range c.nodes[:2] {
+	for i, p := range c.nodes[:3] {
 		if i == 0 {
 			c.freeze(p)
 		}

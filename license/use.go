@@ -37,7 +37,7 @@ var (
 	ErrDenied  = errors.New("no seat")
 	ErrNoPool  = errors.New("no such pool")
 	ErrName    = errors.New("not a name that can be shown, or too long")
-	ErrAway    = errors.New("the database is away, and nothing was kept for that")
+	ErrAway    = errors.New("the database does not answer, and nothing was kept for that")
 	ErrForeign = errors.New("this use is another user's")
 	ErrTooMany = errors.New("too many uses at once")
 	ErrNotHeld = errors.New("not checked out here")

@@ -118,7 +118,7 @@ func (a *agent) message(k memory) string {
 	case !k.share.Usable():
 		return "share " + string(k.share.State) + ": " + k.share.Reason
 	}
-	return ""
+	return k.blind
 }
 
 // takes lists the classes of leases that this node takes now.

@@ -88,6 +88,7 @@ type memory struct {
 	looked   bool          // share is known
 	stepped  time.Duration // by how far the database's clock was seen to jump, not recorded yet
 	failure  string        // why the last heartbeat failed
+	blind    string        // why it is not known who is at work, where a source of seats shows that
 	head     int64
 	runs     int64
 	docs     map[string]console.Document

@@ -47,6 +47,7 @@ func (a *agent) tend(ctx context.Context) error {
 	var pools []license.Pool
 	var servers []license.Server
 	var swept, probed time.Time
+	without := map[string]string{}
 	tick := time.NewTicker(sweepEvery / 3)
 	defer tick.Stop()
 	for {
@@ -71,7 +72,7 @@ func (a *agent) tend(ctx context.Context) error {
 		}
 		if len(pools) > 0 && (moved || time.Since(swept) >= sweepEvery) {
 			swept = time.Now()
-			a.takeOwnSeats(ctx, pools)
+			a.takeOwnSeats(ctx, pools, without)
 			if err := a.seats.Sweep(ctx); err != nil && ctx.Err() == nil {
 				a.log.Debug("seats not swept", "err", err)
 			}
@@ -94,8 +95,9 @@ func (a *agent) readLicenses(ctx context.Context) ([]license.Pool, []license.Ser
 }
 
 // takeOwnSeats checks out what a node needs for itself: server licences, and its
-// place among a limited number of nodes. A node without one is a finding.
-func (a *agent) takeOwnSeats(ctx context.Context, pools []license.Pool) {
+// place among a limited number of nodes. A node without one is a finding, and asks
+// again; without remembers for which pools that has been said, and why.
+func (a *agent) takeOwnSeats(ctx context.Context, pools []license.Pool, without map[string]string) {
 	if s := a.knows().state; s == coordinator.Left || s == coordinator.Leaving {
 		return
 	}
@@ -103,7 +105,15 @@ func (a *agent) takeOwnSeats(ctx context.Context, pools []license.Pool) {
 		if !p.PerNode || p.Kind != "servers" && p.Kind != "nodes" {
 			continue
 		}
-		if _, err := a.seats.Checkout(ctx, license.Use{Pool: p.Name, Holder: a.cfg.Node.Name}, 0); err != nil && ctx.Err() == nil {
+		_, err := a.seats.Checkout(ctx, license.Use{Pool: p.Name, Holder: a.cfg.Node.Name}, 0)
+		switch said := without[p.Name]; {
+		case ctx.Err() != nil:
+			return
+		case err == nil && said != "":
+			delete(without, p.Name)
+			a.log.Info("this node has its licence", "pool", p.Name)
+		case err != nil && said != err.Error():
+			without[p.Name] = err.Error()
 			a.log.Warn("this node has no licence", "pool", p.Name, "err", err)
 		}
 	}
@@ -135,7 +145,7 @@ func (a *agent) watchWork(ctx context.Context) error {
 	cfg := a.cfg.License
 	if cfg.Source == "log" {
 		log := &license.Log{Path: cfg.Log, Pattern: regexp.MustCompile(cfg.Pattern), Window: cfg.Window, Now: supervisor.BootTime}
-		return a.seats.Follow(ctx, cfg.Pool, cfg.Every, log.Uses)
+		return a.seats.Follow(ctx, cfg.Pool, cfg.Every, a.noting(log.Uses))
 	}
 	o := a.options("license source", 1)
 	o.DSN, o.PasswordFile = cfg.DSN, cfg.Password
@@ -143,12 +153,35 @@ func (a *agent) watchWork(ctx context.Context) error {
 		db, err := schema.Open(ctx, o)
 		if err == nil {
 			defer db.Close()
-			return a.seats.Follow(ctx, cfg.Pool, cfg.Every, license.FromQuery(db, cfg.Query))
+			return a.seats.Follow(ctx, cfg.Pool, cfg.Every, a.noting(license.FromQuery(db, cfg.Query)))
 		}
+		a.blind(err)
 		a.log.Warn("the application's database cannot be asked who is at work", "err", err)
 		if err := pause(ctx, cfg.Every); err != nil {
 			return err
 		}
+	}
+}
+
+// noting is the source, whose trouble is shown as this node's.
+func (a *agent) noting(source license.Source) license.Source {
+	return func(ctx context.Context) ([]license.Use, error) {
+		uses, err := source(ctx)
+		a.blind(err)
+		return uses, err
+	}
+}
+
+// blind notes why it cannot be seen who is at work, or that it can.
+func (a *agent) blind(err error) {
+	text := ""
+	if err != nil {
+		text = "who is at work is not known: " + err.Error()
+	}
+	var was string
+	a.know(func(k *memory) { was, k.blind = k.blind, text })
+	if was != text {
+		poke(a.facts)
 	}
 }
 

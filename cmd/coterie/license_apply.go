@@ -73,6 +73,13 @@ func (c *cli) loadFile(ctx context.Context, k *cluster, name string, text []byte
 	if err := f.For(id); err != nil {
 		return problem.New("COT-803", err, "%s", name)
 	}
+	var applied bool
+	if err := k.db.GetContext(ctx, &applied, `SELECT EXISTS (SELECT FROM coterie.license_files WHERE serial = $1 AND document = $2)`, f.Serial, f.Text); err != nil {
+		return fmt.Errorf("read what is applied: %w", err)
+	}
+	if applied {
+		return c.appliedPools(nil)
+	}
 	var lines []string
 	for _, g := range f.Pools {
 		lines = append(lines, fmt.Sprintf("%s: %s%s", g.Pool, plural(int64(g.Seats), "seat"), validity(g)))
@@ -118,16 +125,17 @@ func (c *cli) definePools(ctx context.Context, k *cluster, name string, text []b
 	if err != nil {
 		return problem.New("COT-804", nil, "%s\n  %s", name, strings.ReplaceAll(err.Error(), "\n", "\n  "))
 	}
-	pools, err := c.tryDefinition(ctx, k, d, reason)
+	lines, err := license.Plan(ctx, k.db, d)
 	if err != nil {
+		return licenseProblem(err)
+	}
+	if len(lines) == 0 {
+		return c.appliedPools(nil)
+	}
+	if done, err := c.agree("Would change these pools:", lines, "Go on?"); done || err != nil {
 		return err
 	}
-	if len(pools) == 0 {
-		return c.appliedPools(pools)
-	}
-	if done, err := c.agree("Would change these pools:", pools, "Go on?"); done || err != nil {
-		return err
-	}
+	var pools []string
 	err = k.once(ctx, func(conn *sqlx.Conn) (err error) {
 		pools, err = license.Define(ctx, conn, d, caller(), reason)
 		return err
@@ -136,19 +144,6 @@ func (c *cli) definePools(ctx context.Context, k *cluster, name string, text []b
 		return licenseProblem(err)
 	}
 	return c.appliedPools(pools)
-}
-
-// tryDefinition asks the database which pools would change, and takes it back.
-func (c *cli) tryDefinition(ctx context.Context, k *cluster, d license.Definition, reason string) ([]string, error) {
-	tx, err := k.db.BeginTxx(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	pools, err := license.Define(ctx, tx, d, caller(), reason)
-	if undo := tx.Rollback(); undo != nil && err == nil {
-		err = undo
-	}
-	return pools, licenseProblem(err)
 }
 
 func (c *cli) appliedPools(pools []string) error {

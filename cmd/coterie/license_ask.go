@@ -64,7 +64,7 @@ func (c *cli) atSocket(use, method string, cmd *cobra.Command) *cobra.Command {
 // seatAnswer is all that an agent says about seats.
 type seatAnswer struct {
 	Seat     int
-	Kind     string
+	Kind     license.Kind
 	Released bool
 	Error    string
 	Reason   string
@@ -80,20 +80,28 @@ func (c *cli) askSeat(ctx context.Context, socket, method string, u license.Use)
 		if codes[code] == "" {
 			return usageProblem("%s", got.Error)
 		}
-		return problem.New(codes[code], nil, "%s", got.Error)
+		p := problem.New(codes[code], nil, "%s", got.Error)
+		if code == http.StatusConflict {
+			p.Remedy = fmt.Sprintf("coterie license seats %s shows who holds them, coterie license show %[1]s by which rules", u.Pool)
+		}
+		return p
 	}
 	if method == http.MethodDelete {
-		if !got.Released {
-			return problem.New("COT-806", nil, "%s of %s: released before, or never checked out", u.Holder, u.Pool)
-		}
 		return c.document(table.Document{
-			{Name: "schema", Value: "coterie.release/v1"}, {Name: "released", Value: true},
-		}, fmt.Sprintf("%s gave a seat of %s back.\n", u.Holder, u.Pool))
+			{Name: "schema", Value: "coterie.release/v1"}, {Name: "released", Value: got.Released},
+		}, map[bool]string{
+			true:  fmt.Sprintf("%s gave a seat of %s back.\n", u.Holder, u.Pool),
+			false: fmt.Sprintf("%s has no seat of %s here in this session: given back before, or never checked out; nothing to do.\n", u.Holder, u.Pool),
+		}[got.Released])
+	}
+	which := "a seat"
+	if got.Seat != 0 {
+		which = fmt.Sprintf("seat %d", got.Seat)
 	}
 	return c.document(table.Document{
 		{Name: "schema", Value: "coterie.seat/v1"}, {Name: "pool", Value: u.Pool}, {Name: "holder", Value: u.Holder},
 		{Name: "seat", Value: got.Seat}, {Name: "kind", Value: got.Kind},
-	}, fmt.Sprintf("%s has seat %d of %s (%s).\n", u.Holder, got.Seat, u.Pool, got.Kind))
+	}, fmt.Sprintf("%s has %s of %s (%s).\n", u.Holder, which, u.Pool, kindOf[got.Kind]))
 }
 
 func askForSeat(ctx context.Context, socket, method string, u license.Use) (int, seatAnswer, error) {
@@ -122,4 +130,13 @@ func askForSeat(ctx context.Context, socket, method string, u license.Use) (int,
 		return 0, seatAnswer{}, errors.Join(errors.New("the answer cannot be read"), err)
 	}
 	return resp.StatusCode, got, nil
+}
+
+// kindOf tells people what a seat is.
+var kindOf = map[license.Kind]string{
+	license.Normal:    "seat",
+	license.Overdraft: "overdraft: beyond the entitlement, as the pool permits",
+	license.Excess:    "excess: at work when no seat was left",
+	license.Escrowed:  "escrow: kept for when the database does not answer",
+	license.Graced:    "grace: without a seat, as the pool permits while the database does not answer",
 }

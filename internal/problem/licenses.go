@@ -26,14 +26,15 @@ applied as a whole or not at all.`},
 			`What shares a seat cannot change while seats are held, a pool with held seats
 cannot be removed, and no more seats can be reserved or names given than there
 are. Nothing was changed.`},
-		{"COT-806", ExitNone, "not checked out here",
-			"coterie license seats POOL shows where",
-			`This agent has not checked out a seat for that holder and session, or it was
-given back before. What other nodes or sessions have was not touched.`},
+		{"COT-806", ExitRefused, "another user's seat",
+			"ask as the user who checked it out, or as root",
+			`The seat was checked out through this agent's socket by another user of this
+machine, and nobody else renews it or gives it back. Nothing was changed.`},
 		{"COT-807", ExitUnreachable, "database away",
 			"coterie status; escrow and away of the pool say what is granted meanwhile",
-			`The database does not answer, the seats that this node keeps in advance are
-used up, and the pool gives no grace. Whoever has a seat keeps it.`},
+			`The database does not answer, or not in time, the seats that this node keeps
+in advance are used up, and the pool gives no grace. Whoever has a seat keeps
+it.`},
 		{"COT-811", ExitDegraded, "few seats are left",
 			"coterie license show; buy more, or look who needs theirs",
 			`More seats of the pool are held than the percentage at which it warns

@@ -7,7 +7,7 @@ DECLARE
     before integer := p.in_use + p.over;
     before_over integer := p.over;
     step coterie.license_step;
-    void text;
+    void record;
     idled text[];
     freed boolean := false;
 BEGIN
@@ -22,24 +22,30 @@ BEGIN
         SELECT array_agg(DISTINCT key) INTO idled FROM gone;
     END IF;
     -- Nothing died, nothing lingers to its end: as nearly always.
-    IF living = p.alive AND idled IS NULL AND NOT EXISTS (
-        SELECT FROM coterie.license_seat s
-        WHERE s.pool = p.name AND s.linger_until IS NOT NULL AND this_moment NOT BETWEEN s.linger_until - p.linger AND s.linger_until) THEN
+    IF living = p.alive AND idled IS NULL
+       AND NOT EXISTS (SELECT FROM coterie.license_seat s
+                       WHERE s.pool = p.name AND s.linger_until IS NOT NULL AND this_moment NOT BETWEEN s.linger_until - p.linger AND s.linger_until)
+       AND NOT EXISTS (SELECT FROM coterie.license_escrow e WHERE e.pool = p.name AND e.dead) THEN
         RETURN p;
     END IF;
+
+    WITH over AS (
+        DELETE FROM coterie.license_escrow e WHERE e.pool = p.name AND e.dead RETURNING e.incarnation)
+    UPDATE coterie.license_seat s SET escrow = NULL FROM over WHERE s.pool = p.name AND s.escrow = over.incarnation;
 
     DELETE FROM coterie.license_use u
     WHERE u.pool = p.name
       AND NOT EXISTS (SELECT FROM coterie.session s WHERE s.node = u.node AND s.incarnation = u.incarnation);
     FOR void IN
-        SELECT DISTINCT s.key FROM coterie.license_seat s
+        SELECT s.key, bool_or(s.linger_until IS NOT NULL) AS lingered FROM coterie.license_seat s
         WHERE s.pool = p.name AND s.key IS NOT NULL
           AND NOT EXISTS (SELECT FROM coterie.license_use u WHERE u.pool = p.name AND u.key = s.key)
           AND (s.linger_until IS NULL OR this_moment NOT BETWEEN s.linger_until - p.linger AND s.linger_until)
-        ORDER BY s.key
+        GROUP BY s.key ORDER BY s.key
     LOOP
-        step := coterie.license_free(p, void, CASE WHEN void = ANY (idled) THEN 'idle' ELSE 'reclaimed' END,
-                                     CASE WHEN void = ANY (idled) THEN 'not renewed for ' || p.idle ELSE 'no session uses it any more' END, this_moment);
+        step := coterie.license_free(p, void.key, CASE WHEN void.lingered THEN 'released' WHEN void.key = ANY (idled) THEN 'idle' ELSE 'reclaimed' END,
+                                     CASE WHEN void.lingered THEN 'lingered for ' || p.linger WHEN void.key = ANY (idled) THEN 'not renewed for ' || p.idle
+                                          ELSE 'no session uses it any more' END, this_moment);
         p.in_use := p.in_use + step.seats;
         p.over := p.over + step.over;
         freed := true;

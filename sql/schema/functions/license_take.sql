@@ -53,18 +53,20 @@ BEGIN
         INSERT INTO coterie.license_seat (pool, number) SELECT p_pool.name, n FROM unnest(free) AS n;
         step.reason := NULL;
     ELSIF step.reason IS NOT NULL THEN
-        step.kind := CASE WHEN p_from <> 'asked' THEN 'excess'
-                          WHEN cardinality(free) < p_pool.weight AND p_pool.entitled > 0 AND p_pool.over + p_pool.weight <= p_pool.overdraft + p_pool.entitled * p_pool.overdraft_percent / 100 THEN 'overdraft' END;
+        step.kind := CASE WHEN cardinality(free) < p_pool.weight AND p_pool.entitled > 0
+                               AND p_pool.over + p_pool.weight <= p_pool.overdraft + p_pool.entitled * p_pool.overdraft_percent / 100 THEN 'overdraft'
+                          WHEN p_from <> 'asked' THEN 'excess' END;
         IF step.kind IS NULL THEN
             step.answer := 'denied';
             step.seats := 0;
             step.over := 0;
-            -- A node that keeps seats in advance grants one of those now.
+            -- A node that keeps seats in advance grants one of those now; one that wants a seat for itself asks again
+            -- and again, and that is one refusal.
             INSERT INTO coterie.license_denial AS d (pool, hour, key, reason, holder, node, first_at, last_at)
             SELECT p_pool.name, date_trunc('hour', p_use.since, 'UTC'), p_use.key, step.reason, p_use.holder, p_use.node, p_use.since, p_use.since
             WHERE NOT EXISTS (SELECT FROM coterie.license_seat s WHERE s.pool = p_pool.name AND s.escrow = p_use.incarnation)
             ON CONFLICT (pool, hour, key, reason) DO UPDATE
-            SET times = d.times + 1, last_at = excluded.last_at, holder = excluded.holder, node = excluded.node;
+            SET times = d.times + CASE WHEN p_pool.kind IN ('servers', 'nodes') THEN 0 ELSE 1 END, last_at = excluded.last_at, holder = excluded.holder, node = excluded.node;
             RETURN step;
         END IF;
         free := ARRAY(SELECT least(0, (SELECT min(s.number) FROM coterie.license_seat s WHERE s.pool = p_pool.name)) - n

@@ -23,7 +23,10 @@ BEGIN
     WHERE s.node = p_node AND s.incarnation = p_replaces AND s.incarnation <> p_incarnation
       AND ((p_replaces_beats IS NULL AND s.login = session_user) OR (s.beats = p_replaces_beats AND coterie.is_expired(s)))
     RETURNING * INTO old;
-    IF FOUND THEN
+    IF p_replaces <> 0 AND p_replaces_beats IS NULL THEN
+        PERFORM coterie.license_died(p_node, p_replaces);
+    END IF;
+    IF old.node IS NOT NULL THEN
         PERFORM coterie.leases_free(old, 'crash');
         INSERT INTO coterie.event (node, kind, subject, since, rule, detail)
         VALUES (p_node, 'session.ended', p_node, old.renewed_at,

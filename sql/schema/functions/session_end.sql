@@ -4,6 +4,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp
 DECLARE
     gone coterie.session;
 BEGIN
+    IF p_cause = 'crash' THEN
+        PERFORM coterie.license_died(p_node, p_incarnation); -- also when others have ended the session before
+    END IF;
     DELETE FROM coterie.session s
     WHERE s.node = p_node AND s.incarnation = p_incarnation
       AND (s.login = session_user OR pg_has_role(session_user, 'coterie_operator', 'MEMBER'))

@@ -98,14 +98,16 @@ UNION ALL
 SELECT 'COT-811', 'warning', l.pool, NULL,
        format('%s: %s of %s seats are held (%s %%)', l.pool, l.in_use + l.overdraft + l.excess, l.entitled, l.used_pct),
        format('coterie license seats %s', l.pool)
-FROM license l WHERE l.enforced AND l.used_pct >= l.warn_at
+FROM license l
+-- Where each server or named user has a seat, all of them are held when all is well.
+WHERE l.enforced AND l.used_pct >= l.warn_at AND l.kind NOT IN ('servers', 'nodes', 'named')
 UNION ALL
 SELECT 'COT-812', 'warning', l.pool, NULL,
        format('%s: %s more at work than there are seats', l.pool, l.excess), format('coterie license seats %s', l.pool)
 FROM license l WHERE l.excess > 0
 UNION ALL
 SELECT 'COT-813', 'warning', a.name, a.started_at,
-       format('%s has no seat of %s', a.name, l.pool), 'coterie license show'
+       format('%s has no seat of %s', a.name, l.pool), format('coterie license seats %s; coterie license denials %s says why', l.pool, l.pool)
 FROM license l CROSS JOIN alive a
 WHERE l.kind IN ('servers', 'nodes') AND l.shared_by = 'node' AND a.state = 'ready' AND NOT coalesce(l.by_node ? a.name, false)
 UNION ALL

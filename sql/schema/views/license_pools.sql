@@ -4,7 +4,7 @@ SELECT p.name AS pool,
        coalesce(h.seats, 0) AS in_use,
        coalesce(h.overdraft, 0) AS overdraft,
        coalesce(h.excess, 0) AS excess,
-       greatest(CASE WHEN p.enforced THEN p.entitled - coalesce(h.seats, 0) - coalesce(h.escrowed, 0) END, 0) AS free,
+       CASE WHEN p.enforced THEN greatest(p.entitled - coalesce(h.seats, 0) - coalesce(h.escrowed, 0), 0) END AS free,
        coalesce(h.escrowed, 0) AS escrowed,
        coalesce(h.lingering, 0) AS lingering,
        p.kind,
@@ -43,7 +43,7 @@ COMMENT ON COLUMN coterie.license_pools.entitled IS 'Seats of all entitlements t
 COMMENT ON COLUMN coterie.license_pools.in_use IS 'Seats within the entitlement that living sessions hold.';
 COMMENT ON COLUMN coterie.license_pools.overdraft IS 'Seats beyond it that the pools rule permitted.';
 COMMENT ON COLUMN coterie.license_pools.excess IS 'Seats beyond it of users who were at work when no seat was left for them.';
-COMMENT ON COLUMN coterie.license_pools.free IS 'Seats that can be had.';
+COMMENT ON COLUMN coterie.license_pools.free IS 'Seats that can be had; null where nothing is refused.';
 COMMENT ON COLUMN coterie.license_pools.escrowed IS 'Seats that nodes keep in advance.';
 COMMENT ON COLUMN coterie.license_pools.lingering IS 'Seats of in_use that nobody uses, and that stay their holders for a while.';
 COMMENT ON COLUMN coterie.license_pools.kind IS 'floating, named, agents, servers or nodes.';

@@ -3,7 +3,11 @@ SELECT p.name, p.kind, p.shared_by, p.domains, p.enforced, p.weight, p.shared_by
        p.overdraft, p.overdraft_percent, p.max_per_user, p.linger, p.idle, p.cooldown,
        p.escrow, p.escrow_for, CASE p.away WHEN 'grace' THEN p.grace ELSE '0' END AS grace, p.warn_at,
        (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(r) - 'pool') ORDER BY r.subject, r.name), '[]') FROM coterie.license_rule r WHERE r.pool = p.name) AS rules,
-       p.changed_by, p.changed_at, p.least
+       p.changed_by, p.changed_at, p.least,
+       (SELECT coalesce(jsonb_object_agg(g.grp, g.members), '{}')
+        FROM (SELECT m.grp, jsonb_agg(m.who ORDER BY m.who) AS members FROM coterie.license_member m WHERE m.pool = p.name GROUP BY m.grp) AS g) AS groups,
+       ARRAY(SELECT n.name FROM coterie.license_name n WHERE n.pool = p.name AND n.removed_at IS NULL ORDER BY n.name) AS names,
+       ARRAY(SELECT n.name FROM coterie.license_name n WHERE n.pool = p.name AND n.removed_at + p.cooldown > coterie.clock() ORDER BY n.name) AS names_cooling
 FROM coterie.license_pool p;
 COMMENT ON VIEW coterie.license_rules IS 'A row per pool: by which rules its seats are given.';
 COMMENT ON COLUMN coterie.license_rules.name IS 'Name of the pool.';
@@ -27,3 +31,6 @@ COMMENT ON COLUMN coterie.license_rules.rules IS 'Rules for users, groups and no
 COMMENT ON COLUMN coterie.license_rules.changed_by IS 'Role that changed it last.';
 COMMENT ON COLUMN coterie.license_rules.changed_at IS 'When.';
 COMMENT ON COLUMN coterie.license_rules.least IS 'Seats that are held when all is well; with fewer people are warned.';
+COMMENT ON COLUMN coterie.license_rules.groups IS 'Groups that rules name, with their members.';
+COMMENT ON COLUMN coterie.license_rules.names IS 'Named users, who alone get seats of a pool of kind named.';
+COMMENT ON COLUMN coterie.license_rules.names_cooling IS 'Removed names that still take a place.';

@@ -23,7 +23,7 @@ SELECT e.place,
        count(*) FILTER (WHERE e.up) OVER () AS servers_up,
        count(*) OVER () AS servers,
        -- A triad works while two of its three do; a server by itself, or either of a list, is enough.
-       count(*) FILTER (WHERE e.up) OVER () >= CASE WHEN count(*) OVER () = 3 THEN 2 ELSE 1 END AS quorum
+       CASE WHEN sum(e.nodes) OVER () > 0 THEN count(*) FILTER (WHERE e.up) OVER () >= CASE WHEN count(*) OVER () = 3 THEN 2 ELSE 1 END END AS quorum
 FROM each e;
 COMMENT ON VIEW coterie.license_servers IS 'A row per external licence server: whether it answers, seen from the nodes that live.';
 COMMENT ON COLUMN coterie.license_servers.place IS 'Its place in the list.';
@@ -37,4 +37,4 @@ COMMENT ON COLUMN coterie.license_servers.checked_at IS 'When a node looked last
 COMMENT ON COLUMN coterie.license_servers.reason IS 'Why it does not answer, as one node says.';
 COMMENT ON COLUMN coterie.license_servers.servers_up IS 'Servers that are up.';
 COMMENT ON COLUMN coterie.license_servers.servers IS 'Servers of the list.';
-COMMENT ON COLUMN coterie.license_servers.quorum IS 'Whether enough are up: two of three, or one of another number.';
+COMMENT ON COLUMN coterie.license_servers.quorum IS 'Whether enough are up: two of three, or one of another number; null while nobody has looked.';
