@@ -168,12 +168,7 @@ func (s *State) balance(now time.Duration, out []Action) []Action {
 		return out
 	}
 	names := sorted(s.grants)
-	going := misplaced(s.living(), s.Node, s.grants)
-	for name := range going {
-		if !s.yields(now, name) {
-			delete(going, name)
-		}
-	}
+	going := s.misplaced(now, names)
 	if len(going) == 0 { // loads are levelled when all are where they would rather be
 		going = s.surplus(now, names)
 	}
@@ -214,22 +209,29 @@ func (s *State) surplus(now time.Duration, names []string) map[string]bool {
 	return out
 }
 
-// misplaced are the leases with a wish that would be better elsewhere.
-func misplaced(load []Load, node string, grants map[string]*grant) map[string]bool {
-	me := slices.IndexFunc(load, func(l Load) bool { return l.Node == node })
+// misplaced are the leases with a wish that would be better elsewhere, of those
+// that balance may ask for.
+func (s *State) misplaced(now time.Duration, names []string) map[string]bool {
+	load := s.living()
+	me := slices.IndexFunc(load, func(l Load) bool { return l.Node == s.Node })
 	if me < 0 {
 		return nil
 	}
 	out, apart := map[string]bool{}, map[string]int{}
 	maps.Copy(apart, load[me].Apart)
-	for _, name := range sorted(grants) {
-		g := grants[name]
-		if len(g.Likes) == 0 && g.Apart == "" {
+	for _, name := range names { // those on their way count first
+		if g := s.grants[name]; g.Apart != "" && g.phase > holding && !g.retry {
+			apart[g.Apart]--
+		}
+	}
+	for _, name := range names {
+		g := s.grants[name]
+		if len(g.Likes) == 0 && g.Apart == "" || !s.yields(now, name) {
 			continue
 		}
 		mine, least := load[me].suits(g.Wish), apart[g.Apart]
 		for _, l := range load {
-			if l.Node == node || !l.takes(g.class) {
+			if l.Node == s.Node || !l.takes(g.class) {
 				continue
 			}
 			switch suits := l.suits(g.Wish); {

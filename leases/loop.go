@@ -3,6 +3,7 @@ package leases
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -83,7 +84,7 @@ func (s *Session) heard(e Event) []Action {
 // long, and the next one does not wait for it.
 func (s *Session) heartbeat(ctx context.Context, r Request) <-chan beat {
 	b := beat{began: s.now(), sent: time.Now()}
-	rtt := s.rtt
+	rtt := s.rtt()
 	answer := make(chan beat, 2) // the first counts
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.core.Terms.Attempt())
 	context.AfterFunc(ctx, func() {
@@ -100,6 +101,10 @@ func (s *Session) heartbeat(ctx context.Context, r Request) <-chan beat {
 	})
 	return answer
 }
+
+// rtt is how long a heartbeat takes, told to the database: the shortest of the last
+// four, because one that was slow says nothing; 0 until there are as many.
+func (s *Session) rtt() time.Duration { return slices.Min(s.recent[:]) }
 
 // clockTolerance is what the database's clock may differ from a node's between
 // two heartbeats, beyond what delays explain, before it is called a step.
@@ -130,7 +135,8 @@ func (s *Session) took(b beat) []Action {
 	if b.err != nil {
 		acts = s.core.Step(now, Failed{})
 	} else {
-		s.rtt = b.took
+		s.recent[s.beaten%len(s.recent)] = b.took
+		s.beaten++
 		s.Clock.Observe(b.sent, b.sent.Add(b.took), b.Now)
 		acts = s.core.Step(now, Answered{Began: b.began, Answer: b.Answer})
 		jumped = s.stepped(b, now)

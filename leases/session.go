@@ -48,7 +48,8 @@ type Session struct {
 
 	incarnation int64
 	takes       Changed
-	rtt         time.Duration
+	recent      [4]time.Duration // the last heartbeats that were answered, in turn
+	beaten      int              // how many were, in all
 	core        State
 	started     time.Time
 	slept       atomic.Int64  // how long the host had slept when last looked, in ns

@@ -380,3 +380,19 @@ func TestNothingIsDealtToTheSilent(t *testing.T) {
 		t.Errorf("b beats again, and takes nothing: %v, %v", got, acts)
 	}
 }
+
+// Of a group that is kept apart the one that an operator placed here stays, and
+// another one goes.
+func TestWhatWasPlacedByHandDoesNotKeepItsGroupTogether(t *testing.T) {
+	l := begin("x")
+	twins := Wish{Apart: "twins"}
+	held := []Lease{{Name: "l1", Class: "x", Token: 1, Prefer: "a", Wish: twins}, {Name: "l2", Class: "x", Token: 2, Wish: twins}}
+	here, there := Load{Node: "a", Takes: []string{"x"}, Stays: 2, Apart: map[string]int{"twins": 2}}, holds("b", 0, "x")
+	_, acts := l.beat(lists(held, nil, here, there))
+	if got := names(acts, Yield); !slices.Equal(got, []string{"l2"}) {
+		t.Fatalf("asked %v to yield, want l2", got)
+	}
+	if _, acts = l.beat(lists(held, nil, here, there)); len(acts) > 0 {
+		t.Errorf("asked for %v too, though one is on its way", acts)
+	}
+}

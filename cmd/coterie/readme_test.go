@@ -31,7 +31,7 @@ func TestTheReadmeSaysWhatWorks(t *testing.T) {
 	}
 	readme := strings.NewReplacer("/media/share/appdata", share, "127.0.0.1:7480", freeAddress(t)).Replace(string(text))
 
-	script := []string{"set -eux"}
+	script := []string{"set -eux", "trap 'kill -TERM $!' EXIT"} // a command that fails leaves no agent behind
 	for _, b := range fenced(readme) {
 		switch name, named := strings.CutPrefix(b.first(), "# "); {
 		case b.lang == "yaml" && named:
@@ -47,7 +47,7 @@ func TestTheReadmeSaysWhatWorks(t *testing.T) {
 	if len(script) < 5 {
 		t.Fatalf("README.md has %d blocks of commands; is the test reading it right?", len(script)-1)
 	}
-	script = append(script, "kill -TERM $!; wait $!")
+	script = append(script, "trap - EXIT", "kill -TERM $!; wait $!")
 
 	pg, err := pgserver.Start(t.Context(), pgserver.Options{})
 	if err != nil {
@@ -61,6 +61,7 @@ func TestTheReadmeSaysWhatWorks(t *testing.T) {
 	run.Env = append(os.Environ(), "PGHOST="+pg.Socket, "PGPORT="+strconv.Itoa(pg.Port), "PGUSER="+pgserver.Superuser, "PGDATABASE=postgres",
 		"PATH="+filepath.Dir(coterie(t))+":"+pg.Binaries.Dir+":"+os.Getenv("PATH"))
 	run.Cancel = func() error { return run.Process.Signal(os.Interrupt) }
+	run.WaitDelay = 10 * time.Second
 	out, err := run.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, out)

@@ -55,6 +55,11 @@ func (p *pair) begin() {
 	for _, name := range []string{"a", "b", "c"} {
 		h := p.w.add(name, 0, "x")
 		h.lives = []*process{{w: p.w, host: h, incarnation: -1}} // none that there is
+		if name != "c" {
+			n := node{weight: 1 + p.rand.IntN(3), tags: []string{"fast"}}
+			p.w.db.nodes[name] = n
+			p.exec(`INSERT INTO coterie.node (name, id, weight, tags) VALUES ($1, $1, $2, $3)`, name, n.weight, pq.Array(n.tags))
+		}
 	}
 	p.exec(`INSERT INTO coterie.cluster (name, history, timeline) VALUES ('test', coterie.history(), coterie.timeline()) ON CONFLICT DO NOTHING`)
 	p.exec(`INSERT INTO coterie.setting DEFAULT VALUES ON CONFLICT DO NOTHING`)
@@ -119,6 +124,8 @@ func (p *pair) say() {
 		p.move()
 	case n < 98:
 		p.pause()
+	case n < 99:
+		p.wish()
 	default:
 		p.cut()
 	}
@@ -304,6 +311,20 @@ func (p *pair) move() {
 	p.w.db.move(i, to, now, true)
 	_, err := p.db.Exec(`SELECT coterie.lease_move($1, $2, $3, 'test', '')`, l.name, to, now)
 	p.same(fmt.Sprintf("lease_move of %s to %s", l.name, to), p.w.db.head > head, err == nil)
+}
+
+func (p *pair) wish() {
+	l := p.w.db.leases[p.rand.IntN(3)]
+	wish := leases.Wish{Apart: []string{"", "twins"}[p.rand.IntN(2)]}
+	for _, tag := range []string{"fast", "near"} {
+		if p.rand.IntN(2) == 0 {
+			wish.Likes = append(wish.Likes, tag)
+		}
+	}
+	if !slices.Equal(wish.Likes, l.Likes) || wish.Apart != l.Apart {
+		p.w.db.wish(l.name, wish)
+	}
+	p.exec(`SELECT coterie.lease_wish($1, $2, $3, 'test', '')`, l.name, pq.Array(wish.Likes), wish.Apart)
 }
 
 func (p *pair) pause() {

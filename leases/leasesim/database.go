@@ -2,6 +2,7 @@ package leasesim
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/coterie-ha/coterie/leases"
@@ -13,8 +14,9 @@ type database struct {
 	clock clock
 
 	sessions map[string]session
-	ring     []string // nodes that have a session, in order
-	leases   []lease  // by name
+	nodes    map[string]node // that say something of themselves
+	ring     []string        // nodes that have a session, in order
+	leases   []lease         // by name
 	cluster  cluster
 	head     int64 // highest committed event
 	tokens   int64 // counters: what they gave is not given again, committed or not
@@ -31,8 +33,8 @@ type database struct {
 	orders       []func(*cluster)
 }
 
-// session, lease and cluster are rows of the tables of that name; cluster has
-// what coterie.setting holds, too.
+// session, lease, node and cluster are rows of the tables of that name; cluster
+// has what coterie.setting holds, too.
 type session struct {
 	incarnation, beats int64 // no incarnation: no row
 	ttl                time.Duration
@@ -48,6 +50,13 @@ type lease struct {
 	goal        string // node that an operator wants to hold it next
 	now         bool   // without waiting for the holder to be idle
 	prefer      string // node that balance leaves it with
+	leases.Wish
+}
+
+// node is what a node reported of itself.
+type node struct {
+	weight int
+	tags   []string
 }
 
 type cluster struct {
@@ -77,7 +86,7 @@ type change struct {
 func newDatabase(w *world, terms leases.Terms) *database {
 	return &database{
 		w: w, clock: clock{rate: 1000, shows: 1e18}, timeline: 1,
-		sessions: map[string]session{}, locks: map[row]*tx{},
+		sessions: map[string]session{}, nodes: map[string]node{}, locks: map[row]*tx{},
 		cluster: cluster{setting: terms, timeline: 1, settled: true},
 	}
 }
@@ -214,11 +223,12 @@ func (db *database) leasesFor(node string, incarnation int64, wants []string) *l
 	listing := &leases.Listing{Paused: db.cluster.paused, Mark: db.mark()}
 	for _, name := range db.ring {
 		if s := db.sessions[name]; len(s.takes) > 0 {
-			listing.Load = append(listing.Load, leases.Load{Node: name, Weight: 1, Takes: s.takes, Holds: map[string]int{}})
+			n := db.nodes[name]
+			listing.Load = append(listing.Load, leases.Load{Node: name, Weight: max(1, n.weight), Tags: n.tags, Takes: s.takes, Holds: map[string]int{}})
 		}
 	}
 	for _, l := range db.leases {
-		shown := leases.Lease{Name: l.name, Class: l.class, Token: l.token, Goal: l.goal, Now: l.now, Prefer: l.prefer}
+		shown := leases.Lease{Name: l.name, Class: l.class, Token: l.token, Goal: l.goal, Now: l.now, Prefer: l.prefer, Wish: l.Wish}
 		if !db.held(l) {
 			if l.class != "" || slices.Contains(wants, l.name) {
 				listing.Free = append(listing.Free, shown)
@@ -231,10 +241,16 @@ func (db *database) leasesFor(node string, incarnation int64, wants []string) *l
 		for i := range listing.Load {
 			switch load := &listing.Load[i]; {
 			case load.Node != l.node || l.class == "":
+			case l.Apart != "":
+				load.Stays++
+				if load.Apart == nil {
+					load.Apart = map[string]int{}
+				}
+				load.Apart[l.Apart]++
 			case l.prefer == l.node:
 				load.Stays++
 			default:
-				load.Holds[l.class]++
+				load.Holds[strings.Join(append([]string{l.class}, l.Likes...), "\x1f")]++
 			}
 		}
 	}

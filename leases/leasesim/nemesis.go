@@ -149,6 +149,11 @@ var ofDatabase = []fault{
 	{"lease moved by hand", func(w *world, h *host, _ time.Duration) {
 		w.db.move(w.rand.IntN(len(w.db.leases)), h.name, w.perMille(300), w.perMille(500))
 	}},
+	{"a lease's wish changed", func(w *world, _ *host, _ time.Duration) {
+		if w.picky {
+			w.db.wish(w.db.leases[w.rand.IntN(len(w.db.leases))].name, w.wish())
+		}
+	}},
 	{"hand-overs paused", func(w *world, _ *host, d time.Duration) {
 		w.db.pause(true)
 		w.after(d, func() { w.db.pause(false) })

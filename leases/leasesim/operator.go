@@ -62,3 +62,14 @@ func (db *database) move(i int, to string, now, preferred bool) {
 	}
 	db.commands(func(t *tx) { t.setLease(i, l) })
 }
+
+// wish is coterie.lease_wish.
+func (db *database) wish(name string, wish leases.Wish) {
+	i := db.find(name)
+	if db.down || db.skips(i) {
+		return
+	}
+	l := db.leases[i]
+	l.Wish = wish
+	db.commands(func(t *tx) { t.setLease(i, l) })
+}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/coterie-ha/coterie/leases"
 )
 
 // quiet lets the cluster recover and looks whether it does: every lease that a
@@ -112,20 +114,51 @@ func (c *checker) everyLeaseIsHeld() {
 	}
 }
 
-// unlevel names a lease of a node that holds two more than another which takes it.
+// unlevel names a lease that should be with another node which takes it: one that
+// it likes more, or else one with fewer of its group, or one that would still be
+// less full for its weight.
 func (c *checker) unlevel() string {
-	load := map[string]int{}
+	load, apart := map[string]int{}, map[[2]string]int{}
 	for _, l := range c.w.db.leases {
 		if c.w.db.held(l) && l.class != "" {
 			load[l.node]++
+			apart[[2]string{l.node, l.Apart}]++
 		}
 	}
 	for _, l := range c.w.db.leases {
+		if !c.w.db.held(l) || l.class == "" || l.prefer == l.node {
+			continue
+		}
+		at := c.w.db.nodes[l.node]
 		for _, h := range c.w.hosts {
-			if c.w.db.held(l) && l.class != "" && l.prefer != l.node && h.wantsIt(l) && load[l.node]-load[h.name] > 1 && c.fine() {
-				return fmt.Sprintf("%s stays with %s, which holds %d, though %s holds %d", l.name, l.node, load[l.node], h.name, load[h.name])
+			if !h.wantsIt(l) || !c.fine() {
+				continue
+			}
+			other := c.w.db.nodes[h.name]
+			mine, theirs := at.suits(l.Wish), other.suits(l.Wish)
+			switch {
+			case theirs > mine:
+				return fmt.Sprintf("%s stays with %s, which has %d of %v, though %s has %d", l.name, l.node, mine, l.Likes, h.name, theirs)
+			case theirs < mine:
+			case l.Apart != "":
+				if here, there := apart[[2]string{l.node, l.Apart}], apart[[2]string{h.name, l.Apart}]; here-there > 1 {
+					return fmt.Sprintf("%s stays with %s beside %d of its group, though %s has %d", l.name, l.node, here, h.name, there)
+				}
+			case load[l.node]*max(1, other.weight) > (load[h.name]+1)*max(1, at.weight):
+				return fmt.Sprintf("%s stays with %s, which holds %d (weight %d), though %s holds %d (weight %d)",
+					l.name, l.node, load[l.node], at.weight, h.name, load[h.name], other.weight)
 			}
 		}
 	}
 	return ""
+}
+
+// suits counts the tags of a node that a lease likes.
+func (n node) suits(wish leases.Wish) (count int) {
+	for _, tag := range n.tags {
+		if slices.Contains(wish.Likes, tag) {
+			count++
+		}
+	}
+	return count
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/coterie-ha/coterie/leases"
 )
 
 // Counts tell how much happened.
@@ -56,12 +58,16 @@ func (w *world) populate() {
 		w.change(someTerms[w.rand.IntN(len(someTerms))])
 	}
 	w.mixed = w.perMille(300)
+	w.picky = w.mixed && w.perMille(500)
 	for i := range 2 + w.rand.IntN(4) {
 		takes := []string{"work"}
 		if w.mixed && w.perMille(500) {
 			takes = [][]string{{"mail"}, {"mail", "work"}, {}}[w.rand.IntN(3)]
 		}
 		h := w.add(string(rune('a'+i)), int64(w.rand.IntN(101)-50), takes...)
+		if w.picky {
+			w.db.nodes[h.name] = node{weight: 1 + w.rand.IntN(3), tags: w.tags("fast", "near")}
+		}
 		if w.mixed && w.perMille(300) {
 			h.wants = []string{"named"}
 		}
@@ -72,6 +78,9 @@ func (w *world) populate() {
 			class = []string{"mail", "nobody's"}[w.rand.IntN(2)]
 		}
 		w.db.declare(fmt.Sprintf("job/%d", i), class)
+		if w.picky {
+			w.db.wish(fmt.Sprintf("job/%d", i), w.wish())
+		}
 	}
 	if w.mixed {
 		w.db.declare("named", "")
@@ -80,6 +89,26 @@ func (w *world) populate() {
 		w.after(w.between(0, 10*time.Second), func() { h.start() })
 	}
 	w.settled = 10 * time.Second
+}
+
+// wish is where a lease would rather be, if it cares.
+func (w *world) wish() (wish leases.Wish) {
+	switch w.rand.IntN(3) {
+	case 0:
+		wish.Likes = w.tags("fast", "near")
+	case 1:
+		wish.Apart = "twins"
+	}
+	return wish
+}
+
+func (w *world) tags(words ...string) (some []string) {
+	for _, word := range words {
+		if w.perMille(500) {
+			some = append(some, word)
+		}
+	}
+	return some
 }
 
 func (o *Outcome) add(other Outcome) {

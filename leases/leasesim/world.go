@@ -31,6 +31,7 @@ type world struct {
 	check *checker
 
 	mixed    bool          // nodes and leases are not all alike
+	picky    bool          // nodes have weights and tags, leases have wishes
 	calm     bool          // no faults now, and holders behave
 	settled  time.Duration // when the last thing arrives that a fault delayed
 	survived bool          // some node lived through the last storm

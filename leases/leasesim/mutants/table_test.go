@@ -122,6 +122,12 @@ var mutants = []mutant{
 		"	n := l.Stays\n", "	n := 0\n"},
 	{"what is on its way counted again", "found here: another lease moved in its stead, and back", balance,
 		"case g.phase > holding && !g.retry:", "case false:"},
+	{"weights not counted", "a node twice as strong is given as much as the others", balance,
+		"return float64(n) / float64(max(1, l.Weight))", "return float64(n)"},
+	{"tags not looked at once it is held", "kubernetes: preferences of nodes are ignored during execution", balance,
+		"case suits > mine:", "case false:"},
+	{"a group left together", "kubernetes: anti-affinity is ignored during execution, too", balance,
+		"if apart[g.Apart] > least+1 {", "if false {"},
 	{"list asked for only when the ledger moved", "River PR #1564: what happened while nobody listened is never learned", request,
 		"if s.stale || s.open() {\n\t\tr.Seen = listNow\n\t} else if s.beat%listEvery == 0 {", "if false {"},
 }

@@ -49,7 +49,7 @@ COMMENT ON COLUMN coterie.nodes.expires_in IS 'Time until its session may be end
 COMMENT ON COLUMN coterie.nodes.leases_held IS 'Number of leases that it holds.';
 COMMENT ON COLUMN coterie.nodes.jobs_running IS 'Number of runs that are open on it.';
 COMMENT ON COLUMN coterie.nodes.storage_state IS 'What it sees of the share, in one word as in coterie.storages; null when it has no session or has not looked yet.';
-COMMENT ON COLUMN coterie.nodes.db_rtt_ms IS 'How long its last heartbeat but one took, in milliseconds.';
+COMMENT ON COLUMN coterie.nodes.db_rtt_ms IS 'How long its heartbeats take, in milliseconds: the shortest of the last four, 0 until there are as many.';
 COMMENT ON COLUMN coterie.nodes.message IS 'What it wants people to know.';
 COMMENT ON COLUMN coterie.nodes.version IS 'Version of coterie that it runs.';
 COMMENT ON COLUMN coterie.nodes.host IS 'Host name that it runs on.';
