@@ -1,7 +1,7 @@
 package appdata
 
 import (
-	"encoding/hex"
+	"encoding/base64"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -13,8 +13,8 @@ import (
 // quoted names. A directory of usual size is one page.
 //
 // A line holds, with tabs between: name, kind, class, mode (octal), owner,
-// group, links, size, modified, changed (empty: as modified), inode, digest, r
-// if the content is to be read again, the moment in which the manifest took the
+// group, links, size, modified, changed (empty: as modified), inode, digest
+// (base64), r if the content is to be read again, the moment in which the manifest took the
 // entry in, target of a link, error. Times are seconds.nanoseconds since 1970.
 type Page struct {
 	First string // quoted name at which it begins; empty for the first page
@@ -91,7 +91,7 @@ func (e *Entry) appendLine(b []byte, name string, class Class, at int64) []byte 
 	b = append(b, '\t')
 	b = append(strconv.AppendUint(b, e.Inode, 10), '\t')
 	if e.Digest != (Digest{}) {
-		b = hex.AppendEncode(b, e.Digest[:])
+		b = base64.StdEncoding.AppendEncode(b, e.Digest[:])
 	}
 	b = append(b, '\t')
 	if e.Racy {
@@ -160,7 +160,7 @@ func parseLine(line string) (e Entry, at int64, err error) {
 	if f[9] != "" {
 		e.CTime = r.time(f[9])
 	}
-	r.note(e.Digest.Read(f[11]), true)
+	e.Digest = r.digest(f[11])
 	at, err = strconv.ParseInt(f[13], 10, 64)
 	r.note(err, true)
 	e.Name, e.Target, e.Err = r.text(f[0]), r.text(f[14]), r.text(f[15])
@@ -204,6 +204,21 @@ func (r *fieldReader) time(s string) Stamp {
 	b, err := strconv.ParseUint(nsec, 10, 32)
 	r.note(err, len(nsec) == 9)
 	return Stamp{Sec: a, Nsec: int32(b)}
+}
+
+func (r *fieldReader) digest(s string) (d Digest) {
+	if s == "" {
+		return d
+	}
+	var room [len(d) + 1]byte // the decoder asks for as much as such a length might need
+	if len(s) != base64.StdEncoding.EncodedLen(len(d)) {
+		r.note(nil, false)
+		return d
+	}
+	n, err := base64.StdEncoding.Decode(room[:], []byte(s))
+	r.note(err, n == len(d))
+	copy(d[:], room[:])
+	return d
 }
 
 func (r *fieldReader) text(s string) string {

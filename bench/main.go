@@ -29,6 +29,7 @@ var figures = []struct {
 	{"crowd", crowd},
 	{"seats", seats},
 	{"due", dueToStart},
+	{"scan", scan},
 }
 
 func main() {

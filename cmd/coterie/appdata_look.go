@@ -96,8 +96,11 @@ func (c *cli) appdataCheck() *cobra.Command {
 		Use:   "check",
 		Short: "Look at the share from here: ours, writable, quick?",
 		Long: `Looks at the share as an application would use it, in a process of its own that
-may hang, and says what is wrong with it. What all nodes see is in the view
-coterie.storages.`,
+may hang, and says what is wrong with it, and which options of the mount will
+hurt one day. What all nodes see is in the view coterie.storages.
+
+The exit code is 3 when the share is not OK, or is mounted so that files can be
+lost or read wrongly.`,
 		Example: `  coterie appdata check
   coterie appdata check -o json`,
 		Args: nothing,
@@ -127,6 +130,17 @@ func (c *cli) checkShare(ctx context.Context, k *cluster) error {
 	if err != nil {
 		return err
 	}
+	return c.tellShare(k, found)
+}
+
+// tellShare shows what a probe found, and what is risky about the mount. Flaws by
+// which files can be lost or read wrongly count as a problem though all works now.
+func (c *cli) tellShare(k *cluster, found appdata.Condition) error {
+	risks, grave := found.Mount.Risks(), false
+	told := []string{}
+	for _, r := range risks {
+		told, grave = append(told, r.String()), grave || r.Grave
+	}
 	doc := table.Document{
 		{Name: "schema", Value: "coterie.appdata_check/v1"},
 		{Name: "node", Value: k.cfg.Node.Name},
@@ -142,6 +156,7 @@ func (c *cli) checkShare(ctx context.Context, k *cluster) error {
 		{Name: "latency_ms", Value: float64(found.Latency.Microseconds()) / 1000},
 		{Name: "free_bytes", Value: found.FreeBytes},
 		{Name: "case_insensitive", Value: found.CaseInsensitive},
+		{Name: "risks", Value: told},
 	}
 	text := k.cfg.AppData.Path + " is " + string(found.State)
 	if found.Reason != "" {
@@ -151,10 +166,17 @@ func (c *cli) checkShare(ctx context.Context, k *cluster) error {
 	if found.Writable {
 		text += fmt.Sprintf(", a small write takes %.1f ms", float64(found.Latency.Microseconds())/1000)
 	}
+	for i, r := range risks {
+		sign := signLook
+		if r.Grave {
+			sign = signBad
+		}
+		text += "\n" + c.sign(sign) + pad("", 4-len(sign)) + c.folded(told[i], 4)
+	}
 	if err := c.document(doc, text+"\n"); err != nil {
 		return err
 	}
-	if found.State != appdata.OK {
+	if found.State != appdata.OK || grave {
 		return outcome(problem.ExitDegraded)
 	}
 	return nil

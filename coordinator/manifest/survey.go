@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/coterie-ha/coterie/appdata"
@@ -55,10 +56,12 @@ type surveying struct {
 	Survey
 	scan   Scan
 	update appdata.Update
-	about  Journal
 	start  time.Time
-	out    Outcome
-	ready  chan appdata.Batch
+
+	mu  sync.Mutex
+	out Outcome // guarded by mu while batches are stored
+
+	ready chan appdata.Batch
 }
 
 // Run scans and stores. When ctx ends, what was stored stays, and the next
@@ -109,7 +112,6 @@ func (w *surveying) begin(ctx context.Context) error {
 		Known: known, Class: w.Layout.Class, Skip: w.Layout.Skips, Moment: scan.Moment, First: scan.First,
 		All: scan.Layout != "" && scan.Layout != w.Layout.Name,
 	}
-	w.about = Journal{Class: w.Layout.Class, Clock: w.Scanner.Clock}
 	return nil
 }
 
@@ -148,7 +150,19 @@ func (w *surveying) hand(b appdata.Batch, stored chan error) error {
 	}
 }
 
+// storeAll stores what is ready. Of a first scan there is much, and no change
+// among it that must have its place in the journal: two store it, so that one
+// writes a batch down while the server takes in the other's.
 func (w *surveying) storeAll(ctx context.Context) error {
+	if !w.out.First {
+		return w.storeSome(ctx)
+	}
+	second := make(chan error, 1)
+	go func() { second <- w.storeSome(ctx) }()
+	return errors.Join(w.storeSome(ctx), <-second)
+}
+
+func (w *surveying) storeSome(ctx context.Context) error {
 	for b := range w.ready {
 		// What an interrupted scan knows is kept: it was long to find out.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
@@ -166,11 +180,14 @@ func (w *surveying) put(ctx context.Context, b appdata.Batch) error {
 	if err := w.Scanner.Check(); err != nil {
 		return fmt.Errorf("nothing more is stored of %s: %w", w.Tree, err)
 	}
-	if !w.about.Clock.IsZero() {
-		w.about.Clock = w.Scanner.Clock.Add(time.Since(w.start))
+	about := Journal{Class: w.Layout.Class, Clock: w.Scanner.Clock}
+	if !about.Clock.IsZero() {
+		about.Clock = about.Clock.Add(time.Since(w.start))
 	}
 	p := w.Scanner.Progress
-	skipped, err := w.Store.Put(ctx, w.scan, b, Done{p.Folders.Load(), p.Entries.Load(), p.Read.Load(), p.Errors.Load()}, w.about)
+	skipped, err := w.Store.Put(ctx, w.scan, b, Done{p.Folders.Load(), p.Entries.Load(), p.Read.Load(), p.Errors.Load()}, about)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.out.Changes += len(b.Changes)
 	w.out.Skipped += len(skipped)
 	return err

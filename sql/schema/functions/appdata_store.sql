@@ -19,6 +19,9 @@ BEGIN
     FROM coterie.appdata_folder f
     WHERE f.tree = t.id AND f.moved > p_seen AND f.scan <> p_scan;
 
+    DELETE FROM coterie.appdata_page p
+    USING jsonb_array_elements_text(coalesce(p_batch->'removed', '[]')) AS r (path)
+    WHERE p.tree = t.id AND p.folder = r.path AND p.folder <> ALL (later);
     DELETE FROM coterie.appdata_folder f
     USING jsonb_array_elements_text(coalesce(p_batch->'removed', '[]')) AS r (path)
     WHERE f.tree = t.id AND f.path = r.path AND f.path <> ALL (later);

@@ -11,5 +11,5 @@ COMMENT ON VIEW coterie.appdata_pages IS 'A row per page of a manifest, for prog
 COMMENT ON COLUMN coterie.appdata_pages.tree IS 'Tree that it belongs to: share, or node/NAME.';
 COMMENT ON COLUMN coterie.appdata_pages.folder IS 'Folder that it belongs to, quoted; a dot is the root.';
 COMMENT ON COLUMN coterie.appdata_pages.first IS 'Name at which the page begins; empty for the first one of a folder.';
-COMMENT ON COLUMN coterie.appdata_pages.entries IS 'A line an entry, with tabs between: name, kind, class, mode, owner, group, links, size, modified, changed, inode, digest, r if it is to be read again, when it was taken in, target of a link, error.';
+COMMENT ON COLUMN coterie.appdata_pages.entries IS 'A line an entry, with tabs between: name, kind, class, mode, owner, group, links, size, modified, changed, inode, digest (base64), r if it is to be read again, when it was taken in, target of a link, error.';
 COMMENT ON COLUMN coterie.appdata_pages.moved IS 'Number of the change of the manifest that wrote its folder last.';
