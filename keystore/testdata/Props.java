@@ -1,18 +1,22 @@
 import java.io.*;
 import java.util.*;
 
-/** Fails unless the second file of properties is the first one with a key set to a value. */
+/** Fails unless each file N.after is N.before with a key set to a value; args: folder, key, value. */
 public class Props {
     public static void main(String[] args) throws Exception {
-        Properties before = load(args[0]), after = load(args[1]);
-        before.setProperty(args[2], args[3]);
-        if (!before.equals(after)) {
-            System.out.println("want " + before + "\ngot  " + after);
-            System.exit(1);
+        int n = 0;
+        for (; new File(args[0], n + ".before").exists(); n++) {
+            Properties before = load(new File(args[0], n + ".before")), after = load(new File(args[0], n + ".after"));
+            before.setProperty(args[1], args[2]);
+            if (!before.equals(after)) {
+                System.out.println(n + ": want " + before + "\n   got  " + after);
+                System.exit(1);
+            }
         }
+        System.out.println(n + " alike");
     }
 
-    static Properties load(String file) throws Exception {
+    static Properties load(File file) throws Exception {
         Properties p = new Properties();
         try (InputStream in = new FileInputStream(file)) {
             p.load(in);
