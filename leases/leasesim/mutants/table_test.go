@@ -19,6 +19,7 @@ const (
 	grants    = "leases/grants.go"
 	request   = "leases/request.go"
 	balance   = "leases/balance.go"
+	wish      = "leases/wish.go"
 	beginning = "leases/begin.go"
 	terms     = "leases/terms.go"
 	functions = "leases/leasesim/functions.go"
@@ -124,9 +125,9 @@ var mutants = []mutant{
 		"case g.phase > holding && !g.retry:", "case false:"},
 	{"weights not counted", "a node twice as strong is given as much as the others", balance,
 		"return float64(n) / float64(max(1, l.Weight))", "return float64(n)"},
-	{"tags not looked at once it is held", "kubernetes: preferences of nodes are ignored during execution", balance,
+	{"tags not looked at once it is held", "kubernetes: preferences of nodes are ignored during execution", wish,
 		"case suits > mine:", "case false:"},
-	{"a group left together", "kubernetes: anti-affinity is ignored during execution, too", balance,
+	{"a group left together", "kubernetes: anti-affinity is ignored during execution, too", wish,
 		"if apart[g.Apart] > least+1 {", "if false {"},
 	{"list asked for only when the ledger moved", "River PR #1564: what happened while nobody listened is never learned", request,
 		"if s.stale || s.open() {\n\t\tr.Seen = listNow\n\t} else if s.beat%listEvery == 0 {", "if false {"},
