@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -158,22 +159,23 @@ func (c *cli) tellShare(k *cluster, found appdata.Condition) error {
 		{Name: "case_insensitive", Value: found.CaseInsensitive},
 		{Name: "risks", Value: told},
 	}
-	text := k.cfg.AppData.Path + " is " + string(found.State)
+	state := k.cfg.AppData.Path + " is " + string(found.State)
 	if found.Reason != "" {
-		text += ": " + found.Reason
+		state += ": " + found.Reason
 	}
-	text += "\n  " + orElse(found.Mount.FSType, "unknown file system") + " from " + orElse(found.Mount.Source, "nowhere") + ", " + size(found.FreeBytes) + " free"
+	mount := "  " + orElse(found.Mount.FSType, "unknown file system") + " from " + orElse(found.Mount.Source, "nowhere") + ", " + size(found.FreeBytes) + " free"
 	if found.Writable {
-		text += fmt.Sprintf(", a small write takes %.1f ms", float64(found.Latency.Microseconds())/1000)
+		mount += fmt.Sprintf(", a small write takes %.1f ms", float64(found.Latency.Microseconds())/1000)
 	}
+	lines := []string{state, mount}
 	for i, r := range risks {
 		sign := signLook
 		if r.Grave {
 			sign = signBad
 		}
-		text += "\n" + c.sign(sign) + pad("", 4-len(sign)) + c.folded(told[i], 4)
+		lines = append(lines, c.sign(sign)+pad("", 4-len(sign))+c.folded(told[i], 4))
 	}
-	if err := c.document(doc, text+"\n"); err != nil {
+	if err := c.document(doc, strings.Join(lines, "\n")+"\n"); err != nil {
 		return err
 	}
 	if found.State != appdata.OK || grave {
