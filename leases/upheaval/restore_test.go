@@ -1,6 +1,7 @@
 package upheaval_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"github.com/coterie-ha/coterie/leases"
 	"github.com/coterie-ha/coterie/sql/pgserver"
@@ -239,7 +241,17 @@ func dumpOfRows(t *testing.T, s *pgserver.Server) {
 	r.grants()
 	last := r.record.highest()
 	tables := ask[string](t, r.db, `SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables WHERE schemaname = 'coterie'`)
-	do(t, r.db, "TRUNCATE "+tables)
+	truncate := "TRUNCATE " + tables
+	within(t, 20*time.Second, "all rows are deleted beside nodes that beat", func() bool {
+		_, err := r.db.ExecContext(t.Context(), truncate)
+		if deadlock := new(pq.Error); errors.As(err, &deadlock) && deadlock.Code == "40P01" {
+			return false // an operator says it again, too
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return true
+	})
 	r.restore(r.name, "--data-only", "--disable-triggers")
 	r.goOn(r.db, last, aTokenUnknown)
 }
