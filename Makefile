@@ -123,7 +123,7 @@ postgres:
 	@deploy/install-postgres.sh
 
 test-tomcat: tomcat ## what is written is opened by Java, keytool and OpenSSL and served by Tomcat, all of it
-	COTERIE_CI=1 $(GO) test -count=1 -timeout 30m -v -run 'Java|Keytool' ./keystore -keytool
+	COTERIE_CI=1 $(GO) test -count=1 -timeout 30m -v ./test/keytool -keytool
 	COTERIE_CI=1 $(GO) test -count=1 -timeout 30m -v ./test/tomcat -rollouts 100
 
 tomcat: ## for the tests with a real Tomcat

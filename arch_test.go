@@ -101,6 +101,7 @@ var mayImport = map[string][]string{
 	"test/cluster":  {"*"},
 	"test/figures":  {"*"},
 	"test/identity": {"*"},
+	"test/keytool":  {"*"},
 	"test/mutants":  {},
 	"test/pooler":   {"*"},
 	"test/policies": {"*"},
