@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -57,8 +58,7 @@ func Gone(pid int) bool {
 	if err != nil {
 		return true
 	}
-	_, state, _ := strings.Cut(string(text), ") ")
-	return strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X")
+	return stateIn(text) == 'Z' || stateIn(text) == 'X'
 }
 
 // Monotonic is the clock that all processes of this machine share.
@@ -71,23 +71,57 @@ func Monotonic() int64 {
 }
 
 // FreezeTree stops a process and all that descends from it, and returns what
-// lets them go on.
+// lets them go on. When it returns they all stand still.
 func FreezeTree(pid int) (thaw func()) {
-	// From the top down, so that nobody is born meanwhile.
-	stopped := []int{}
-	var stop func(pid int)
-	stop = func(pid int) {
-		if syscall.Kill(pid, syscall.SIGSTOP) == nil {
-			stopped = append(stopped, pid)
+	// A signal is only on its way when kill returns, and lists of children are
+	// complete only of processes that stand still: look again until nothing new
+	// is found.
+	var stopped []int
+	for patience := 10000; ; patience-- {
+		before := len(stopped)
+		still := true
+		for _, one := range append([]int{pid}, descendants(pid)...) {
+			if !slices.Contains(stopped, one) && syscall.Kill(one, syscall.SIGSTOP) == nil {
+				stopped = append(stopped, one)
+			}
+			still = still && standsStill(one)
 		}
-		for _, child := range children(pid) {
-			stop(child)
+		if still && len(stopped) == before {
+			break
 		}
+		if patience == 0 {
+			panic(fmt.Sprintf("process %d, or what descends from it, does not stand still", pid))
+		}
+		time.Sleep(time.Millisecond)
 	}
-	stop(pid)
 	return func() {
 		for _, pid := range slices.Backward(stopped) {
 			_ = syscall.Kill(pid, syscall.SIGCONT) // it may have been killed meanwhile
 		}
 	}
+}
+
+// standsStill tells whether every thread of a process has stopped, or has ended.
+func standsStill(pid int) bool {
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return true // it has gone
+	}
+	return !slices.ContainsFunc(tasks, func(task os.DirEntry) bool {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/stat", pid, task.Name()))
+		if err != nil {
+			return false
+		}
+		return !strings.ContainsRune("TtZX", rune(stateIn(text)))
+	})
+}
+
+// stateIn is the letter of a task's state in its stat file, behind its name in
+// brackets, which may itself have brackets.
+func stateIn(stat []byte) byte {
+	i := bytes.LastIndex(stat, []byte(") "))
+	if i < 0 || i+2 >= len(stat) {
+		return 'X' // it ended while it was read
+	}
+	return stat[i+2]
 }
