@@ -50,7 +50,7 @@ func (s *Session) callBegin(ctx context.Context, f Former) (Birth, error) {
 
 const tickSQL = `
 SELECT now, beats, ttl_ms, heartbeat_ms, margin_ms, head, activity, peers, listing
-FROM coterie.tick($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
+FROM coterie.tick($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
 
 func (s *Session) callTick(ctx context.Context, r Request, rtt time.Duration) (Answer, error) {
 	var row struct {
@@ -80,7 +80,7 @@ func (s *Session) callTick(ctx context.Context, r Request, rtt time.Duration) (A
 			float64(rtt)/float64(time.Millisecond), r.Seen, float64(r.TTL)/float64(time.Millisecond), int64(r.Mark), r.Old, r.Settles,
 			dead.names, dead.numbers, dead.beats,
 			released.names, released.numbers, released.texts,
-			claimed.names, claimed.numbers, textArray(r.Wants))
+			claimed.names, claimed.numbers, textArray(r.Wants), r.Beats)
 	})
 	if err != nil {
 		return Answer{}, fmt.Errorf("heartbeat of %s: %w", s.Node, err)

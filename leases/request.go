@@ -10,6 +10,7 @@ type Request struct {
 	Takes   []string
 	Wants   []string      // leases to take by name: no others of that kind are listed
 	Seen    int64         // position in the ledger of the last listing; or listNow, or listInTurn
+	Beats   int64         // of the last answer: later answers may know of longer terms
 	TTL     time.Duration // that this node goes by: its session must not live shorter, whatever the terms are by now
 	Mark    Token
 	Old     bool // the database was seen to have older rows than before
@@ -110,7 +111,7 @@ const atOnce = 1000
 
 // Request builds the heartbeat that is due.
 func (s *State) Request(now time.Duration) Request {
-	r := Request{Takes: s.Takes, Wants: s.Wants, Seen: s.seen, TTL: s.Terms.TTL, Mark: s.Mark, Old: s.old}
+	r := Request{Takes: s.Takes, Wants: s.Wants, Seen: s.seen, Beats: s.beats, TTL: s.Terms.TTL, Mark: s.Mark, Old: s.old}
 	if s.young && now >= s.quiet {
 		r.Settles = true
 	}

@@ -180,7 +180,7 @@ func (p *pair) mark() leases.Token {
 func (p *pair) tick(h *host) {
 	heard := p.known[h.name]
 	r := leases.Request{
-		Takes: h.takes, Seen: -1, TTL: someTerms[p.rand.IntN(len(someTerms))].TTL, Mark: p.mark(),
+		Takes: h.takes, Seen: -1, Beats: heard.Beats - int64(p.rand.IntN(2)), TTL: someTerms[p.rand.IntN(len(someTerms))].TTL, Mark: p.mark(),
 		Old: p.rand.IntN(60) == 0, Settles: p.rand.IntN(3) == 0,
 	}
 	if p.rand.IntN(4) == 0 {
@@ -231,11 +231,11 @@ func (p *pair) ticked(h *host, r leases.Request) leases.Answer {
 	}
 	takes := append([]string{}, r.Takes...)
 	err := p.db.QueryRow(`SELECT beats, ttl_ms, heartbeat_ms, margin_ms, head, peers, listing
-		FROM coterie.tick($1, $2, $3, 0, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+		FROM coterie.tick($1, $2, $3, 0, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
 		h.name, h.lives[0].incarnation, pq.Array(takes), r.Seen+p.zero*min(r.Seen+1, 1), r.TTL.Seconds()*1000, int64(r.Mark), r.Old, r.Settles,
 		pq.Array(dead.names), pq.Array(dead.numbers), pq.Array(dead.beats),
 		pq.Array(released.names), pq.Array(released.numbers), pq.Array(slices.Repeat([]string{"release"}, len(released.names))),
-		pq.Array(claimed.names), pq.Array(claimed.numbers), pq.Array(append([]string{}, r.Wants...)),
+		pq.Array(claimed.names), pq.Array(claimed.numbers), pq.Array(append([]string{}, r.Wants...)), r.Beats,
 	).Scan(&row.Beats, &row.TTL, &row.Heartbeat, &row.Margin, &row.Head, &row.Peers, &row.Listing)
 	if err != nil {
 		p.fail("tick: %v", err)

@@ -36,8 +36,12 @@ func (s *tick) exec(t *tx) {
 		s.answer.Now = wall(db.now())
 		return
 	}
+	ttl := max(terms.TTL, r.TTL)
+	if me.beats != r.Beats {
+		ttl = max(ttl, me.ttl)
+	}
 	me.beats++
-	me.ttl, me.takes = max(terms.TTL, r.TTL), r.Takes
+	me.ttl, me.takes = ttl, r.Takes
 	me.expires = db.now() + me.ttl
 	t.setSession(p.host.name, me)
 

@@ -69,6 +69,23 @@ var plots = []fault{
 			}
 		})
 	}},
+	{"plot: a heartbeat that is overtaken by longer terms", func(w *world, h *host, d time.Duration) {
+		// It was sent under short terms, which hold again when it arrives; the node then trusts in the long ones.
+		short, long := someTerms[1], someTerms[2]
+		w.change(short)
+		w.trap(beating, h, 2, func(*process) {
+			h.link.slow = short.Attempt() + w.between(0, time.Second)
+			w.settled = max(w.settled, w.now+h.link.slow+short.TTL)
+			w.change(long)
+			w.trap(beating, h, 0, func(*process) { h.link.slow = 0 })
+			w.trap(answered, h, 0, func(*process) {
+				w.change(short)
+				h.link.deaf = true
+				w.after(short.Heartbeat, func() { h.link.mute = true })
+				w.after(d, func() { h.link.mute, h.link.deaf = false, false })
+			})
+		})
+	}},
 	{"plot: a clock set back beside a dead node", func(w *world, h *host, d time.Duration) {
 		w.trap(answered, h, 0, func(*process) {
 			h.kill()

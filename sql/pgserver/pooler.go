@@ -96,7 +96,8 @@ func (p *Pooler) Keep(ctx context.Context) (revived int, err error) {
 		case <-ctx.Done():
 			return revived, nil
 		case <-p.process.ended:
-			if err := p.Resume(ctx); err != nil {
+			// Also when ctx ends just now: what is half started is no failure.
+			if err := p.Resume(context.WithoutCancel(ctx)); err != nil {
 				return revived, err
 			}
 			revived++

@@ -44,7 +44,9 @@ var mutants = []mutant{
 	{"no look while the host may sleep", "robfig/cron, chenhg5/cc-connect #1808: timers do not see suspend", request,
 		"wake = min(wake, s.trust, now+s.Terms.Margin/4)", "wake = min(wake, s.trust)"},
 	{"shorter time to live written at once", "found here: the row's time to live was shorter than its node knew", functions,
-		"max(terms.TTL, r.TTL), r.Takes", "terms.TTL, r.Takes"},
+		"ttl := max(terms.TTL, r.TTL)", "ttl := terms.TTL"},
+	{"time to live shortened by a heartbeat that was overtaken", "found here: after 1,900 simulated hours, by a request that was late", functions,
+		"if me.beats != r.Beats {", "if false {"},
 	{"longer of two trusts kept", "found here: the node told that it knew the shorter time to live, and went by the longer", step,
 		"s.trust = e.Began + e.Terms.Trust()", "s.trust = max(s.trust, e.Began+e.Terms.Trust())"},
 

@@ -3,7 +3,8 @@ CREATE OR REPLACE FUNCTION coterie.tick(
     p_ttl_ms double precision, p_mark bigint, p_old boolean, p_settles boolean,
     p_dead_nodes text[], p_dead_incarnations bigint[], p_dead_beats bigint[],
     p_release_names text[], p_release_tokens bigint[], p_release_causes text[],
-    p_claim_names text[], p_claim_tokens bigint[], p_wants text[] DEFAULT NULL)
+    p_claim_names text[], p_claim_tokens bigint[], p_wants text[] DEFAULT NULL,
+    p_beats bigint DEFAULT NULL)
 RETURNS TABLE (now timestamptz, beats bigint, ttl_ms double precision, heartbeat_ms double precision, margin_ms double precision,
                head bigint, activity bigint, peers json, listing json)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
@@ -26,11 +27,14 @@ BEGIN
     SELECT * INTO terms FROM coterie.setting;
 
     -- Renew me, while this very life of mine is still there. No row: it was ended. When the time to live was
-    -- made shorter, the longer one that I go by counts until I tell that I know.
+    -- made shorter, the longer one that I go by counts until I tell that I know; and this may be a heartbeat
+    -- that was overtaken by another, which knew of a longer one: only the first to arrive since I heard tells it.
     UPDATE coterie.session s
     SET beats = s.beats + 1, renewed_at = coterie.clock(), rtt_ms = p_rtt_ms, takes = p_takes,
-        ttl = greatest(terms.session_ttl, least(make_interval(secs => p_ttl_ms / 1000), '10min')),
-        expires_at = coterie.clock() + greatest(terms.session_ttl, least(make_interval(secs => p_ttl_ms / 1000), '10min'))
+        ttl = greatest(terms.session_ttl, least(make_interval(secs => p_ttl_ms / 1000), '10min'),
+                       CASE WHEN s.beats IS DISTINCT FROM p_beats THEN s.ttl END),
+        expires_at = coterie.clock() + greatest(terms.session_ttl, least(make_interval(secs => p_ttl_ms / 1000), '10min'),
+                                                CASE WHEN s.beats IS DISTINCT FROM p_beats THEN s.ttl END)
     WHERE s.node = p_node AND s.incarnation = p_incarnation AND s.login = session_user
     RETURNING * INTO me;
     IF NOT FOUND THEN
@@ -141,7 +145,7 @@ BEGIN
         moved, (SELECT last_value FROM coterie.run_seq), coterie.peers_of(p_node),
         CASE WHEN listed THEN coterie.leases_for(p_node, p_incarnation, p_wants) END;
 END $$;
-COMMENT ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[], text[]) IS
+COMMENT ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[], text[], bigint) IS
     'One heartbeat of a node: renew me, end the dead, give back, take, and tell who else lives; and what is held and free when the ledger moved past what the node has seen.';
-REVOKE ALL ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[], text[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[], text[]) TO coterie_agent;
+REVOKE ALL ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[], text[], bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.tick(text, bigint, text[], real, bigint, double precision, bigint, boolean, boolean, text[], bigint[], bigint[], text[], bigint[], text[], text[], bigint[], text[], bigint) TO coterie_agent;
