@@ -13,10 +13,12 @@ ROUNDS    ?= 10
 FUZZ      ?= 10000000
 KILLS     ?= 1000
 SLOTS     ?= 10000000
+YEARS     ?= 20
+HISTORY   ?= 10000000
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats chaos mutants upheaval fuzz witness generate postgres pgbouncer tomcat test-tomcat clean help
+.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats years history chaos mutants upheaval fuzz witness generate postgres pgbouncer tomcat test-tomcat clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +97,12 @@ chaos: postgres ## real agents under faults for three minutes, judged (CHAOS=10m
 
 sim: ## 100,000 simulated hours of clusters under faults, an hour on two processors (SIM=3000 for less)
 	$(GO) test -count=1 -timeout 12h -v -run Storms ./leases/leasesim -sim.hours $(SIM)
+
+years: ## 20 simulated years of cluster life of six jobs: each slot has one outcome, two minutes (YEARS=1 for one)
+	$(GO) test -count=1 -timeout 60m -v -run 'AYearOfCluster|EveryOverlap|TheYearNotices' ./jobs -years $(YEARS)
+
+history: postgres ## what ten million runs cost whoever looks, ten minutes and 3 GB (HISTORY=1000000 for less)
+	$(GO) test -count=1 -timeout 120m -v -run MuchHistory ./jobs -history $(HISTORY)
 
 mutants: postgres ## programs with a mistake each, that simulation, a test or real processes under faults must catch
 	$(GO) test -count=1 -timeout 60m -v ./leases/leasesim/mutants -mutants

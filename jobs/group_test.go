@@ -10,6 +10,7 @@ import (
 )
 
 func TestOfAGroupNoMoreThanItsLimitRunAtOnceHoweverManyBegin(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, l *lab) {
 		const jobs, limit = 24, 3
 		var wanted []Definition
@@ -43,6 +44,7 @@ func TestOfAGroupNoMoreThanItsLimitRunAtOnceHoweverManyBegin(t *testing.T) {
 }
 
 func TestInAGroupTheHighestPriorityComesFirstOnWhicheverNodeItIs(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, l *lab) {
 		var wanted []Definition
 		for name, priority := range map[string]int{"busy": 0, "low": 1, "high": 2} {
@@ -79,6 +81,7 @@ func TestInAGroupTheHighestPriorityComesFirstOnWhicheverNodeItIs(t *testing.T) {
 }
 
 func TestAPausedJobIsNotBegunWhoeverAsks(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, l *lab) {
 		d := l.define(Definition{Name: "tidy"})
 		token := l.hand("tidy", "a")
@@ -97,6 +100,7 @@ func TestAPausedJobIsNotBegunWhoeverAsks(t *testing.T) {
 }
 
 func TestAnAttemptIsBegunOnceAndOnlyAfterOneThatFailed(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a", "b")
 	d := l.define(Definition{Name: "tidy", Retries: 2})
 	due := l.clock().Truncate(time.Second).Add(time.Second)

@@ -52,6 +52,7 @@ func (l *lab) notices() string {
 }
 
 func TestTroubleIsToldWhenItBeginsAndWhenItEnds(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, l *lab) {
 		d := l.define(Definition{Name: "tidy"})
 		l.run(d, "a", 1, Succeeded)
@@ -70,6 +71,7 @@ func TestTroubleIsToldWhenItBeginsAndWhenItEnds(t *testing.T) {
 }
 
 func TestWhatIsTriedAgainIsNotToldYet(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	d := l.define(Definition{Name: "tidy", Retries: 1})
 	l.run(d, "a", 1, Failed)
@@ -77,6 +79,7 @@ func TestWhatIsTriedAgainIsNotToldYet(t *testing.T) {
 }
 
 func TestMissedAndLostSlotsAreTold(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a", "b")
 	d := l.define(Definition{Name: "tidy"})
 	token, due := l.hand("tidy", "a"), l.clock()
@@ -92,6 +95,7 @@ func TestMissedAndLostSlotsAreTold(t *testing.T) {
 }
 
 func TestANoticeIsToldOnceByTheNodeThatRanIt(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a", "b", "c")
 	var e ear
 	for i := range 5 {
@@ -118,6 +122,7 @@ func TestANoticeIsToldOnceByTheNodeThatRanIt(t *testing.T) {
 }
 
 func TestANoticeOfADeadNodeIsToldByAnother(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a", "b")
 	var e ear
 	l.run(l.define(Definition{Name: "tidy"}), "a", 1, Failed)
@@ -136,6 +141,7 @@ func TestANoticeOfADeadNodeIsToldByAnother(t *testing.T) {
 }
 
 func TestWhatCannotBeToldIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	e := ear{deaf: 1}
 	l.run(l.define(Definition{Name: "tidy"}), "a", 1, Failed)

@@ -37,6 +37,7 @@ func TestOneBadEntryInAHundredAppliesNothing(t *testing.T) {
 }
 
 func TestWhatTheDatabaseRefusesLeavesAllAsItWas(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	l.apply(Definition{Name: "was", Schedule: "@every 1m", Action: "ok"})
 	good, err := ParseFile(hundred(nil))

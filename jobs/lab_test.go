@@ -28,6 +28,7 @@ type lab struct {
 func bothWays(t *testing.T, test func(t *testing.T, l *lab)) {
 	for name, batch := range map[string]bool{"one": false, "many": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := newLab(t, "a", "b")
 			l.batch = batch
 			test(t, l)

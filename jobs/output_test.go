@@ -2,10 +2,12 @@ package jobs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -29,14 +31,16 @@ func (s *shelf) send(_ context.Context, p piece) (bool, error) {
 	if s.shut {
 		return false, nil
 	}
-	var kept []piece
-	for _, old := range append(s.pieces, p) {
-		if old.start < p.dropFrom || old.start >= p.dropTo {
-			kept = append(kept, old)
-		}
-	}
-	s.pieces = kept
+	s.pieces = append(s.pieces, p)
+	from, to := s.at(p.dropFrom), s.at(p.dropTo)
+	s.pieces = slices.Delete(s.pieces, from, max(from, to))
 	return true, nil
+}
+
+// at is the place of the first piece that does not begin before a byte.
+func (s *shelf) at(start int64) int {
+	i, _ := slices.BinarySearchFunc(s.pieces, start, func(p piece, start int64) int { return cmp.Compare(p.start, start) })
+	return i
 }
 
 func (s *shelf) size() (n int64) {
@@ -209,6 +213,7 @@ func TestARunThatIsNotOpenAnyMoreIsNotWrittenTo(t *testing.T) {
 const addOutput = `SELECT coterie.run_output('tidy', $1, $2, $3, 1::smallint, $4, 4, E'abc\n', $5, $6)`
 
 func TestOnlyWhoBeganARunAddsToItsOutput(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a", "b")
 	d := l.define(Definition{Name: "tidy"})
 	token, due := l.hand("tidy", "a"), l.clock()
@@ -234,6 +239,7 @@ func TestOnlyWhoBeganARunAddsToItsOutput(t *testing.T) {
 }
 
 func TestARunThatTalksMuchIsKeptByARealDatabase(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	d := l.define(Definition{Name: "tidy"})
 	token, due := l.hand("tidy", "a"), l.clock()

@@ -74,6 +74,7 @@ func TestAValueNeverBecomesMoreThanOneArgument(t *testing.T) {
 }
 
 func TestTheDatabaseBoundsParametersToo(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	l.define(Definition{Name: "tidy", Params: Params{"days": "90"}})
 	for name, params := range map[string]string{

@@ -89,6 +89,7 @@ func TestProgressIsWrittenOnceASecondAndNothingIsLost(t *testing.T) {
 const reportSQL = `SELECT coterie.run_progress('tidy', $1, $2, $3, 50::smallint, 'half', $4)`
 
 func TestAJobGoesOnElsewhereFromItsLastCheckpoint(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a", "b")
 	d := l.define(Definition{Name: "tidy", OnLost: LostResume})
 	old, due := l.hand("tidy", "a"), l.clock()

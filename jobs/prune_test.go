@@ -14,7 +14,7 @@ import (
 	"github.com/coterie-ha/coterie/sql/schema"
 )
 
-var history = flag.Int("history", 200_000, "how many runs the history has that is looked through; 10000000 is what is promised")
+var history = flag.Int("history", 50_000, "how many runs the history has that is looked through; 10000000 is what is promised")
 
 func (l *lab) prune() string {
 	l.Helper()
@@ -42,6 +42,7 @@ func open(t *testing.T, dsn string) *sqlx.DB {
 }
 
 func TestOldHistoryIsPrunedAndWhatIsNeededStays(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	l.apply(Definition{Name: "short", Schedule: "@every 1h", Action: "ok", Keep: 24 * time.Hour}, Definition{Name: "usual", Schedule: "@every 1h", Action: "ok"})
 	for _, job := range []string{"gone", "short", "usual"} {

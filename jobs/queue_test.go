@@ -36,6 +36,7 @@ func (l *lab) take(node string, room int) []string {
 }
 
 func TestRequestsAreTakenInTheirOrderAndSharedFairly(t *testing.T) {
+	t.Parallel()
 	l := queued(t, 6, "a", "b", "c")
 	if got := l.take("a", 100); strings.Join(got, " ") != "request/1 request/2" {
 		t.Errorf("a took %v, want the first third of six", got)
@@ -61,6 +62,7 @@ func TestRequestsAreTakenInTheirOrderAndSharedFairly(t *testing.T) {
 }
 
 func TestNoRequestIsTakenTwice(t *testing.T) {
+	t.Parallel()
 	l := queued(t, 40, "a", "b", "c", "d")
 	var mu sync.Mutex
 	var all []string
@@ -96,6 +98,7 @@ func (l *lab) lend(lease, node string) leases.Token {
 const beginRequest = `SELECT answer::text || coalesce(' ' || attempt, '') FROM coterie.request_begin($1, $2, $3)`
 
 func TestARequestIsRunByWhoeverHoldsItsLease(t *testing.T) {
+	t.Parallel()
 	for onLost, want := range map[OnLost]string{LostRecord: "accounted", LostRestart: "begun 2"} {
 		l := newLab(t, "a", "b")
 		l.define(Definition{Name: "asked", Schedule: OnRequest, Queue: true, OnLost: onLost})
@@ -129,6 +132,7 @@ func TestARequestIsRunByWhoeverHoldsItsLease(t *testing.T) {
 }
 
 func TestARequestThatNobodyCanRunIsKeptAndSaysWhy(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	l.define(Definition{Name: "asked", Schedule: OnRequest, Queue: true, Action: "rare"})
 	if _, err := Request(t.Context(), l.db.Operator().DB, Asking{Job: "asked", By: "ann"}); err != nil {
@@ -142,6 +146,7 @@ func TestARequestThatNobodyCanRunIsKeptAndSaysWhy(t *testing.T) {
 }
 
 func TestRequestsOfAScheduledJobWaitInTheirOrder(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	d := l.define(Definition{Name: "tidy", Schedule: "@every 24h"})
 	ask := func(days string) time.Time {
@@ -168,6 +173,7 @@ func TestRequestsOfAScheduledJobWaitInTheirOrder(t *testing.T) {
 }
 
 func TestARequestThatFailedIsTriedAgainByAnyNodeAfterAPause(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a", "b")
 	l.define(Definition{Name: "asked", Schedule: OnRequest, Queue: true, Retries: 1, RetryAfter: time.Minute})
 	if _, err := Request(t.Context(), l.db.Operator().DB, Asking{Job: "asked", By: "ann"}); err != nil {

@@ -68,6 +68,7 @@ func TestSlotsOfAPauseAreSkippedWhenTheirJobRests(t *testing.T) {
 }
 
 func TestWhatRestsAlreadyOwesNothing(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	l.define(Definition{Name: "tidy", Disabled: true})
 	l.exec(`UPDATE coterie.job SET since = coterie.clock() - interval '1h'`)

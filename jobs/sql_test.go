@@ -19,6 +19,7 @@ func expect(t testing.TB, what, got, want string) {
 }
 
 func TestASlotIsBegunOnceHoweverOftenItIsAskedFor(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, l *lab) {
 		d := l.define(Definition{Name: "tidy"})
 		token, due := l.hand("tidy", "a"), l.clock()
@@ -35,6 +36,7 @@ func TestASlotIsBegunOnceHoweverOftenItIsAskedFor(t *testing.T) {
 }
 
 func TestADirectClientCannotOpenASecondRun(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, l *lab) {
 		d := l.define(Definition{Name: "tidy"})
 		token, due := l.hand("tidy", "a"), l.clock()
@@ -53,6 +55,7 @@ func TestADirectClientCannotOpenASecondRun(t *testing.T) {
 }
 
 func TestOfManyAtOnceOneBeginsARun(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, l *lab) {
 		d := l.define(Definition{Name: "tidy"})
 		token, due := l.hand("tidy", "a"), l.clock()
@@ -75,6 +78,7 @@ func TestOfManyAtOnceOneBeginsARun(t *testing.T) {
 }
 
 func TestOnlyTheHoldersOwnLoginActsUnderItsToken(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, l *lab) {
 		d := l.define(Definition{Name: "tidy"})
 		token, due := l.hand("tidy", "a"), l.clock()
@@ -99,6 +103,7 @@ func TestOnlyTheHoldersOwnLoginActsUnderItsToken(t *testing.T) {
 }
 
 func TestARunOfAFormerHolderIsClosedAsLost(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, l *lab) {
 		d := l.define(Definition{Name: "tidy"})
 		old, due := l.hand("tidy", "a"), l.clock()
@@ -117,6 +122,7 @@ func TestARunOfAFormerHolderIsClosedAsLost(t *testing.T) {
 }
 
 func TestAFormerHolderMayTellTheEndUntilItsRunWasClosed(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, l *lab) {
 		d := l.define(Definition{Name: "tidy"})
 		old, due := l.hand("tidy", "a"), l.clock()
@@ -130,6 +136,7 @@ func TestAFormerHolderMayTellTheEndUntilItsRunWasClosed(t *testing.T) {
 }
 
 func TestResumingTellsWhereTheFormerHolderStopped(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a", "b")
 	d := l.define(Definition{Name: "tidy"})
 	old, due := l.hand("tidy", "a"), l.clock()
@@ -151,6 +158,7 @@ func TestResumingTellsWhereTheFormerHolderStopped(t *testing.T) {
 }
 
 func TestASlotIsNotBegunWhenItIsNotOwed(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, l *lab) {
 		d := l.define(Definition{Name: "tidy", Schedule: "@every 1000h"}) // none falls due meanwhile
 		token, due := l.hand("tidy", "a"), l.clock()
@@ -167,6 +175,7 @@ func TestASlotIsNotBegunWhenItIsNotOwed(t *testing.T) {
 }
 
 func TestTheLeaseStaysWhileARunIsBeingBegun(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	d := l.define(Definition{Name: "tidy"})
 	token := l.hand("tidy", "a")
@@ -188,6 +197,7 @@ func TestTheLeaseStaysWhileARunIsBeingBegun(t *testing.T) {
 }
 
 func TestSlotsAreAccountedForOnceAndInOrder(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	d := l.define(Definition{Name: "tidy"})
 	l.exec(`UPDATE coterie.job SET since = coterie.clock() - interval '1h', first_due_at = NULL`)
@@ -214,6 +224,7 @@ func TestSlotsAreAccountedForOnceAndInOrder(t *testing.T) {
 }
 
 func TestTheRunTableRefusesWhatCannotBeTrue(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	for name, values := range map[string]string{
 		"open and finished":                   `'running', 1, 'a', $1, $1, NULL, NULL, NULL`,
@@ -239,6 +250,7 @@ func TestTheRunTableRefusesWhatCannotBeTrue(t *testing.T) {
 }
 
 func TestARunThatWasAskedForWaitsUntilItIsBegun(t *testing.T) {
+	t.Parallel()
 	bothWays(t, func(t *testing.T, l *lab) {
 		d := l.define(Definition{Name: "tidy"})
 		operator := l.db.Operator().DB
@@ -285,6 +297,7 @@ func TestARunThatWasAskedForWaitsUntilItIsBegun(t *testing.T) {
 }
 
 func TestDefinitionsAreAppliedAsOneChange(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	operator := l.db.Operator().DB
 	one := Definition{Name: "one", Schedule: "@every 15m", Action: "ok"}
@@ -329,6 +342,7 @@ func TestDefinitionsAreAppliedAsOneChange(t *testing.T) {
 }
 
 func TestALeaseFollowsItsJob(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	class := func() string {
 		return get[string](l, l.db.Pool, `SELECT coalesce((SELECT coalesce(class, 'none') FROM coterie.lease WHERE name = 'job/tidy'), 'no lease')`)
@@ -358,6 +372,7 @@ func TestALeaseFollowsItsJob(t *testing.T) {
 // An application asserts a job's lease and sits in its transaction. What does not
 // touch the lease goes through; what does is given up soon, and changes nothing.
 func TestAnAssertedLeaseKeepsNoOperatorWaiting(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	d := l.define(Definition{Name: "tidy"})
 	token := l.hand("tidy", "a")
@@ -368,14 +383,11 @@ func TestAnAssertedLeaseKeepsNoOperatorWaiting(t *testing.T) {
 	if _, err := tx.Exec(`SELECT coterie.assert_lease('job/tidy', $1)`, int64(token)); err != nil {
 		t.Fatal(err)
 	}
-	begun := time.Now()
+	// What leaves the lease as it is waits for nobody: it would be refused, as below.
 	d.Timeout = time.Minute
 	l.apply(d)
 	l.apply(d, Definition{Name: "other", Schedule: "@daily", Action: "ok"})
-	if took := time.Since(begun); took > time.Second {
-		t.Errorf("what leaves the lease as it is took %v", took)
-	}
-	before := l.current()
+	before, begun := l.current(), time.Now()
 	d.Disabled = true
 	_, err = Apply(t.Context(), l.db.Operator().DB, Diff(before, []Definition{d}), "test")
 	expect(t, "another class for the lease", state(t, err), "55P03")
@@ -394,6 +406,7 @@ func TestAnAssertedLeaseKeepsNoOperatorWaiting(t *testing.T) {
 }
 
 func TestTheJobsViewTellsWhatPeopleAsk(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	type row struct {
 		Runner                   *string
@@ -444,6 +457,7 @@ func TestTheJobsViewTellsWhatPeopleAsk(t *testing.T) {
 }
 
 func TestTheConstantsAreThoseOfTheDatabase(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	for kind, want := range map[string]string{
 		"run_outcome": fmt.Sprint([]Outcome{Running, Succeeded, Failed, TimedOut, Skipped, Missed, Lost, Cancelled}),
@@ -456,6 +470,7 @@ func TestTheConstantsAreThoseOfTheDatabase(t *testing.T) {
 
 // A batch with a call that the database cannot take does the others.
 func TestAPoisonedBatchHarmsOnlyItsOwn(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	l.apply(Definition{Name: "one", Schedule: "@every 1s", Action: "ok"}, Definition{Name: "two", Schedule: "@every 1s", Action: "ok"})
 	due, generation := l.clock(), l.current()[0].Generation
@@ -475,6 +490,7 @@ func TestAPoisonedBatchHarmsOnlyItsOwn(t *testing.T) {
 
 // Each invariant of runs, broken on purpose by who may write the tables.
 func TestBrokenInvariantsOfRunsAreSeen(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a", "b")
 	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 	run := func(due, from, to int, node string, token int) {
@@ -504,6 +520,7 @@ func TestBrokenInvariantsOfRunsAreSeen(t *testing.T) {
 
 // Where a job would rather be is said to its lease, which is what nodes go by.
 func TestALeaseWishesWhatItsJobDoes(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a")
 	d := Definition{Name: "report", Schedule: "@every 1h", TimeZone: "UTC", Action: "ok"}
 	for _, c := range []struct {

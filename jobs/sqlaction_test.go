@@ -13,6 +13,7 @@ import (
 )
 
 func TestAStatementCommitsOnlyUnderTheLiveToken(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a", "b")
 	l.define(Definition{Name: "tidy"})
 	l.exec(`CREATE TABLE public.purged (days int, note text)`)
@@ -55,6 +56,7 @@ func TestAStatementCommitsOnlyUnderTheLiveToken(t *testing.T) {
 }
 
 func TestALeaseDoesNotMoveWhileAStatementUnderItIsOpen(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "a", "b")
 	l.define(Definition{Name: "tidy"})
 	token := l.hand("tidy", "a")
