@@ -37,7 +37,8 @@ func TestWhyIsToldWithinFiftyMilliseconds(t *testing.T) {
 		{"job-3", ""}, {"job-3", "1h"}, {"job-3", "2026-01-01"}, {"app-a", ""}, {"app-a", "1h"}, {"job/job-3", ""}, {"job/job-3", "1h"},
 	} {
 		best := time.Hour
-		for n := 0; n < 30 && best > 50*time.Millisecond; n++ { // of which other tests take the processor
+		// Others may have the processor for long: who is too slow is so each time.
+		for until := time.Now().Add(20 * time.Second); best > 50*time.Millisecond && time.Now().Before(until); {
 			begun := time.Now()
 			s, err := k.why(t.Context(), c.name, c.at)
 			if err != nil {
