@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jmoiron/sqlx"
 	"github.com/spf13/cobra"
 
 	"github.com/coterie-ha/coterie/internal/config"
@@ -56,12 +55,7 @@ func (c *cli) backUp(ctx context.Context, cfg *config.Config, s slotOf, keep int
 	b := upkeep.Backups{
 		Folder: filepath.Join(cfg.AppData.Path, cfg.Backup.Folder), Keep: keep, Args: []string{"--dbname=" + as.DSN},
 		Env: []string{"PGSSLMODE=" + cmp.Or(os.Getenv("PGSSLMODE"), "verify-full"), "PGAPPNAME=coterie backup"}, Progress: progress(),
-		Fence: func(ctx context.Context) error {
-			return oneConn(ctx, agent, func(conn *sqlx.Conn) error {
-				_, err := conn.ExecContext(ctx, `SELECT coterie.assert_lease('job/' || $1, $2)`, s.job, s.token)
-				return err
-			})
-		},
+		Fence: func(ctx context.Context) error { return stillHeld(ctx, agent, s) },
 	}
 	if b.Program, b.Restore, err = upkeep.FindDump(cfg.Backup.Program); err != nil {
 		return err

@@ -123,7 +123,7 @@ func (c *cli) addVerbs(root *cobra.Command) {
 		{groupAct, []*cobra.Command{c.drainCommand(), c.resumeCommand(), c.switchoverCommand(), c.runCommand(), c.pauseCommand(true), c.pauseCommand(false), c.leaseCommand()}},
 		{groupSetUp, []*cobra.Command{c.initCommand(), c.agentCommand(), c.schemaCommand(), c.settingsCommand(), c.configCommand()}},
 		{groupHelp, []*cobra.Command{c.doctorCommand(), c.demoCommand(), c.manCommand(), c.versionCommand()}},
-		{groupHelp, []*cobra.Command{c.releaseCommand(), c.supervisedCommand(), c.supervisedLeaseCommand(), c.workerCommand(), c.expireCommand(), c.certificatesCommand(), c.backupCommand()}}, // hidden
+		{groupHelp, []*cobra.Command{c.releaseCommand(), c.supervisedCommand(), c.supervisedLeaseCommand(), c.workerCommand(), c.expireCommand(), c.certificatesCommand(), c.backupCommand(), c.verifyCommand()}}, // hidden
 	} {
 		for _, verb := range group.verbs {
 			verb.GroupID = group.id

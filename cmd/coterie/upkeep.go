@@ -21,11 +21,21 @@ const (
 	certificatesAction = "coterie.check-certificates"
 	verbBackup         = "back-up"
 	backupAction       = "coterie.backup"
+	verbVerify         = "verify-manifest"
+	verifyAction       = "coterie.verify-manifest"
 )
 
-// builtins are the actions of built-in jobs that this node's configuration asks for.
+// builtins are the actions of built-in jobs that this node's configuration asks for;
+// each node has a share.
 func (a *agent) builtins() map[string]jobs.Action {
-	actions := map[string]jobs.Action{}
+	verify := a.ourselves(verbVerify, "--content={content}", "--changes={changes}", "--names={names}", "--mib={mib}")
+	verify.Takes = []jobs.Param{
+		{Name: "content", Type: jobs.WordParam, Words: []string{"changed", "all"}, Default: "changed", Optional: true},
+		{Name: "changes", Type: jobs.WordParam, Words: []string{"tell", "fail"}, Default: "tell", Optional: true},
+		{Name: "names", Type: jobs.IntParam, Min: 0, Max: 1_000_000, Default: "0", Optional: true},
+		{Name: "mib", Type: jobs.IntParam, Min: 0, Max: 100_000, Default: "0", Optional: true},
+	}
+	actions := map[string]jobs.Action{verifyAction: verify}
 	if len(a.cfg.AppData.Logs) > 0 {
 		actions[expireAction] = a.expireAction()
 	}
@@ -78,6 +88,14 @@ func calledFor() (s slotOf, err error) {
 		return s, fmt.Errorf("read COTERIE_DUE_AT: %w", err)
 	}
 	return s, nil
+}
+
+// stillHeld fails unless the lease for a slot is held.
+func stillHeld(ctx context.Context, db *sqlx.DB, s slotOf) error {
+	return oneConn(ctx, db, func(conn *sqlx.Conn) error {
+		_, err := conn.ExecContext(ctx, `SELECT coterie.assert_lease('job/' || $1, $2)`, s.job, s.token)
+		return err
+	})
 }
 
 func oneConn(ctx context.Context, db *sqlx.DB, do func(*sqlx.Conn) error) error {

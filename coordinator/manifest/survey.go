@@ -26,9 +26,11 @@ type Survey struct {
 type Outcome struct {
 	First   bool // nothing had been known before, so that nothing is a change
 	Changes int
-	Held    int64    // files that are missing, too many to be believed
-	Missing []string // what is missing, when some is held
-	Skipped int      // folders of which somebody told meanwhile
+	Sample  []appdata.Change // some of them
+	Quiet   []string         // files whose content is another, though their size and time are not
+	Held    int64            // files that are missing, too many to be believed
+	Missing []string         // what is missing, when some is held
+	Skipped int              // folders of which somebody told meanwhile
 	Sums    appdata.Sums
 	Took    time.Duration
 }
@@ -188,9 +190,24 @@ func (w *surveying) put(ctx context.Context, b appdata.Batch) error {
 	skipped, err := w.Store.Put(ctx, w.scan, b, Done{p.Folders.Load(), p.Entries.Load(), p.Read.Load(), p.Errors.Load()}, about)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.out.Changes += len(b.Changes)
+	w.out.note(b.Changes)
 	w.out.Skipped += len(skipped)
 	return err
+}
+
+// sampled is how many changes an outcome names.
+const sampled = 20
+
+func (o *Outcome) note(changes []appdata.Change) {
+	o.Changes += len(changes)
+	o.Sample = append(o.Sample, changes[:min(len(changes), sampled-len(o.Sample))]...)
+	for _, c := range changes {
+		was, is := c.Before, c.After
+		if c.Change == appdata.Modified && was != nil && is != nil && was.Kind == appdata.File && is.Kind == appdata.File &&
+			was.Size == is.Size && was.MTime == is.MTime && !was.Racy {
+			o.Quiet = append(o.Quiet, c.Path)
+		}
+	}
 }
 
 // settle decides about what was missing, and ends the scan.

@@ -80,5 +80,12 @@ of its own: backup.dsn and backup.password_file name it.`},
 		{"COT-533", ExitFailed, "pg_dump is too old",
 			"install the client programs of the server's version, or name them in backup.program",
 			`pg_dump backs up servers of its own version and older ones.`},
+		{"COT-534", ExitDegraded, "share deviates from its manifest",
+			"look at what the run names: coterie jobs JOB --log last",
+			`A job with the action coterie.verify-manifest found files whose content is
+another though size and time of change are as before: a disk that forgets, or
+somebody who covered his tracks. With changes=fail any change is a deviation.
+The manifest knows the share as it is now; what changed is in the journal:
+coterie appdata changes.`},
 	}
 }

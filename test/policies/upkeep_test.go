@@ -27,6 +27,9 @@ const upkeepFile = `
 jobs:
   - {name: certificates, schedule: "@daily", action: coterie.check-certificates, misfire: skip}
   - {name: backup, schedule: "@daily", action: coterie.backup, params: {keep: 2}, misfire: skip}
+  - {name: verify, schedule: "@daily", action: coterie.verify-manifest, params: {content: all}, misfire: skip}
+  - {name: strictly, schedule: "@daily", action: coterie.verify-manifest, params: {changes: fail}, misfire: skip}
+  - {name: hangs, schedule: "@daily", action: coterie.verify-manifest, params: {content: all, names: 1}, timeout: 2s, misfire: skip}
   - {name: small-backup, schedule: "@daily", action: coterie.backup, params: {keep: 2, what: coterie}, misfire: skip}
 `
 
@@ -162,4 +165,97 @@ func TestABackupCanBeRestored(t *testing.T) {
 	if again, err := filepath.Glob(filepath.Join(folder, "*")); err != nil || len(again) != 6 {
 		t.Errorf("left: %v, %v", again, err)
 	}
+}
+
+func TestTheShareIsHeldAgainstItsManifest(t *testing.T) {
+	c, run := upkept(t)
+	folder := filepath.Join(c.Dir, "share", "conf")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	long := time.Now().Add(-time.Hour) // so that what it is now is what it stays
+	write := func(name, text string) {
+		t.Helper()
+		file := filepath.Join(folder, name)
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(file, long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said := func(job string) string {
+		return cluster.Get[string](c, `SELECT log_tail FROM coterie.runs WHERE job = $1 ORDER BY due_at DESC LIMIT 1`, job)
+	}
+	tells := func(job string, all ...string) {
+		t.Helper()
+		for _, want := range all {
+			if !strings.Contains(said(job), want) {
+				t.Errorf("the run of %s does not say %q:\n%s", job, want, said(job))
+			}
+		}
+	}
+	for i := range 30 {
+		write(fmt.Sprintf("file-%02d", i), "as it was")
+	}
+	run(0, "run", "verify", "--wait")
+	tells("verify", "the first scan")
+	c.Elapse(2500 * time.Millisecond) // until a change of what was read cannot look as if it had been there then
+	run(0, "run", "verify", "--wait")
+	tells("verify", "nothing changed")
+
+	// What changes is told, and stored; it is a deviation for those who say so.
+	write("file-00", "as it is now")
+	run(0, "run", "verify", "--wait")
+	tells("verify", "1 change.", "modified     conf/file-00")
+	write("file-01", "as it is now")
+	if out := run(1, "run", "strictly", "--wait"); !strings.Contains(out, "COT-503") {
+		t.Errorf("got %s", out)
+	}
+	tells("strictly", "modified     conf/file-01", "COT-534")
+	run(0, "run", "strictly", "--wait")
+
+	// Content that changes with size and time as they were is one in any case.
+	c.Elapse(2500 * time.Millisecond)
+	run(0, "run", "verify", "--wait")
+	write("file-02", "As it was")
+	run(1, "run", "verify", "--wait")
+	tells("verify", "quietly      conf/file-02", "COT-534 1 file changed without a trace")
+	run(0, "run", "verify", "--wait")
+
+	// Much that is missing waits for an operator; a share that is away is no answer.
+	if err := os.Rename(folder, folder+"-aside"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(folder+"-aside", filepath.Join(c.Dir, "aside")); err != nil {
+		t.Fatal(err)
+	}
+	run(1, "run", "verify", "--wait")
+	tells("verify", "COT-312 30 files", "missing      conf")
+	if n := cluster.Get[int](c, `SELECT count(*) FROM coterie.findings WHERE code = 'COT-312'`); n != 1 {
+		t.Errorf("many missing files are found %d times", n)
+	}
+	if err := os.Rename(filepath.Join(c.Dir, "aside"), folder); err != nil {
+		t.Fatal(err)
+	}
+	run(0, "run", "verify", "--wait")
+	marker := filepath.Join(c.Dir, "share", ".coterie")
+	if err := os.Rename(marker, marker+"-aside"); err != nil {
+		t.Fatal(err)
+	}
+	run(1, "run", "verify", "--wait")
+	tells("verify", "COT-301")
+	if err := os.Rename(marker+"-aside", marker); err != nil {
+		t.Fatal(err)
+	}
+	if n := cluster.Get[int](c, `SELECT count(*) FROM coterie.appdata_files WHERE path LIKE 'conf/%'`); n != 30 {
+		t.Errorf("the manifest has %d files of 30", n)
+	}
+
+	// What stands still with the share is a process of its own: it is ended, and its node goes on.
+	run(1, "run", "hangs", "--wait")
+	if got := cluster.Get[string](c, `SELECT outcome FROM coterie.runs WHERE job = 'hangs'`); got != "timed_out" {
+		t.Errorf("the one that hangs is %s", got)
+	}
+	run(0, "run", "verify", "--wait")
 }

@@ -22,7 +22,9 @@ BEGIN
         VALUES (t.scanned_by, 'appdata.held', p_tree, format('%s files are missing', p_held), jsonb_build_object('files', p_held, 'sample', p_sample[1:20]));
     ELSIF p_held = 0 AND t.held_files > 0 THEN
         INSERT INTO coterie.event (node, kind, subject, actor, reason)
-        VALUES (t.scanned_by, 'appdata.settled', p_tree, t.accepted_by, t.reason);
+        VALUES (t.scanned_by, 'appdata.settled', p_tree,
+                CASE WHEN t.accepted > 0 THEN t.accepted_by ELSE session_user END,
+                CASE WHEN t.accepted > 0 THEN t.reason ELSE 'what was missing is there again' END);
     END IF;
     DELETE FROM coterie.appdata_change c WHERE c.tree = t.id AND c.at < this_moment - interval '30 days';
     RETURN true;
