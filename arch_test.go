@@ -72,6 +72,7 @@ var mayImport = map[string][]string{
 	"coordinator/failover":    {"leases"},
 	"coordinator/manifest":    {"appdata"},
 	"coordinator/supervisor":  {},
+	"coordinator/attest":      {"appdata"},
 	"coordinator/console":     {"internal/problem"},
 	"coordinator/keyring":     {},
 	"coordinator/loans":       {"leases", "internal/answer"},
@@ -107,6 +108,7 @@ var mayImport = map[string][]string{
 	"test/policies": {"*"},
 	"test/seats":    {"*"},
 	"test/tomcat":   {"*"},
+	"test/shares":   {"*"},
 	"test/slots":    {"*"},
 }
 

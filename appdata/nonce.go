@@ -3,7 +3,6 @@ package appdata
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -32,9 +31,11 @@ func (s Share) tryWrite(c *Condition, root *os.Root) {
 		return
 	}
 	c.Writable = true
-	if s.Challenge != "" && s.Cluster != "" {
-		if err := s.answer(root); err != nil {
+	if s.Word != (Word{}) && s.Cluster != "" {
+		if err := put(root, nodesDir, s.Node+wordEnd, s.Word.String()); err != nil {
 			c.worsen(writeProblem(err), "cannot keep the challenge file: %v", withoutName(err))
+		} else {
+			c.Words.Kept = true
 		}
 	}
 	if s.Cluster != "" {
@@ -123,32 +124,4 @@ func withoutName(err error) error {
 		return no
 	}
 	return err
-}
-
-const challengeEnd = ".challenge"
-
-// answer makes this node's challenge file say what it must. Other nodes read
-// it through their own mounts and so learn that all look at one share.
-func (s Share) answer(root *os.Root) error {
-	got, err := readSmall(root, nodesDir, s.Node+challengeEnd, 1024)
-	if err == nil && string(got) == s.Challenge {
-		return nil
-	}
-	return put(root, nodesDir, s.Node+challengeEnd, s.Challenge)
-}
-
-// Challenge reads what a node's challenge file says, as seen from here.
-func Challenge(sharePath, node string) (string, error) {
-	if !nodeName.MatchString(node) {
-		return "", fmt.Errorf("challenge of %q: not a node's name", node)
-	}
-	root, err := os.OpenRoot(sharePath)
-	if err != nil {
-		return "", err
-	}
-	text, err := readSmall(root, nodesDir, node+challengeEnd, 1024)
-	if err = errors.Join(err, root.Close()); err != nil {
-		return "", fmt.Errorf("challenge of %s: %w", node, err)
-	}
-	return string(text), nil
 }

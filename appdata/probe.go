@@ -51,6 +51,9 @@ func (s Share) look(ctx context.Context, c *Condition) {
 	} else {
 		c.Readable = true
 	}
+	if ours && s.Cluster != "" {
+		ours = s.readWords(c, root)
+	}
 	// Nothing is written to a folder that is not ours, or no longer.
 	if ours && ctx.Err() == nil {
 		s.tryWrite(c, root)

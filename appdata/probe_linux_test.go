@@ -233,7 +233,7 @@ func TestNothingIsWrittenThroughAPlantedLink(t *testing.T) {
 	if err := errors.Join(os.Remove(nodes), os.Symlink(outside, nodes)); err != nil {
 		t.Fatal(err)
 	}
-	s.Challenge = "x"
+	s.Word = word(1)
 	if c := probe(t, s); c.Writable || c.State == OK {
 		t.Errorf("got %+v", c)
 	}
@@ -265,29 +265,72 @@ func TestLeftoversOfKilledProbesAreSweptWhenOld(t *testing.T) {
 	}
 }
 
+func word(round int64) Word { return Word{Nonce: "ABCDEFGHIJKLMNOPQRSTUVWXYZ", Round: round} }
+
 func TestChallengeIsKeptForOtherNodesToRead(t *testing.T) {
-	s := ours(t)
-	if _, err := Challenge(s.Path, "app-a"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("before: %v", err)
+	a, b := ours(t), ours(t)
+	b.Path, b.Node, b.Peers = a.Path, "app-b", []string{"app-a", "app-c", "../cluster"}
+	if c := probe(t, b); len(c.Words.Peers) != 0 {
+		t.Errorf("before: %+v", c.Words)
 	}
-	for _, text := range []string{"first", "second"} {
-		s.Challenge = text
-		wantState(t, probe(t, s), OK, "")
-		if got, err := Challenge(s.Path, "app-a"); err != nil || got != text {
-			t.Errorf("the other node reads %q, %v; want %q", got, err, text)
+	for round := range int64(3) {
+		a.Word, a.Said = word(round+1), round
+		c := probe(t, a)
+		wantState(t, c, OK, "")
+		if !c.Words.Kept || c.Words.Own.Round != round {
+			t.Errorf("round %d: %+v", round+1, c.Words)
+		}
+		if c := probe(t, b); c.Words.Peers["app-a"] != a.Word || c.Words.Kept || len(c.Words.Peers) != 1 {
+			t.Errorf("the other node reads %+v, want %+v", c.Words, a.Word)
+		}
+		if got, err := ReadWord(a.Path, "app-a"); err != nil || got != a.Word {
+			t.Errorf("read %+v, %v; want %+v", got, err, a.Word)
 		}
 	}
-	path := filepath.Join(s.Path, ".coterie/nodes/app-a.challenge")
-	before, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	probe(t, s)
-	if after, err := os.Stat(path); err != nil || !os.SameFile(before, after) {
-		t.Errorf("an unchanged challenge was written again (%v)", err)
-	}
-	if _, err := Challenge(s.Path, "../cluster"); err == nil {
+	if _, err := ReadWord(a.Path, "../cluster"); err == nil {
 		t.Error("a path was taken for a node's name")
+	}
+}
+
+// The same marker, and not what was written last: an older copy, or another
+// export made from it. It is absence, and nothing is written there.
+func TestACopyOfTheShareIsNotTheShare(t *testing.T) {
+	s := ours(t)
+	s.Word, s.Said = word(5), 0
+	wantState(t, probe(t, s), OK, "")
+	s.Word, s.Said = word(6), 5
+	wantState(t, probe(t, s), OK, "")
+	own := filepath.Join(s.Path, ".coterie/nodes/app-a.challenge")
+	for name, text := range map[string]string{
+		"older":            word(4).String(),
+		"of another life":  "ZYXWVUTSRQPONMLKJIHGFEDCBA 9\n",
+		"what nobody says": "hello\n",
+		"gone":             "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.Remove(own); err != nil {
+				t.Fatal(err)
+			}
+			if text != "" {
+				if err := os.WriteFile(own, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := names(t, s.Path)
+			s.Word, s.Said = word(7), 6
+			c := probe(t, s)
+			if c.State != WrongShare || c.Usable() || c.MarkerOK || c.Words.Kept {
+				t.Errorf("got %+v", c)
+			}
+			if after := names(t, s.Path); !slices.Equal(before, after) {
+				t.Errorf("it was written to: %q", after)
+			}
+			// The right one is mounted again; the answer to the last look had been lost.
+			if err := os.WriteFile(own, []byte(word(8).String()), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			wantState(t, probe(t, s), OK, "")
+		})
 	}
 }
 

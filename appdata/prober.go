@@ -15,6 +15,10 @@ type Prober struct {
 	// about the share.
 	Probe func(context.Context, Share) (Condition, error)
 
+	// Soon asks for a probe out of turn, as when another node waits to be seen;
+	// nil: nobody asks.
+	Soon <-chan struct{}
+
 	Every   time.Duration // between probes; 0: 5 s
 	Sooner  time.Duration // between probes while the share cannot be used, at first less; 0: 1 s
 	Refresh time.Duration // a report at least this often though nothing changed; 0: 5 min
@@ -37,6 +41,7 @@ func (p Prober) Run(ctx context.Context, report func(context.Context, Condition)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-p.Soon:
 		case <-next.C:
 		}
 		c, err := p.Probe(ctx, p.Share())

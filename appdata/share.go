@@ -14,7 +14,9 @@ type Share struct {
 	ID         string   `json:"id,omitempty"`         // the cluster's identity; empty: the name alone decides
 	Generation int64    `json:"generation,omitempty"` // that the database knows; 0: any
 	Node       string   `json:"node"`                 // who looks
-	Challenge  string   `json:"challenge,omitempty"`  // what this node's challenge file must say; empty: none is kept
+	Word       Word     `json:"word,omitzero"`        // what this node's challenge file is made to say; the zero Word: none is kept
+	Said       int64    `json:"said,omitempty"`       // round that the file is known to have had under this Nonce; 0: nothing yet
+	Peers      []string `json:"peers,omitempty"`      // nodes whose challenge files are read
 	FSTypes    []string `json:"fs_types,omitempty"`   // allowed file systems, as in /proc/filesystems (nfs4, cifs, fuse.sshfs); empty: any
 	MinFree    int64    `json:"min_free,omitempty"`   // bytes below which the share counts as full; 0: 16 MiB
 	Token      int64    `json:"token,omitempty"`      // highest that this node knows of; kept on the share for all to see
@@ -48,13 +50,18 @@ type Condition struct {
 	FreeInodes      int64         `json:"free_inodes"` // -1: the file system does not count them
 	Latency         time.Duration `json:"latency"`     // of a small file written, forced to disk and renamed; 0: not tried
 	CaseInsensitive bool          `json:"case_insensitive"`
-	Token           int64         `json:"token"` // highest that any node has kept there
+	Token           int64         `json:"token"`           // highest that any node has kept there
+	Words           *Words        `json:"words,omitempty"` // what challenge files say; nil: nobody could look
 }
 
 // Usable reports whether the application can work with the share.
 func (c Condition) Usable() bool {
 	return (c.State == OK || c.State == Degraded) && c.Readable && c.Writable
 }
+
+// Worsen adds a problem that somebody else found. The worst one gives the state
+// and begins the reason.
+func (c *Condition) Worsen(s State, reason string) { c.worsen(s, "%s", reason) }
 
 // worsen adds a problem. The worst one gives the state and begins the reason.
 func (c *Condition) worsen(s State, format string, args ...any) {
@@ -71,6 +78,6 @@ func (c *Condition) worsen(s State, format string, args ...any) {
 
 // sameAs reports whether b says nothing new to people: free space, latency and tokens move all the time.
 func (c Condition) sameAs(b Condition) bool {
-	c.FreeBytes, c.FreeInodes, c.Latency, c.Token = b.FreeBytes, b.FreeInodes, b.Latency, b.Token
+	c.FreeBytes, c.FreeInodes, c.Latency, c.Token, c.Words = b.FreeBytes, b.FreeInodes, b.Latency, b.Token, b.Words
 	return c == b
 }

@@ -85,6 +85,9 @@ func inNamespace(t *testing.T) (inside bool) {
 		}
 		refused = append(refused, err.Error())
 	}
+	if os.Getenv("COTERIE_CI") != "" {
+		t.Fatalf("this machine lets us mount nothing: %s", strings.Join(refused, "; "))
+	}
 	t.Skipf("NOT TESTED: this machine lets us mount nothing: %s", strings.Join(refused, "; "))
 	return false
 }

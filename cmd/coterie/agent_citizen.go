@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/coterie-ha/coterie/appdata"
 	"github.com/coterie-ha/coterie/coordinator"
 )
 
@@ -22,7 +21,7 @@ func (a *agent) citizen(stop, life context.Context) error {
 		k := a.knows()
 		held := a.held()
 		next := k.state.Next(coordinator.Facts{
-			Stopping: stopping == nil, Goal: k.wanted.Goal, Proved: k.share.Usable(), Held: held,
+			Stopping: stopping == nil, Goal: k.wanted.Goal, Proved: k.share.Usable() && k.proof.Proved, Held: held,
 		})
 		message := a.message(k)
 		view := a.session.Load().View()
@@ -117,6 +116,8 @@ func (a *agent) message(k memory) string {
 		return "looking at the share"
 	case !k.share.Usable():
 		return "share " + string(k.share.State) + ": " + k.share.Reason
+	case !k.proof.Proved:
+		return k.proof.Waiting
 	}
 	return k.blind
 }
@@ -133,13 +134,3 @@ func (a *agent) takes() []string {
 // held counts holders that have not returned: also one that was told to end, while
 // a program of it lives.
 func (a *agent) held() int { return a.session.Load().View().Busy }
-
-// sawShare takes in what a probe found.
-func (a *agent) sawShare(ctx context.Context, c appdata.Condition) error {
-	a.know(func(k *memory) { k.share, k.looked = c, true })
-	poke(a.facts)
-	if c.State != appdata.OK {
-		a.log.Warn("share", "state", c.State, "reason", c.Reason)
-	}
-	return a.reportShare(ctx, c)
-}

@@ -94,6 +94,7 @@ func (a *agent) began(incarnation int64, _ time.Time) {
 	a.log.Info("session began", "incarnation", incarnation)
 	a.seatsBegan(incarnation)
 	poke(a.keyed)
+	poke(a.looks) // so that others hear soon what this life writes to the share
 	poke(a.facts)
 }
 
@@ -126,6 +127,7 @@ func (a *agent) ticked(t leases.Tick) {
 		poke(a.noticed)
 	}
 	if told {
+		poke(a.told)
 		poke(a.licensed)
 		poke(a.keyed)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/coterie-ha/coterie/appdata"
 	"github.com/coterie-ha/coterie/appdata/worker"
 	"github.com/coterie-ha/coterie/coordinator"
+	"github.com/coterie-ha/coterie/coordinator/attest"
 	"github.com/coterie-ha/coterie/coordinator/console"
 	"github.com/coterie-ha/coterie/coordinator/loans"
 	"github.com/coterie-ha/coterie/coordinator/supervisor"
@@ -38,6 +39,7 @@ import (
 //	follow    reads again what moved in the database: goal, definitions, lists
 //	citizen   chooses the node's state from facts, reports it
 //	prober    looks at the share through a worker
+//	circle    hears of nodes that wait to be seen on the share
 //	listener  turns notifications into hints
 //	console   shows what is known
 //	desk      lends leases to local processes
@@ -59,6 +61,7 @@ type agent struct {
 	runner   *jobs.Runner
 	share    *worker.Pool
 	metrics  *console.Metrics
+	member   *attest.Member
 	desk     *loans.Desk
 	seats    *license.Desk
 	started  time.Time
@@ -70,6 +73,8 @@ type agent struct {
 	lent     chan struct{} // other leases are lent to local processes
 	licensed chan struct{} // pools of licences moved, or might have
 	keyed    chan struct{} // keystores or who opens them moved, or might have
+	told     chan struct{} // the ledger moved: another node may wait to be seen
+	looks    chan struct{} // somebody waits for a look at the share
 
 	silence silence // of the database; heartbeats alone touch it
 
@@ -85,7 +90,8 @@ type memory struct {
 	reports  int // that the database took, so that what was read before one is told
 	joined   bool
 	share    appdata.Condition
-	looked   bool          // share is known
+	looked   bool // share is known
+	proof    attest.Verdict
 	stepped  time.Duration // by how far the database's clock was seen to jump, not recorded yet
 	failure  string        // why the last heartbeat failed
 	blind    string        // why it is not known who is at work, where a source of seats shows that
@@ -122,7 +128,7 @@ func (a *agent) run(ctx context.Context) error {
 	debug.SetGCPercent(20) // a sidecar has its memory from the application, and little to do
 	a.moved, a.facts = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.lent, a.noticed, a.licensed = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
-	a.keyed = make(chan struct{}, 1)
+	a.keyed, a.told, a.looks = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.desk = &loans.Desk{
 		Change: func([]string) { poke(a.lent) },
 		Trust:  func() time.Duration { return time.Until(a.session.Load().View().Trusted) },
@@ -136,6 +142,7 @@ func (a *agent) run(ctx context.Context) error {
 	if err := a.join(ctx); err != nil {
 		return err
 	}
+	a.member = &attest.Member{DB: a.work, Node: a.cfg.Node.Name, Every: a.cfg.AppData.CheckEvery}
 	a.share = &worker.Pool{Argv: []string{"/proc/self/exe", verbWorker}}
 	defer a.share.Close()
 
@@ -152,6 +159,7 @@ func (a *agent) run(ctx context.Context) error {
 	loops.Go(func() error { return a.console().Run(life) })
 	loops.Go(func() error { return a.listen(life) })
 	loops.Go(func() error { return a.prober().Run(life, a.sawShare) })
+	loops.Go(func() error { return a.circle(life) })
 	loops.Go(func() error { return a.follow(life) })
 	loops.Go(func() error { return a.lend(life) })
 	loops.Go(func() error { return a.notify(life) })
@@ -286,31 +294,6 @@ func (a *agent) address(ctx context.Context) string {
 		return ""
 	}
 	return *client
-}
-
-// prober looks at the share through expendable workers.
-func (a *agent) prober() appdata.Prober {
-	return appdata.Prober{
-		Share: func() appdata.Share {
-			return appdata.Share{
-				Path: a.cfg.AppData.Path, Cluster: a.cfg.Cluster, ID: a.cluster, Node: a.cfg.Node.Name,
-				FSTypes: a.cfg.AppData.ExpectMount, Token: int64(a.mark()),
-			}
-		},
-		Probe: a.probe,
-		Every: a.cfg.AppData.CheckEvery,
-	}
-}
-
-// probe looks at the share, and takes in what other nodes remember there before
-// anybody can hear that the share is proved, and let this node take leases.
-func (a *agent) probe(ctx context.Context, s appdata.Share) (appdata.Condition, error) {
-	c, err := a.share.Probe(ctx, s)
-	if err == nil && leases.Token(c.Token) > a.mark() {
-		a.know(func(k *memory) { k.mark = max(k.mark, leases.Token(c.Token)) })
-		a.session.Load().Learn(leases.Token(c.Token))
-	}
-	return c, err
 }
 
 // mark is the highest token that this node knows of: from its sessions, from

@@ -31,6 +31,8 @@ type NodeOptions struct {
 	Actions     string // the configuration's list of actions, as YAML
 	AutoMigrate bool   // with the right to prepare the database
 	Node        string // further keys of the node, such as "candidate: false, tags: [big]"
+	Share       string // its shared folder, if it is not that of the cluster
+	More        string // further groups of the configuration, as YAML
 	Env         []string
 	Inside      []string // a command that runs the agent somewhere else
 }
@@ -66,7 +68,16 @@ func (c *Cluster) Add(name string, o NodeOptions) *Node {
 // Config is the node's configuration file.
 func (n *Node) login() string   { return "login_" + strings.ReplaceAll(n.Name, "-", "_") }
 func (n *Node) Config() string  { return filepath.Join(n.c.Dir, n.Name+".yaml") }
+func (n *Node) Socket() string  { return filepath.Join(n.c.Dir, n.Name+".sock") }
 func (n *Node) LogFile() string { return filepath.Join(n.c.Dir, n.Name+".log") }
+
+// Share is the folder that the node takes for the share.
+func (n *Node) Share() string {
+	if n.opts.Share != "" {
+		return n.opts.Share
+	}
+	return n.c.share()
+}
 
 func (n *Node) config() string {
 	level := n.c.options.LogLevel
@@ -83,9 +94,9 @@ database:
   dsn: "host=127.0.0.1 port=%d dbname=%s user=%s sslmode=disable"
   auto_migrate: %t
 appdata: {path: %q}
-http: {listen: "127.0.0.1:0"}
+http: {listen: "127.0.0.1:0", socket: %q}
 log: {level: %s, format: text}
-%s`, name, n.Name, more, n.Link.Port, database, n.login(), n.opts.AutoMigrate, n.c.share(), level, n.opts.Actions)
+%s`, name, n.Name, more, n.Link.Port, database, n.login(), n.opts.AutoMigrate, n.Share(), n.Socket(), level, n.opts.Actions+n.opts.More)
 }
 
 // Start starts the agent. Its process does not outlive this one.

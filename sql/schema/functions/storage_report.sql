@@ -26,6 +26,11 @@ BEGIN
         source = excluded.source, options = excluded.options, latency_ms = excluded.latency_ms,
         free_bytes = excluded.free_bytes, generation = excluded.generation, checked_at = excluded.checked_at,
         since = CASE WHEN g.state = excluded.state THEN g.since ELSE excluded.since END;
+    IF p_marker_ok AND EXISTS (SELECT FROM coterie.cluster c WHERE c.share_generation < p_generation) THEN
+        UPDATE coterie.cluster SET share_generation = p_generation WHERE share_generation < p_generation;
+        INSERT INTO coterie.event (node, kind, subject, detail)
+        VALUES (p_node, 'storage.advanced', p_node, jsonb_build_object('generation', p_generation));
+    END IF;
     IF before IS DISTINCT FROM p_state THEN
         INSERT INTO coterie.event (node, kind, subject, reason, detail)
         VALUES (p_node, 'storage.changed', p_node, nullif(left(p_reason, 2000), ''),

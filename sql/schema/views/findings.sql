@@ -1,4 +1,5 @@
 -- after views/nodes.sql
+-- after views/sights.sql
 CREATE OR REPLACE VIEW coterie.findings WITH (security_barrier) AS
 WITH node AS (
     SELECT n.name, n.state, n.version, n.app_version, n.host, n.started_at, n.last_seen_at, n.joined_at, n.db_rtt_ms
@@ -72,6 +73,13 @@ JOIN (VALUES ('NOT_MOUNTED', 'COT-301', 'the share is not mounted', 'mount it'),
              ('OLD_GENERATION', 'COT-307', 'the share is of an old generation', 'find out whether it was restored from a backup'),
              ('DEGRADED', 'COT-308', 'the share is slow or flawed', 'coterie doctor --explain COT-308')
      ) AS k (state, code, text, remedy) ON k.state = g.state::text
+UNION ALL
+SELECT 'COT-314', 'error', x.reader, x.since, format('%s and %s do not see one share: %s', x.reader, x.writer, x.reason),
+       'compare the mounts of the two nodes, source and options'
+FROM coterie.sights x
+JOIN coterie.storage r ON r.node = x.reader AND r.state IN ('OK', 'DEGRADED')
+JOIN coterie.storage w ON w.node = x.writer AND w.state IN ('OK', 'DEGRADED')
+WHERE NOT x.seen
 UNION ALL
 SELECT 'COT-312', 'error', t.name, t.held_since,
        format('%s: %s files are missing, too many to be believed', t.name, t.held_files),

@@ -30,7 +30,8 @@ SELECT n.name,
        n.state_at,
        n.goal_at,
        n.joined_at,
-       n.weight
+       n.weight,
+       coterie.storage_owns(n.name) AS owns_pct
 FROM coterie.node n
 LEFT JOIN coterie.session s ON s.node = n.name
 LEFT JOIN coterie.storage g ON g.node = n.name;
@@ -61,3 +62,4 @@ COMMENT ON COLUMN coterie.nodes.state_at IS 'When it first reported the state th
 COMMENT ON COLUMN coterie.nodes.goal_at IS 'When the goal was set.';
 COMMENT ON COLUMN coterie.nodes.joined_at IS 'When it joined for the first time.';
 COMMENT ON COLUMN coterie.nodes.weight IS 'Its share of the leases, beside the weights of the other nodes.';
+COMMENT ON COLUMN coterie.nodes.owns_pct IS 'Of the nodes that live and can use the share, itself included: with how many in a hundred it has seen each other there; null when it does not live.';

@@ -1,3 +1,4 @@
+-- after views/sights.sql
 CREATE OR REPLACE VIEW coterie.storages WITH (security_barrier) AS
 SELECT g.node,
        g.state,
@@ -13,7 +14,9 @@ SELECT g.node,
        g.since,
        g.checked_at,
        g.reason,
-       EXISTS (SELECT FROM coterie.session s WHERE s.node = g.node AND s.expires_at > coterie.clock()) AS node_lives
+       EXISTS (SELECT FROM coterie.session s WHERE s.node = g.node AND s.expires_at > coterie.clock()) AS node_lives,
+       coterie.storage_owns(g.node) AS owns_pct,
+       coalesce((SELECT array_agg(x.writer ORDER BY x.writer) FROM coterie.sights x WHERE x.reader = g.node AND NOT x.seen), '{}') AS unseen
 FROM coterie.storage g;
 COMMENT ON VIEW coterie.storages IS 'A row per node: what it sees of the shared folder.';
 COMMENT ON COLUMN coterie.storages.node IS 'Node that looked.';
@@ -31,3 +34,5 @@ COMMENT ON COLUMN coterie.storages.since IS 'When the node reported this state f
 COMMENT ON COLUMN coterie.storages.checked_at IS 'When the node last reported: news at once, the same again every few minutes.';
 COMMENT ON COLUMN coterie.storages.reason IS 'Why that state, in words; empty when all is well.';
 COMMENT ON COLUMN coterie.storages.node_lives IS 'Whether the node has a session; if not, nobody is looking any more.';
+COMMENT ON COLUMN coterie.storages.owns_pct IS 'Of the nodes that live and can use the share, itself included: with how many in a hundred it has seen each other there; 100 when all see one share.';
+COMMENT ON COLUMN coterie.storages.unseen IS 'Nodes of whose words it sees nothing, or nothing new; coterie.sights says why.';

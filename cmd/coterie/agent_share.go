@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/coterie-ha/coterie/appdata"
+	"github.com/coterie-ha/coterie/coordinator"
+	"github.com/coterie-ha/coterie/coordinator/attest"
+	"github.com/coterie-ha/coterie/leases"
+)
+
+// prober looks at the share through expendable workers.
+func (a *agent) prober() appdata.Prober {
+	hurry := haste{poke: func() { poke(a.looks) }}
+	return appdata.Prober{
+		Share: func() appdata.Share {
+			return a.member.Ask(appdata.Share{
+				Path: a.cfg.AppData.Path, Cluster: a.cfg.Cluster, ID: a.cluster, Node: a.cfg.Node.Name,
+				FSTypes: a.cfg.AppData.ExpectMount, Token: int64(a.mark()),
+			})
+		},
+		Probe: func(ctx context.Context, s appdata.Share) (appdata.Condition, error) {
+			c, v, err := a.probe(ctx, s)
+			hurry.next(v.Hurry)
+			return c, err
+		},
+		Every: a.cfg.AppData.CheckEvery,
+		Soon:  a.looks,
+	}
+}
+
+// probe looks at the share, and takes in what other nodes remember there before
+// anybody can hear that the share is proved, and let this node take leases.
+func (a *agent) probe(ctx context.Context, s appdata.Share) (appdata.Condition, attest.Verdict, error) {
+	begun := time.Now()
+	c, err := a.share.Probe(ctx, s)
+	if err != nil {
+		return c, attest.Verdict{}, err
+	}
+	if leases.Token(c.Token) > a.mark() {
+		a.know(func(k *memory) { k.mark = max(k.mark, leases.Token(c.Token)) })
+		a.session.Load().Learn(leases.Token(c.Token))
+	}
+	// The share is looked at in time also when the database is not there.
+	asking, cancel := context.WithTimeout(ctx, min(time.Second, a.cfg.Database.StatementTimeout))
+	defer cancel()
+	v, err := a.member.Saw(asking, a.session.Load().View().Incarnation, a.wasReady(), begun, &c)
+	if err != nil {
+		a.log.Debug("the share is not proved with the others", "err", err)
+	}
+	var was attest.Verdict
+	a.know(func(k *memory) { was, k.proof = k.proof, v })
+	if was != v {
+		poke(a.facts)
+	}
+	return c, v, nil
+}
+
+// wasReady says whether this process has proved the share with the others before.
+func (a *agent) wasReady() bool { return a.knows().state != coordinator.Joining }
+
+// circle hears of nodes that wait to be seen, whenever the ledger moved: apart from
+// what follow reads, which may take long, and is waited for by nobody.
+func (a *agent) circle(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-a.told:
+		}
+		begun := time.Now()
+		asking, cancel := context.WithTimeout(ctx, a.cfg.Database.StatementTimeout)
+		fresh, err := a.member.Learn(asking, a.session.Load().View().Incarnation, a.wasReady())
+		cancel()
+		switch {
+		case err != nil && ctx.Err() == nil:
+			a.log.Debug("not heard of other nodes", "err", err)
+			poke(a.told)
+		case fresh:
+			poke(a.looks)
+		}
+		if err := pause(ctx, max(20*time.Millisecond, 2*time.Since(begun))); err != nil {
+			return err
+		}
+	}
+}
+
+// haste is how soon a node looks again while it waits for others: less and less.
+type haste struct {
+	poke func()
+	wait time.Duration
+}
+
+func (h *haste) next(hurry bool) {
+	if !hurry {
+		h.wait = 0
+		return
+	}
+	h.wait = min(max(2*h.wait, 30*time.Millisecond), time.Second)
+	time.AfterFunc(h.wait, h.poke)
+}
+
+// sawShare takes in what a probe found.
+func (a *agent) sawShare(ctx context.Context, c appdata.Condition) error {
+	a.know(func(k *memory) { k.share, k.looked = c, true })
+	poke(a.facts)
+	if c.State != appdata.OK {
+		a.log.Warn("share", "state", c.State, "reason", c.Reason)
+	}
+	return a.reportShare(ctx, c)
+}
