@@ -66,12 +66,13 @@ deleted, say so with coterie appdata accept; the next scan then removes them.`},
 			`The manifest knows what scans have found: the tree share, and a tree node/NAME
 for each node whose own files are scanned. A path is written as it is shown.`},
 		{"COT-314", ExitDegraded, "two nodes do not see one share",
-			"compare the mounts of the two nodes, source and options; the share of the one that is wrong is mounted anew",
-			`Each node writes a word to the share that changes with each look, and every other
-node reads it through its own mount. One of these two does not see what the other
-writes, or sees nothing new of it: they have mounted different exports, one of
-them a copy of the other perhaps, or a client shows what it remembers. Whoever
-is not ready does not become ready. Of those that are, the smaller part says that
-its share is the wrong one; of two, the one that joined later.`},
+			"compare the mounts of the two nodes, source and options, and mend the wrong one",
+			`Each node writes a word to the share that changes with each look, and every
+other node reads it through its own mount. One of these two does not see what
+the other writes, or sees nothing new of it: they have mounted different
+exports, one of them a copy of the other perhaps, or a client shows what it
+remembers. Whoever is not ready does not become ready. Of those that are, the
+smaller part says that its share is the wrong one; of two, the one that joined
+later.`},
 	}
 }

@@ -68,7 +68,6 @@ func (c *Cluster) Add(name string, o NodeOptions) *Node {
 // Config is the node's configuration file.
 func (n *Node) login() string   { return "login_" + strings.ReplaceAll(n.Name, "-", "_") }
 func (n *Node) Config() string  { return filepath.Join(n.c.Dir, n.Name+".yaml") }
-func (n *Node) Socket() string  { return filepath.Join(n.c.Dir, n.Name+".sock") }
 func (n *Node) LogFile() string { return filepath.Join(n.c.Dir, n.Name+".log") }
 
 // Share is the folder that the node takes for the share.
@@ -94,9 +93,9 @@ database:
   dsn: "host=127.0.0.1 port=%d dbname=%s user=%s sslmode=disable"
   auto_migrate: %t
 appdata: {path: %q}
-http: {listen: "127.0.0.1:0", socket: %q}
+http: {listen: "127.0.0.1:0"}
 log: {level: %s, format: text}
-%s`, name, n.Name, more, n.Link.Port, database, n.login(), n.opts.AutoMigrate, n.Share(), n.Socket(), level, n.opts.Actions+n.opts.More)
+%s`, name, n.Name, more, n.Link.Port, database, n.login(), n.opts.AutoMigrate, n.Share(), level, n.opts.Actions+n.opts.More)
 }
 
 // Start starts the agent. Its process does not outlive this one.
