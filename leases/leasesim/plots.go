@@ -80,9 +80,8 @@ var plots = []fault{
 			w.trap(beating, h, 0, func(*process) { h.link.slow = 0 })
 			w.trap(answered, h, 0, func(*process) {
 				w.change(short)
-				h.link.deaf = true
-				w.after(short.Heartbeat, func() { h.link.mute = true })
-				w.after(d, func() { h.link.mute, h.link.deaf = false, false })
+				h.link.mute = true
+				w.after(d, func() { h.link.mute = false })
 			})
 		})
 	}},
