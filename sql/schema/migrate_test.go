@@ -65,6 +65,7 @@ func dump(t *testing.T, database string) string {
 	return all.String()
 }
 
+// How soon eight agents are ready is measured in test/figures.
 func TestEightUpgradesAtOnceApplyEachMigrationOnce(t *testing.T) {
 	name := emptyDatabase(t)
 	var pools []*sqlx.DB
@@ -72,7 +73,6 @@ func TestEightUpgradesAtOnceApplyEachMigrationOnce(t *testing.T) {
 		pools = append(pools, open(t, server.DSN(name)))
 	}
 	noteWriters(t, pools[0])
-	begun := time.Now()
 	results := make([]schema.Result, len(pools))
 	var wg sync.WaitGroup
 	for i, db := range pools {
@@ -84,11 +84,6 @@ func TestEightUpgradesAtOnceApplyEachMigrationOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	took := time.Since(begun)
-	t.Logf("eight upgrades took %v", took)
-	if took > 1500*time.Millisecond {
-		t.Errorf("eight upgrades took %v, more than 1.5 s", took)
-	}
 	did := 0
 	for _, r := range results {
 		if len(r.Applied) > 0 {
