@@ -48,6 +48,8 @@ func tellEvent(r table.Row) string {
 		return withReason(subject+" said that it is "+stateOf(r), r)
 	case "goal.set":
 		return withReason(fmt.Sprintf("%s set the goal of %s to %s", byWhom(r), subject, detail(r, "goal")), r)
+	case "storage.challenged":
+		return subject + " told the others what to look for on the share"
 	case "storage.changed":
 		return withReason(fmt.Sprintf("%s saw the share change from %s to %s", subject, orElse(detail(r, "from"), "unknown"), detail(r, "to")), r)
 	case "job.created", "job.changed", "job.removed":
