@@ -29,7 +29,7 @@ const (
 type Facts struct {
 	Stopping bool // told to leave
 	Goal     Goal
-	Proved   bool // what must hold before a node may be ready, holds: its share is the cluster's
+	Proved   bool // what must hold before a node may be ready, holds: its share is the cluster's, its keystore in place
 	Held     int  // leases whose holders still act
 }
 

@@ -21,7 +21,7 @@ func (a *agent) citizen(stop, life context.Context) error {
 		k := a.knows()
 		held := a.held()
 		next := k.state.Next(coordinator.Facts{
-			Stopping: stopping == nil, Goal: k.wanted.Goal, Proved: k.share.Usable() && k.proof.Proved, Held: held,
+			Stopping: stopping == nil, Goal: k.goal(), Proved: k.share.Usable() && k.proof.Proved && k.unkeyed == "", Held: held,
 		})
 		message := a.message(k)
 		view := a.session.Load().View()
@@ -109,6 +109,14 @@ func (a *agent) report(ctx context.Context, incarnation int64, row *coordinator.
 	return true
 }
 
+// goal is what operators want, but while the server of this node is restarted.
+func (k memory) goal() coordinator.Goal {
+	if k.restarting {
+		return coordinator.GoalDrained
+	}
+	return k.wanted.Goal
+}
+
 // message tells people what keeps this node from working as it should.
 func (a *agent) message(k memory) string {
 	switch {
@@ -118,6 +126,10 @@ func (a *agent) message(k memory) string {
 		return "share " + string(k.share.State) + ": " + k.share.Reason
 	case !k.proof.Proved:
 		return k.proof.Waiting
+	case k.restarting:
+		return "the server is restarted for its keystore"
+	case k.unkeyed != "" && k.state == coordinator.Joining:
+		return k.unkeyed
 	}
 	return k.blind
 }

@@ -95,6 +95,7 @@ func (a *agent) began(incarnation int64, _ time.Time) {
 	a.seatsBegan(incarnation)
 	poke(a.keyed)
 	poke(a.looks) // so that others hear soon what this life writes to the share
+	poke(a.rolled)
 	poke(a.facts)
 }
 
@@ -130,6 +131,7 @@ func (a *agent) ticked(t leases.Tick) {
 		poke(a.told)
 		poke(a.licensed)
 		poke(a.keyed)
+		poke(a.rolled)
 	}
 	poke(a.facts)
 }

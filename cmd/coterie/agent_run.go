@@ -45,6 +45,7 @@ import (
 //	desk      lends leases to local processes
 //	seats     gives licence seats to local applications
 //	keys      lets keystores be sealed to this node, and shares them with others
+//	rollouts  has the keystore of this node's server be what the cluster wants
 //	line      the supervisor: keeps the deadline, starts programs
 type agent struct {
 	cfg        *config.Config
@@ -75,6 +76,7 @@ type agent struct {
 	keyed    chan struct{} // keystores or who opens them moved, or might have
 	told     chan struct{} // the ledger moved: another node may wait to be seen
 	looks    chan struct{} // somebody waits for a look at the share
+	rolled   chan struct{} // a rollout of a keystore moved, or might have
 
 	silence silence // of the database; heartbeats alone touch it
 
@@ -84,22 +86,24 @@ type agent struct {
 
 // memory is what this agent knows in memory.
 type memory struct {
-	state    coordinator.State
-	message  string
-	wanted   coordinator.Wanted
-	reports  int // that the database took, so that what was read before one is told
-	joined   bool
-	share    appdata.Condition
-	looked   bool // share is known
-	proof    attest.Verdict
-	stepped  time.Duration // by how far the database's clock was seen to jump, not recorded yet
-	failure  string        // why the last heartbeat failed
-	blind    string        // why it is not known who is at work, where a source of seats shows that
-	head     int64
-	runs     int64
-	docs     map[string]console.Document
-	requests []string     // leases of those that were taken from the queue
-	mark     leases.Token // highest that this node knows of, from wherever
+	state      coordinator.State
+	message    string
+	wanted     coordinator.Wanted
+	reports    int // that the database took, so that what was read before one is told
+	joined     bool
+	share      appdata.Condition
+	looked     bool // share is known
+	proof      attest.Verdict
+	stepped    time.Duration // by how far the database's clock was seen to jump, not recorded yet
+	unkeyed    string        // why its keystore keeps this node from being ready
+	restarting bool          // its server is about to be restarted
+	failure    string        // why the last heartbeat failed
+	blind      string        // why it is not known who is at work, where a source of seats shows that
+	head       int64
+	runs       int64
+	docs       map[string]console.Document
+	requests   []string     // leases of those that were taken from the queue
+	mark       leases.Token // highest that this node knows of, from wherever
 }
 
 func (a *agent) know(f func(*memory)) {
@@ -129,6 +133,7 @@ func (a *agent) run(ctx context.Context) error {
 	a.moved, a.facts = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.lent, a.noticed, a.licensed = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.keyed, a.told, a.looks = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+	a.rolled = make(chan struct{}, 1)
 	a.desk = &loans.Desk{
 		Change: func([]string) { poke(a.lent) },
 		Trust:  func() time.Duration { return time.Until(a.session.Load().View().Trusted) },
@@ -165,6 +170,7 @@ func (a *agent) run(ctx context.Context) error {
 	loops.Go(func() error { return a.notify(life) })
 	loops.Go(func() error { return a.license(life) })
 	loops.Go(func() error { return a.keys(life) })
+	loops.Go(func() error { return a.rollouts(life) })
 	loops.Go(func() error { return a.citizen(ctx, life) })
 	err := loops.Wait()
 	if errors.Is(err, errLeft) {
@@ -256,6 +262,9 @@ func (a *agent) join(ctx context.Context) error {
 	a.cluster = welcome.ClusterID
 	a.know(func(k *memory) {
 		k.joined, k.state = true, coordinator.Joining
+		if a.cfg.Keystore.File != "" {
+			k.unkeyed = "looking at the keystore"
+		}
 		k.wanted.State, k.wanted.Goal = coordinator.Joining, welcome.Goal
 	})
 	a.log.Info("joined", "cluster", a.cfg.Cluster, "id", identity.ID(), "version", buildVersion())

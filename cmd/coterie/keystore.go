@@ -19,8 +19,10 @@ func (c *cli) keystoreCommand() *cobra.Command {
   coterie keystore show tomcat.keystore --password-file F
   coterie keystore show new.p12 --password-file F --host www.example.org --check
   coterie keystore convert old.jks --password-file F --to pkcs12 --out new.p12
-  coterie keystore stage new.p12 --password-file F -m "renewed"`,
-		c.keystoreShow(), c.keystoreStage(), c.keystorePlace(), c.keystoreProve(), c.keystoreConvert(),
+  coterie keystore stage new.p12 --password-file F -m "renewed"
+  coterie keystore activate -y
+  coterie keystore status`,
+		c.keystoreShow(), c.keystoreStage(), c.keystoreActivate(), c.keystoreStatus(), c.keystoreRollback(), c.keystorePlace(), c.keystoreProve(), c.keystoreConvert(),
 		c.keystoreRecoveryKey(), c.keystoreRecover())
 }
 

@@ -42,23 +42,51 @@ func keystoreFiles(env *testscript.Env) error {
 // tls FILE PASSWORDFILE serves the key of a keystore at $TLS; $LEAF is its
 // certificate's fingerprint.
 func tlsWord(ts *testscript.TestScript, _ bool, args []string) {
-	pass, err := onePassword([]byte(ts.ReadFile(args[1])))
+	served, leaf, err := servedFrom(ts.MkAbs(args[0]), ts.ReadFile(args[1]))
 	ts.Check(err)
-	s, err := keystore.Read([]byte(ts.ReadFile(args[0])), keystore.Passwords{Store: pass})
-	ts.Check(err)
+	ts.Setenv("TLS", listenTLS(ts, &tls.Config{Certificates: []tls.Certificate{served}}))
+	ts.Setenv("LEAF", leaf)
+}
+
+// tlslive NAME FILE PASSWORDFILE serves at $NAME what the file has at the moment of
+// each handshake.
+func tlsLive(ts *testscript.TestScript, _ bool, args []string) {
+	path, password := ts.MkAbs(args[1]), ts.ReadFile(args[2])
+	ts.Setenv(args[0], listenTLS(ts, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		served, _, err := servedFrom(path, password)
+		return &served, err
+	}}))
+}
+
+func servedFrom(path, password string) (served tls.Certificate, leaf string, err error) {
+	pass, err := onePassword([]byte(password))
+	if err != nil {
+		return served, "", err
+	}
+	data, err := keystore.ReadFile(path)
+	if err != nil {
+		return served, "", err
+	}
+	s, err := keystore.Read(data, keystore.Passwords{Store: pass})
+	if err != nil {
+		return served, "", err
+	}
 	e, err := s.Served("")
-	ts.Check(err)
-	key, err := e.Signer()
-	ts.Check(err)
-	served := tls.Certificate{PrivateKey: key}
+	if err != nil {
+		return served, "", err
+	}
+	served.PrivateKey, err = e.Signer()
 	for _, c := range e.Chain {
 		served.Certificate = append(served.Certificate, c.DER)
 	}
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{served}})
+	return served, e.Facts().Fingerprint, err
+}
+
+// listenTLS is the address of a server that lives as long as the script.
+func listenTLS(ts *testscript.TestScript, cfg *tls.Config) string {
+	l, err := tls.Listen("tcp", "127.0.0.1:0", cfg)
 	ts.Check(err)
 	ts.Defer(func() { l.Close() })
-	ts.Setenv("TLS", l.Addr().String())
-	ts.Setenv("LEAF", e.Facts().Fingerprint)
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -69,6 +97,7 @@ func tlsWord(ts *testscript.TestScript, _ bool, args []string) {
 			conn.Close()
 		}
 	}()
+	return l.Addr().String()
 }
 
 func TestAPasswordIsTheOnlyLineOfItsFile(t *testing.T) {

@@ -117,20 +117,21 @@ http:
 // words are what scripts can say beyond testscript's own vocabulary.
 func (s *server) words() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"many":   many,
-		"exits":  exits,
-		"calm":   calm,
-		"sql":    sqlWord,
-		"play":   play,
-		"ready":  ready,
-		"until":  until,
-		"tls":    tlsWord,
-		"node":   nodeWord,
-		"silent": silent,
-		"agent":  agentWord,
-		"within": within,
-		"sleep":  sleep,
-		"ends":   ends,
+		"many":    many,
+		"exits":   exits,
+		"calm":    calm,
+		"sql":     sqlWord,
+		"play":    play,
+		"ready":   ready,
+		"until":   until,
+		"tls":     tlsWord,
+		"tlslive": tlsLive,
+		"node":    nodeWord,
+		"silent":  silent,
+		"agent":   agentWord,
+		"within":  within,
+		"sleep":   sleep,
+		"ends":    ends,
 	}
 }
 

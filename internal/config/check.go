@@ -49,6 +49,9 @@ func (r *reader) checkTogether(c *Config) {
 	if wrong := c.License.wrong(); wrong != "" {
 		r.fault(r.origins["license.source"], "license.source", "license.source %q %s", c.License.Source, wrong)
 	}
+	if wrong := c.Keystore.wrong(); wrong != "" {
+		r.fault(r.origins["keystore.reload"], "keystore.reload", "keystore.reload %q %s", c.Keystore.Reload, wrong)
+	}
 	if c.App.Version != "" && c.App.VersionFile != "" {
 		r.fault(r.origins["app.version_file"], "app.version_file", "app.version_file and app.version are both set; keep one")
 	}

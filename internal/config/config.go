@@ -22,6 +22,7 @@ type Config struct {
 	Log      Log
 
 	Certificates Certificates
+	Keystore     Keystore
 	Backup       Backup
 
 	file    string
@@ -64,6 +65,24 @@ type Certificates struct {
 	Files        []string // absolute, or below AppData.Path; folders are looked through
 	Endpoints    []string // host:port
 	PasswordFile string   `mapstructure:"password_file"` // of keystores, one per line
+}
+
+// Keystore is the keystore of this node's server, which versions are put in place of.
+type Keystore struct {
+	Name         string
+	File         string // empty: no server here
+	Properties   string // of the server
+	Property     string // in it, that names the alias
+	Hosts        []string
+	Address      string // host:port that must show the certificate
+	Reload       string // none, manager, command or restart
+	URL          string
+	User         string
+	PasswordFile string `mapstructure:"password_file"`
+	Command      []string
+	DrainFor     time.Duration `mapstructure:"drain_for"`
+	Patience     time.Duration
+	CheckEvery   time.Duration `mapstructure:"check_every"`
 }
 
 // Backup is what the action coterie.backup writes, and where.

@@ -109,7 +109,11 @@ func TestTheExampleOfTheManualLoads(t *testing.T) {
 			{Name: "audit-purge", Command: []string{"/opt/ucd/bin/purge", "--days", "90"}, Dir: "/var/lib/coterie"},
 			{Name: "report", HTTP: &Request{Method: "POST", URL: "http://127.0.0.1:8080/rest/report", Expect: 200}},
 		},
-		Drain:   Drain{Deadline: 10 * time.Minute},
+		Drain: Drain{Deadline: 10 * time.Minute},
+		Keystore: Keystore{
+			Name: "server", Property: "tomcat.key.alias", Reload: "none",
+			DrainFor: 10 * time.Second, Patience: 30 * time.Second, CheckEvery: 3 * time.Second,
+		},
 		License: License{Source: "none", Every: 10 * time.Second, Window: 15 * time.Minute},
 		Log:     Log{Level: "info", Format: "auto"},
 	}

@@ -128,7 +128,7 @@ func TestEachWrongValueIsToldInWords(t *testing.T) {
 		"group twice":            {"appdata: {path: /x}", `3:1 appdata stands here a second time; first at 2:1`},
 		"key with a dot":         {"node.name: a", `3:1 unknown key "node.name"; write it in its group, node: {name: ...}`},
 		"key like a list":        {"actions[]: {name: a}", `3:1 unknown key "actions[]"`},
-		"unknown key":            {"keystore: {path: x}", `3:1 unknown key "keystore"`},
+		"unknown key":            {"storage: {path: x}", `3:1 unknown key "storage"`},
 		"unknown key in a group": {"database: {pool_sise: 4}", `3:12 unknown key "database.pool_sise"; did you mean "pool_size"?`},
 		"unknown key in a list":  {"actions: [{name: a, comand: [/x]}]", `3:21 unknown key "actions[0].comand"; did you mean "command"?`},
 		"unknown group":          {"nod: {name: a}", `3:1 unknown key "nod"; did you mean "node"?`},

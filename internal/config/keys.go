@@ -27,6 +27,8 @@ func (k Key) Env() string {
 // Keys is the table of all keys, in the order of a well-written file.
 func Keys() []Key {
 	keys := append(nodeKeys(), storageKeys()...)
+	keys = append(keys, keystoreKeys()...)
+	keys = append(keys, backupKeys()...)
 	keys = append(keys, actionKeys()...)
 	keys = append(keys, hookKeys()...)
 	keys = append(keys, agentKeys()...)
@@ -113,6 +115,58 @@ func storageKeys() []Key {
 		{Name: "certificates.password_file", kind: text, check: checkPasswordFile,
 			field:   func(c *Config) any { return c.Certificates.PasswordFile },
 			Meaning: "File with the passwords of those keystores, one per line, not readable by everybody."},
+	}
+}
+
+func keystoreKeys() []Key {
+	return []Key{
+		{Name: "keystore.file", kind: text, check: checkAbsolute,
+			field:   func(c *Config) any { return c.Keystore.File },
+			Meaning: "Keystore of the server on this node; the agent puts the active version in its place. Empty when no server here has one."},
+		{Name: "keystore.name", kind: text, Default: "server", check: checkName,
+			field:   func(c *Config) any { return c.Keystore.Name },
+			Meaning: "Name under which its versions are staged."},
+		{Name: "keystore.properties", kind: text, check: checkAbsolute,
+			field:   func(c *Config) any { return c.Keystore.Properties },
+			Meaning: "File of the server that names the alias, such as installed.properties; no other byte of it is changed."},
+		{Name: "keystore.property", kind: text, Default: "tomcat.key.alias",
+			field:   func(c *Config) any { return c.Keystore.Property },
+			Meaning: "Key in that file."},
+		{Name: "keystore.hosts", kind: list, check: checkWords,
+			field:   func(c *Config) any { return c.Keystore.Hosts },
+			Meaning: "Names by which clients call the server; a certificate that is not for one of them is refused."},
+		{Name: "keystore.address", kind: text, check: checkEndpoint,
+			field:   func(c *Config) any { return c.Keystore.Address },
+			Meaning: "Address of the server, host:port, which must show the certificate in a handshake."},
+		{Name: "keystore.reload", kind: text, Default: "none", check: checkOneOf("none", "manager", "command", "restart"),
+			field:   func(c *Config) any { return c.Keystore.Reload },
+			Meaning: "How the server takes its keystore up: manager (Tomcat's, at keystore.url), command, restart (by the command, drained and one node at a time) or none (it finds it by itself)."},
+		{Name: "keystore.url", kind: secretive, check: checkManager,
+			field:   func(c *Config) any { return c.Keystore.URL },
+			Meaning: "Address of the manager's sslReload, such as http://127.0.0.1:8080/manager/text/sslReload."},
+		{Name: "keystore.user", kind: text,
+			field:   func(c *Config) any { return c.Keystore.User },
+			Meaning: "User of the manager, with the role manager-script."},
+		{Name: "keystore.password_file", kind: text, check: checkPasswordFile,
+			field:   func(c *Config) any { return c.Keystore.PasswordFile },
+			Meaning: "File with that user's password, not readable by everybody."},
+		{Name: "keystore.command", kind: list,
+			field:   func(c *Config) any { return c.Keystore.Command },
+			Meaning: "Program and arguments that reload or restart the server; run without a shell."},
+		{Name: "keystore.drain_for", kind: duration, Default: "10s", check: checkPositive,
+			field:   func(c *Config) any { return c.Keystore.DrainFor },
+			Meaning: "How long a node is drained before its server is restarted, so that load balancers see it and requests end."},
+		{Name: "keystore.patience", kind: duration, Default: "30s", check: checkAtLeastSecond,
+			field:   func(c *Config) any { return c.Keystore.Patience },
+			Meaning: "How long the server may take to show a new certificate."},
+		{Name: "keystore.check_every", kind: duration, Default: "3s", check: checkAtLeastSecond,
+			field:   func(c *Config) any { return c.Keystore.CheckEvery },
+			Meaning: "How often the agent looks at the file and the certificate that the server shows."},
+	}
+}
+
+func backupKeys() []Key {
+	return []Key{
 		{Name: "backup.folder", kind: text, check: checkFolder,
 			field:   func(c *Config) any { return c.Backup.Folder },
 			Meaning: "Folder below appdata.path for backups of the database; the action coterie.backup writes them."},

@@ -94,6 +94,34 @@ did not answer within ten seconds.`},
 			"look at the manager's URL, user and role (manager-script), and at the server's log",
 			`The server was asked to reload its keystore and did not. It goes on with the
 certificate that it has. The files that were there before were put back.`},
+		{"COT-923", ExitRefused, "node would not take the version",
+			"mend what it names, then say it again; the nodes look anew: coterie keystore activate",
+			`Before anything is changed every living node opens the version and looks at it
+as its server would. One of them would not take it, or did not answer. No
+server was touched, and the version is marked as rejected.`},
+		{"COT-924", ExitFailed, "version was brought back",
+			"look at the log of that node's server; coterie keystore status; then activate it again, or stage another",
+			`A node could not put the version in place, or its server did not show the
+certificate in time. Every living node was given back what it had; the version
+that was active before is active still. As a finding: a node has yet to get it
+back, which it tries for as long as it lives.`},
+		{"COT-925", ExitRefused, "somebody else was faster",
+			"coterie keystore status; then say it again if it is still wanted",
+			`A version of this keystore is on its way to the nodes already, or became the
+active one since you looked. Nothing of the second order was done.`},
+		{"COT-926", ExitDegraded, "node does not serve the active version",
+			"coterie keystore status; then start the node's agent again, or coterie keystore place on it",
+			`What is in place on the node is not what the cluster wants: somebody changed
+the file, the server shows an older certificate or none, or it did not take up
+its keystore when it was asked. A file that somebody changed is left to him; an
+agent that starts puts the active version in place.`},
+		{"COT-927", ExitNone, "nothing to go back to",
+			"coterie keystore show; coterie keystore activate --version NUMBER",
+			`No version of the keystore was active before the present one.`},
+		{"COT-928", ExitTimedOut, "rollout goes on",
+			"coterie keystore status; coterie keystore rollback calls it back",
+			`The time that the command was to wait has passed. The rollout itself goes on,
+and goes back by itself when nothing moves for its patience.`},
 		{"COT-914", ExitFailed, "keystore was not written",
 			"look at the folder, its rights and the room on its disk; the old file is as it was",
 			`The new file could not be put in place. Whatever was there before is

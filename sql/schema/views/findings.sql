@@ -1,5 +1,6 @@
 -- after views/nodes.sql
 -- after views/sights.sql
+-- after views/keystore_rollouts.sql
 CREATE OR REPLACE VIEW coterie.findings WITH (security_barrier) AS
 WITH node AS (
     SELECT n.name, n.state, n.version, n.app_version, n.host, n.started_at, n.last_seen_at, n.joined_at, n.db_rtt_ms
@@ -144,7 +145,16 @@ SELECT CASE WHEN v.not_after IS NULL OR v.what = v.trouble THEN 'COT-531' ELSE '
        left(format('%s%s: %s%s', v.place, CASE WHEN v.alias <> '' THEN format(' (%s)', v.alias) END,
                    CASE WHEN v.not_after IS NOT NULL THEN format('the certificate of %s ', v.subject) END, v.what), 500),
        format('put a new one in its place, and look again: coterie run %s', v.job)
-FROM coterie.expiries v WHERE v.severity IS NOT NULL;
+FROM coterie.expiries v WHERE v.severity IS NOT NULL
+UNION ALL
+SELECT 'COT-926', CASE c.state WHEN 'failed' THEN 'error' ELSE 'warning' END, c.node, c.reported_at,
+       left(format('%s: keystore %s: %s', c.node, c.keystore, coalesce(nullif(c.error, ''), c.state)), 500),
+       'coterie keystore status; then start its agent again, or coterie keystore place'
+FROM coterie.certificates c JOIN alive a ON a.name = c.node WHERE c.state IN ('drifted', 'failed')
+UNION ALL
+SELECT 'COT-924', 'warning', r.name, r.moved_at,
+       left(format('version %s of %s is on its way back: %s', r.version, r.name, r.failure), 500), 'coterie keystore status'
+FROM coterie.keystore_rollouts r WHERE r.phase = 'back' AND r.overdue;
 COMMENT ON VIEW coterie.findings IS 'A row per open problem, derived from the facts of the moment: what is mended disappears.';
 COMMENT ON COLUMN coterie.findings.code IS 'Code that coterie doctor --explain knows.';
 COMMENT ON COLUMN coterie.findings.severity IS 'error (something promised is not kept), warning (somebody should look) or note.';

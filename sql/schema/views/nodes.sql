@@ -31,10 +31,12 @@ SELECT n.name,
        n.goal_at,
        n.joined_at,
        n.weight,
-       coterie.storage_owns(n.name) AS owns_pct
+       coterie.storage_owns(n.name) AS owns_pct,
+       CASE WHEN s.node IS NOT NULL THEN k.served_fingerprint END AS keystore_fingerprint
 FROM coterie.node n
 LEFT JOIN coterie.session s ON s.node = n.name
-LEFT JOIN coterie.storage g ON g.node = n.name;
+LEFT JOIN coterie.storage g ON g.node = n.name
+LEFT JOIN coterie.keystore_node k ON k.node = n.name AND k.name = 'server';
 COMMENT ON VIEW coterie.nodes IS 'A row per node that ever joined: what is wanted of it, what it does, whether it lives.';
 COMMENT ON COLUMN coterie.nodes.name IS 'Name of the node.';
 COMMENT ON COLUMN coterie.nodes.id IS 'Fingerprint of the key made when the node joined.';
@@ -63,3 +65,4 @@ COMMENT ON COLUMN coterie.nodes.goal_at IS 'When the goal was set.';
 COMMENT ON COLUMN coterie.nodes.joined_at IS 'When it joined for the first time.';
 COMMENT ON COLUMN coterie.nodes.weight IS 'Its share of the leases, beside the weights of the other nodes.';
 COMMENT ON COLUMN coterie.nodes.owns_pct IS 'Of the nodes that live and can use the share, itself included: with how many in a hundred it has seen each other there; null when it does not live.';
+COMMENT ON COLUMN coterie.nodes.keystore_fingerprint IS 'SHA-256 of the certificate that its server showed last, of the keystore server; null when it has no session, or showed none.';

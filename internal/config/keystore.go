@@ -1,0 +1,30 @@
+package config
+
+// wrong tells what a way to reload a keystore lacks.
+func (k Keystore) wrong() string {
+	switch {
+	case k.File == "" || k.Reload == "none":
+		return ""
+	case k.Reload == "manager" && k.URL == "":
+		return "needs keystore.url"
+	case (k.Reload == "command" || k.Reload == "restart") && len(k.Command) == 0:
+		return "needs keystore.command"
+	case k.Address == "":
+		return "needs keystore.address, so that it can be proved"
+	}
+	return ""
+}
+
+func checkEndpoint(value any) string {
+	if address := value.(string); address != "" {
+		return checkEndpoints([]string{address})
+	}
+	return ""
+}
+
+func checkManager(value any) string {
+	if address := value.(string); address != "" {
+		return checkURL(address)
+	}
+	return ""
+}

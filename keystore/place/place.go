@@ -1,0 +1,356 @@
+// Package place puts a keystore in place beside its server, has the server take it
+// up, and proves by a handshake that it did.
+//
+// A Change is one file that is to have other content; all of a Server's changes are
+// written one after another, each at once: whoever reads a file, and a machine that
+// loses power, sees the old one or the new one. The keystore comes first, since a
+// server that is started in between has the old alias, which a new version usually
+// still has. What fails on the way forward is undone, the last change first, and the
+// server takes up again what it had. On the way back nothing is undone: a server that
+// is down, or cannot take up what it has, needs the right file under its name.
+//
+// What was there before the cluster had any version is kept in a folder of the node's
+// own, with the mode of its owner alone, until a version is the active one.
+package place
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/coterie-ha/coterie/internal/atomicfile"
+	"github.com/coterie-ha/coterie/keystore"
+)
+
+// Server is a server with its keystore.
+type Server struct {
+	File       string
+	Properties string // of the server, which name the alias; empty: none
+	Property   string
+	Address    string // host:port that shows the certificate; empty: nothing is proved
+	Host       string // asked for there; empty: that of the address
+	Kept       string // folder for what was there before any version
+	Reload     func(context.Context) error
+	Patience   time.Duration // how long it may go on with the old certificate
+}
+
+// Content is what is put in place.
+type Content struct {
+	File        []byte
+	Alias       string
+	Fingerprint string
+}
+
+// ErrNotTaken means that a server did not take its keystore up.
+var ErrNotTaken = errors.New("the server did not take its keystore up")
+
+// Proves says whether it can be seen what the server took up.
+func (s Server) Proves() bool { return s.Address != "" && s.Reload != nil }
+
+// Seen is what is in place.
+type Seen struct {
+	SHA256 string // of the file; empty: there is none
+	Alias  string // that the properties name; empty when there are none
+	Served string // fingerprint; empty: no certificate is shown
+	Error  string
+}
+
+// handshake is how long a server may take to show its certificate.
+const handshake = 5 * time.Second
+
+// Look reads the file, and asks the server by a handshake.
+func (s Server) Look(ctx context.Context) Seen {
+	var seen Seen
+	data, err := keystore.ReadFile(s.File)
+	if err == nil {
+		sum := sha256.Sum256(data)
+		seen.SHA256 = hex.EncodeToString(sum[:])
+	} else {
+		seen.Error = err.Error()
+	}
+	if s.Properties != "" {
+		text, err := ReadProperties(s.Properties)
+		seen.Alias, _ = text.Get(s.Property)
+		if err != nil {
+			seen.Error = err.Error()
+		}
+	}
+	if s.Address == "" {
+		return seen
+	}
+	ctx, cancel := context.WithTimeout(ctx, handshake)
+	defer cancel()
+	chain, err := keystore.Shown(ctx, s.Address, s.Host)
+	if err != nil {
+		seen.Error = lasting(err)
+		return seen
+	}
+	seen.Served = chain[0].Fingerprint()
+	return seen
+}
+
+// lasting is an error without the ports of one attempt: what is the same is told once.
+func lasting(err error) string {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return fmt.Sprintf("%v: %v", keystore.ErrNoHandshake, op.Err)
+	}
+	return err.Error()
+}
+
+// Put has the content in place and taken up. What fails on the way forward is undone.
+func (s Server) Put(ctx context.Context, c Content, forward bool) error {
+	changes, err := s.changes(c)
+	if err != nil {
+		return err
+	}
+	done, err := Write(changes)
+	if err == nil {
+		err = s.takeUp(ctx, c.Fingerprint)
+	}
+	if err == nil || !forward {
+		return err
+	}
+	undone := Undo(done)
+	if s.Reload != nil && len(done) > 0 {
+		// Also when somebody gave up waiting: the server must not be left between two.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Patience+handshake)
+		defer cancel()
+		undone = errors.Join(undone, s.Reload(ctx))
+	}
+	if undone != nil {
+		return fmt.Errorf("%w; putting back what was there before: %w", err, undone)
+	}
+	return fmt.Errorf("%w; what was there before is back", err)
+}
+
+// takeUp has the server reload, and waits until it shows the certificate.
+func (s Server) takeUp(ctx context.Context, fingerprint string) error {
+	if s.Reload == nil {
+		return nil
+	}
+	if err := s.Reload(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotTaken, err)
+	}
+	if s.Address == "" || fingerprint == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.Patience)
+	defer cancel()
+	if err := keystore.Serves(ctx, s.Address, s.Host, fingerprint); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotTaken, err)
+	}
+	return nil
+}
+
+// changes are what differs.
+func (s Server) changes(c Content) ([]Change, error) {
+	file, err := FileChange(s.File, c.File)
+	if err != nil {
+		return nil, err
+	}
+	changes := file
+	if s.Properties == "" {
+		return changes, nil
+	}
+	alias, err := AliasChange(s.Properties, s.Property, c.Alias)
+	return append(changes, alias...), err
+}
+
+// Try tells why the content could not be put in place, and changes nothing: it writes
+// all of it beside the file, and removes it.
+func (s Server) Try(c Content) error {
+	if _, err := s.changes(c); err != nil {
+		return err
+	}
+	if info, err := os.Stat(s.File); err == nil && info.Mode().Perm()&0o004 != 0 {
+		return fmt.Errorf("%s is open to everybody (mode %04o): chmod o= %s", s.File, info.Mode().Perm(), s.File)
+	}
+	target := s.File
+	if real, err := filepath.EvalSymlinks(target); err == nil {
+		target = real // it is replaced where it is
+	}
+	tmp := filepath.Join(filepath.Dir(target), "."+filepath.Base(target)+".try")
+	err := atomicfile.Write(tmp, c.File, 0o600)
+	if err != nil && !errors.Is(err, atomicfile.ErrNotDurable) {
+		return err
+	}
+	return os.Remove(tmp)
+}
+
+func (s Server) kept() (file, properties string) {
+	return filepath.Join(s.Kept, "keystore.before"), filepath.Join(s.Kept, "keystore.properties.before")
+}
+
+// Keep keeps what is there, unless that was done before.
+func (s Server) Keep() error {
+	file, properties := s.kept()
+	if s.IsKept() {
+		return nil
+	}
+	if s.Properties != "" {
+		text, err := ReadProperties(s.Properties)
+		if err != nil {
+			return err
+		}
+		if err := durable(atomicfile.Write(properties, text, 0o600)); err != nil {
+			return err
+		}
+	}
+	data, err := keystore.ReadFile(s.File)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	// Last, since it says that all is kept. Nothing stands for a file that was not there.
+	return durable(atomicfile.Write(file, data, 0o600))
+}
+
+// IsKept says whether what was there before any version is kept.
+func (s Server) IsKept() bool {
+	file, _ := s.kept()
+	_, err := os.Stat(file)
+	return err == nil
+}
+
+// Forget gives up what was kept: a version is the active one.
+func (s Server) Forget() error {
+	file, properties := s.kept()
+	return errors.Join(gone(os.Remove(file)), gone(os.Remove(properties)))
+}
+
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// Restore puts back what was there before any version, and has the server take it up.
+func (s Server) Restore(ctx context.Context) error {
+	file, properties := s.kept()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var changes []Change
+	if s.Properties != "" {
+		text, err := os.ReadFile(properties)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, Change{Path: s.Properties, Data: text, Perm: 0o640})
+	}
+	if len(data) == 0 {
+		err = gone(os.Remove(s.File))
+	} else {
+		changes = append(changes, Change{Path: s.File, Data: data, Perm: 0o600})
+	}
+	if _, wrong := Write(changes); err != nil || wrong != nil {
+		return errors.Join(err, wrong)
+	}
+	// A server that had no keystore has nothing to take up.
+	if len(data) > 0 {
+		if err := s.takeUp(ctx, ""); err != nil {
+			return err
+		}
+	}
+	return s.Forget()
+}
+
+// Change is one file that is to have other content.
+type Change struct {
+	Path, What string
+	Data       []byte
+	Perm       fs.FileMode // of a file that is not there yet
+	Old        []byte      // nil when there is no file
+}
+
+// FileChange is what the keystore needs: nothing when it has the content.
+func FileChange(path string, data []byte) ([]Change, error) {
+	old, err := keystore.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(filepath.Dir(path)); err != nil {
+			return nil, fmt.Errorf("%s: its folder is not there: %w", path, err)
+		}
+	case err != nil:
+		return nil, err
+	}
+	if bytes.Equal(old, data) {
+		return nil, nil
+	}
+	return []Change{{Path: path, What: "write " + path, Data: data, Perm: 0o600, Old: old}}, nil
+}
+
+// AliasChange is what the properties need for an alias.
+func AliasChange(path, property, alias string) ([]Change, error) {
+	text, err := ReadProperties(path)
+	if err != nil {
+		return nil, err
+	}
+	set, err := text.Set(property, alias)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if bytes.Equal(set, text) {
+		return nil, nil
+	}
+	what := fmt.Sprintf("set %s to %s in %s", property, alias, path)
+	if was, there := text.Get(property); there {
+		what += ", now " + was
+	}
+	return []Change{{Path: path, What: what, Data: set, Perm: 0o640, Old: text}}, nil
+}
+
+// ReadProperties reads the server's own file, which must be there.
+func ReadProperties(path string) (keystore.Properties, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, keystore.MostProperties+1))
+	return keystore.Properties(text), err
+}
+
+// Write writes files, and returns those that it wrote.
+func Write(changes []Change) (done []Change, err error) {
+	for _, c := range changes {
+		if err := durable(atomicfile.Write(c.Path, c.Data, c.Perm)); err != nil {
+			return done, err
+		}
+		done = append(done, c)
+	}
+	return done, nil
+}
+
+// Undo puts back what was there, the last first.
+func Undo(done []Change) error {
+	var errs []error
+	for i := len(done) - 1; i >= 0; i-- {
+		c := done[i]
+		if c.Old == nil {
+			errs = append(errs, os.Remove(c.Path))
+			continue
+		}
+		errs = append(errs, durable(atomicfile.Write(c.Path, c.Old, c.Perm)))
+	}
+	return errors.Join(errs...)
+}
+
+// durable takes it that a file is in place that may be lost with the power: what is
+// lost then is put in place again.
+func durable(err error) error {
+	if errors.Is(err, atomicfile.ErrNotDurable) {
+		return nil
+	}
+	return err
+}

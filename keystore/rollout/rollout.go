@@ -1,0 +1,341 @@
+package rollout
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Phase is how far a rollout is.
+type Phase string
+
+// Phases, as in the SQL type coterie.keystore_phase.
+const (
+	Voting    Phase = "voting"
+	Canary    Phase = "canary"
+	Rest      Phase = "rest"
+	Back      Phase = "back"
+	Done      Phase = "done"
+	Refused   Phase = "refused"
+	Failed    Phase = "failed"
+	Cancelled Phase = "cancelled"
+)
+
+// Open says whether there is something left to do.
+func (p Phase) Open() bool { return p == Voting || p == Canary || p == Rest || p == Back }
+
+// Place is what a node has of a keystore.
+type Place string
+
+// Places, as in the SQL type coterie.keystore_place.
+const (
+	Proved  Place = "proved"  // a handshake showed it
+	Placed  Place = "placed"  // there is nothing to prove it by
+	Drifted Place = "drifted" // somebody else changed it
+	Broken  Place = "failed"  // it could not be taken up
+)
+
+// Rollout is the one that is open.
+type Rollout struct {
+	ID       int64  `json:"id"`
+	Version  int64  `json:"version"`
+	Previous int64  `json:"previous"` // 0: what was there before any version
+	Phase    Phase  `json:"phase"`
+	Canary   string `json:"canary"`
+	Overdue  bool   `json:"overdue"`
+	Turn     int64  `json:"turn"`
+}
+
+// Vote is what a node found when it looked at a version.
+type Vote struct {
+	Version int64  `json:"version"`
+	OK      bool   `json:"ok"`
+	Serves  bool   `json:"serves"` // a server of that node serves the keystore
+	Alone   bool   `json:"alone"`  // it is restarted for it
+	Why     string `json:"why"`
+}
+
+// Report is what a node has in place.
+type Report struct {
+	Version int64  `json:"version"` // 0: none of the database's
+	State   Place  `json:"state"`
+	File    string `json:"file"`   // SHA-256; empty: there is none
+	Served  string `json:"served"` // fingerprint of the certificate that the server showed; empty: none
+	Rollout int64  `json:"rollout"`
+	Phase   Phase  `json:"phase"` // in which the node said so
+	Error   string `json:"error"`
+}
+
+// Right says that it is as it should be.
+func (r Report) Right() bool { return r.State == Proved || r.State == Placed }
+
+// Member is a living node. Its votes are those of this life, since its configuration
+// may be another. Its report may be of a former one, and then it is not gone by: this
+// life may be putting something else in place.
+type Member struct {
+	Node   string  `json:"node"`
+	Votes  []Vote  `json:"votes"`
+	Report *Report `json:"report"`
+	Fresh  bool    `json:"fresh"` // the report is of this life
+}
+
+func (m Member) vote(version int64) (Vote, bool) {
+	i := slices.IndexFunc(m.Votes, func(v Vote) bool { return v.Version == version })
+	if i < 0 {
+		return Vote{}, false
+	}
+	return m.Votes[i], true
+}
+
+// serves says whether it has a server for the version, as far as it told.
+func (m Member) serves(version int64) bool { v, ok := m.vote(version); return ok && v.Serves }
+
+func (m Member) alone(version int64) bool { v, ok := m.vote(version); return ok && v.Alone }
+
+// shows says that it reported, in this rollout, to have what the rollout brings. What
+// it said before may be long over.
+func (m Member) shows(r *Rollout) bool {
+	return m.onward(r) && m.Report.Version == r.Version && m.Report.Right()
+}
+
+// failed says that it could not take up what the rollout brings.
+func (m Member) failed(r *Rollout) bool { return m.onward(r) && m.Report.State == Broken }
+
+// isBack says that it reported to have again what it had. A server that is down reads
+// it when it comes up.
+func (m Member) isBack(r *Rollout) bool {
+	return m.backward(r) && m.Report.Version == r.Previous && (m.Report.Right() || m.Report.Served == "")
+}
+
+// stuck says that it could not even go back; others do not wait for it.
+func (m Member) stuck(r *Rollout) bool { return m.backward(r) && m.Report.State == Broken }
+
+func (m Member) onward(r *Rollout) bool {
+	return m.Report != nil && m.Fresh && m.Report.Rollout == r.ID && m.Report.Phase != Back
+}
+
+func (m Member) backward(r *Rollout) bool {
+	return m.Report != nil && m.Fresh && m.Report.Rollout == r.ID && m.Report.Phase == Back
+}
+
+// settled says that nothing is waited for from it.
+func (m Member) settled(r *Rollout) bool {
+	if r.Phase == Back {
+		return m.isBack(r) || m.stuck(r)
+	}
+	return m.shows(r)
+}
+
+// Version is what a version is known by.
+type Version struct {
+	Version     int64  `json:"version"`
+	SHA256      string `json:"sha256"` // of the file
+	Alias       string `json:"alias"`
+	Fingerprint string `json:"fingerprint"` // of the certificate that servers show
+}
+
+// View is what the database knows.
+type View struct {
+	Active  int64    `json:"active"` // 0: none yet
+	Staged  int64    `json:"staged"` // newest that nobody has decided about; 0: none
+	Rollout *Rollout `json:"rollout"`
+	Members []Member `json:"members"` // in the order in which their lives began
+
+	Versions []Version `json:"versions"`
+}
+
+func (v View) member(node string) (Member, bool) {
+	i := slices.IndexFunc(v.Members, func(m Member) bool { return m.Node == node })
+	if i < 0 {
+		return Member{}, false
+	}
+	return v.Members[i], true
+}
+
+// Task is what one node is to do.
+type Task struct {
+	Look int64 // version to vote on; 0: none
+	Have int64 // version to have in place; 0: what was there before any
+	Now  bool  // false: others are before it, or it failed and waits for all to go back
+}
+
+// TaskOf is what a node is to do now.
+func TaskOf(v View, node string) Task {
+	me, living := v.member(node)
+	if !living {
+		return Task{}
+	}
+	r := v.Rollout
+	t := Task{Have: v.Active, Now: true}
+	if r == nil {
+		t.Look = unseen(me, v.Staged)
+		return t
+	}
+	t.Look = unseen(me, r.Version)
+	switch {
+	case r.Phase == Canary && r.Canary == node, r.Phase == Rest:
+		t.Have, t.Now = r.Version, t.Look == 0 && !me.failed(r)
+	case r.Phase == Back:
+		t.Have = r.Previous
+	}
+	if (r.Phase == Rest || r.Phase == Back) && me.alone(r.Version) {
+		t.Now = t.Now && v.first() == node
+	}
+	return t
+}
+
+// unseen is the version if the node has not voted on it.
+func unseen(me Member, version int64) int64 {
+	if _, voted := me.vote(version); version == 0 || voted {
+		return 0
+	}
+	return version
+}
+
+// first is the node whose turn it is among those that are restarted one at a time:
+// the one that began its life first, so that nobody who comes back overtakes one that
+// is at it. Who has the file is not restarted a second time.
+func (v View) first() string {
+	r := v.Rollout
+	for _, m := range v.Members {
+		at := m.settled(r) || r.Phase == Rest && m.onward(r) && m.Report.Version == r.Version
+		if m.serves(r.Version) && m.alone(r.Version) && !at {
+			return m.Node
+		}
+	}
+	return ""
+}
+
+func sorted(members []Member) []Member {
+	return slices.SortedFunc(slices.Values(members), func(a, b Member) int { return cmp.Compare(a.Node, b.Node) })
+}
+
+// Turn is the next phase of a rollout.
+type Turn struct {
+	To         Phase
+	Canary     string
+	FailedNode string
+	Failure    string
+}
+
+// Next is the turn that is due; false when somebody is waited for.
+func Next(v View) (Turn, bool) {
+	if v.Rollout == nil || len(v.Members) == 0 {
+		return Turn{}, false
+	}
+	switch v.Rollout.Phase {
+	case Voting:
+		return v.afterVotes()
+	case Canary:
+		return v.afterCanary()
+	case Rest:
+		return v.afterRest()
+	case Back:
+		return v.afterBack()
+	}
+	return Turn{}, false
+}
+
+func (v View) afterVotes() (Turn, bool) {
+	if node, why, against := v.against(); against {
+		return Turn{To: Refused, FailedNode: node, Failure: why}, true
+	}
+	if node := v.silent(); node != "" {
+		return Turn{To: Refused, FailedNode: node, Failure: node + " has not voted in time"}, v.Rollout.Overdue
+	}
+	canary := v.canary()
+	if canary == "" {
+		return Turn{To: Refused, Failure: "no living node has a server for this keystore (keystore.file)"}, true
+	}
+	return Turn{To: Canary, Canary: canary}, true
+}
+
+// against is a node that would not take the version.
+func (v View) against() (node, why string, found bool) {
+	for _, m := range sorted(v.Members) {
+		if vote, voted := m.vote(v.Rollout.Version); voted && !vote.OK {
+			return m.Node, m.Node + ": " + vote.Why, true
+		}
+	}
+	return "", "", false
+}
+
+// silent is a node that has not voted.
+func (v View) silent() string {
+	for _, m := range sorted(v.Members) {
+		if _, voted := m.vote(v.Rollout.Version); !voted {
+			return m.Node
+		}
+	}
+	return ""
+}
+
+// canary is the node that goes first.
+func (v View) canary() string {
+	for _, m := range sorted(v.Members) {
+		if m.serves(v.Rollout.Version) {
+			return m.Node
+		}
+	}
+	return ""
+}
+
+// trouble is why all must go back.
+func (v View) trouble() (Turn, bool) {
+	for _, m := range sorted(v.Members) {
+		if m.failed(v.Rollout) {
+			return Turn{To: Back, FailedNode: m.Node, Failure: m.Node + ": " + m.Report.Error}, true
+		}
+	}
+	if node, why, against := v.against(); against {
+		return Turn{To: Back, FailedNode: node, Failure: why}, true
+	}
+	return Turn{}, false
+}
+
+func (v View) afterCanary() (Turn, bool) {
+	if t, bad := v.trouble(); bad {
+		return t, true
+	}
+	r := v.Rollout
+	m, living := v.member(r.Canary)
+	switch {
+	case !living && v.canary() == "":
+		return Turn{To: Back, FailedNode: r.Canary, Failure: "no node with a server is left"}, true
+	case !living:
+		return Turn{To: Canary, Canary: v.canary()}, true
+	case m.shows(r):
+		return Turn{To: Rest}, true
+	}
+	return late(r, r.Canary), r.Overdue
+}
+
+func (v View) afterRest() (Turn, bool) {
+	if t, bad := v.trouble(); bad {
+		return t, true
+	}
+	r := v.Rollout
+	for _, m := range sorted(v.Members) {
+		if _, voted := m.vote(r.Version); !voted || m.serves(r.Version) && !m.shows(r) {
+			return late(r, m.Node), r.Overdue
+		}
+	}
+	return Turn{To: Done}, true
+}
+
+func late(r *Rollout, node string) Turn {
+	return Turn{To: Back, FailedNode: node, Failure: fmt.Sprintf("%s did not show version %d in time", node, r.Version)}
+}
+
+// afterBack waits without end for who can go back, and not at all for who cannot:
+// that is told as a finding of its node.
+func (v View) afterBack() (Turn, bool) {
+	r := v.Rollout
+	for _, m := range v.Members {
+		_, voted := m.vote(r.Version)
+		if !voted && !r.Overdue || m.serves(r.Version) && !m.settled(r) {
+			return Turn{}, false
+		}
+	}
+	return Turn{To: Failed}, true
+}
