@@ -26,6 +26,8 @@ type steward struct {
 	keeper *rollout.Keeper
 	view   rollout.View // that was read last
 	told   string       // trouble that was logged last
+	last   place.Seen   // what is in place, as of
+	at     time.Time
 }
 
 // rollouts takes part in the rollouts of a keystore, and looks at what this node has
@@ -34,6 +36,11 @@ func (a *agent) rollouts(ctx context.Context) error {
 	s, err := a.newSteward()
 	if err != nil {
 		return err
+	}
+	if s.keeper.Serves {
+		if err := s.server.Sweep(); err != nil {
+			a.log.Warn("temporary files are left beside the keystore", "err", err)
+		}
 	}
 	look := time.NewTicker(a.cfg.Keystore.CheckEvery)
 	defer look.Stop()
@@ -63,8 +70,12 @@ func (a *agent) rollouts(ctx context.Context) error {
 		if read = err == nil; err != nil && ctx.Err() == nil {
 			a.log.Debug("keystore not looked at", "keystore", s.name, "err", err)
 		}
-		// What the ledger tells meanwhile is looked at once.
-		if err := pause(ctx, min(max(10*time.Millisecond, 4*time.Since(begun)), time.Second)); err != nil {
+		// What the ledger tells meanwhile is looked at once; while a rollout is open, soon.
+		rest := min(4*time.Since(begun), time.Second/4)
+		if a.rolling.Store(s.view.Rollout != nil); s.view.Rollout != nil {
+			rest = 5 * time.Millisecond
+		}
+		if err := pause(ctx, rest); err != nil {
 			return err
 		}
 	}
@@ -223,9 +234,15 @@ func (s *steward) open(ctx context.Context, version int64) (place.Content, error
 	return place.Content{File: b.File, Alias: b.Alias, Fingerprint: e.Facts().Fingerprint}, err
 }
 
+// freshFor is how long it is not looked again at what nobody here has touched.
+const freshFor = 300 * time.Millisecond
+
 // seen is what is in place, held against a version.
 func (s *steward) seen(ctx context.Context, have int64) rollout.Report {
-	look := s.server.Look(ctx)
+	if time.Since(s.at) > freshFor {
+		s.last, s.at = s.server.Look(ctx), time.Now()
+	}
+	look := s.last
 	r := rollout.Report{State: rollout.Drifted, File: look.SHA256, Served: look.Served, Error: look.Error}
 	alias := func(v rollout.Version) bool { return s.server.Properties == "" || v.Alias == look.Alias }
 	var want rollout.Version
@@ -266,6 +283,7 @@ func (s *steward) put(ctx context.Context, p rollout.Putting) error {
 	}
 	defer ready()
 	err = s.putNow(ctx, p)
+	s.at = time.Time{}
 	switch {
 	case err == nil:
 		s.log.Info("keystore in place", "keystore", s.name, "version", p.Version)

@@ -77,6 +77,7 @@ type agent struct {
 	told     chan struct{} // the ledger moved: another node may wait to be seen
 	looks    chan struct{} // somebody waits for a look at the share
 	rolled   chan struct{} // a rollout of a keystore moved, or might have
+	rolling  atomic.Bool   // one is open, as far as is known
 
 	silence silence // of the database; heartbeats alone touch it
 
@@ -330,6 +331,9 @@ func (a *agent) listen(ctx context.Context) error {
 				return context.Cause(ctx)
 			case <-hints:
 				a.session.Load().Wake()
+				if a.rolling.Load() {
+					poke(a.rolled) // the heartbeat that looks first takes a moment
+				}
 			}
 		}
 	})

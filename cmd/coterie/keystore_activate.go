@@ -270,7 +270,7 @@ func (c *cli) keystoreStatus() *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show which version each node has and serves, and the last rollout",
+		Short: "Show what each node has and serves",
 		Long: `Shows for each node which version of the keystore it has in place, what its
 server showed in a handshake, and what is wrong with it; and on stderr how the
 last rollout went. Exit code 3 if a node does not have the active version.`,

@@ -174,17 +174,37 @@ func (s Server) Try(c Content) error {
 	if info, err := os.Stat(s.File); err == nil && info.Mode().Perm()&0o004 != 0 {
 		return fmt.Errorf("%s is open to everybody (mode %04o): chmod o= %s", s.File, info.Mode().Perm(), s.File)
 	}
-	target := s.File
-	if real, err := filepath.EvalSymlinks(target); err == nil {
-		target = real // it is replaced where it is
+	target, err := filepath.EvalSymlinks(s.File) // it is replaced where it is
+	if _, none := os.Lstat(s.File); errors.Is(none, fs.ErrNotExist) {
+		target, err = s.File, nil
+	}
+	if err != nil {
+		return err
 	}
 	tmp := filepath.Join(filepath.Dir(target), "."+filepath.Base(target)+".try")
-	err := atomicfile.Write(tmp, c.File, 0o600)
-	if err != nil && !errors.Is(err, atomicfile.ErrNotDurable) {
+	if err := durable(atomicfile.Write(tmp, c.File, 0o600)); err != nil {
 		return err
 	}
 	return os.Remove(tmp)
 }
+
+// Sweep removes what somebody left who was killed while he wrote, some time ago.
+func (s Server) Sweep() error {
+	var errs []error
+	for _, pattern := range []string{".tmp-*", ".try"} {
+		left, err := filepath.Glob(filepath.Join(filepath.Dir(s.File), "."+filepath.Base(s.File)+pattern))
+		errs = append(errs, err)
+		for _, path := range left {
+			if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > stale {
+				errs = append(errs, gone(os.Remove(path)))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// stale is how old a temporary file is that nobody writes any more.
+const stale = 10 * time.Second
 
 func (s Server) kept() (file, properties string) {
 	return filepath.Join(s.Kept, "keystore.before"), filepath.Join(s.Kept, "keystore.properties.before")

@@ -1,28 +1,39 @@
 package tomcat
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/hex"
 	"flag"
 	"fmt"
 	"math/big"
+	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
-	"github.com/coterie-ha/coterie/internal/atomicfile"
 	"github.com/coterie-ha/coterie/keystore"
+	"github.com/coterie-ha/coterie/sql/pgserver"
+	"github.com/coterie-ha/coterie/test/cluster"
 )
 
-var rollouts = flag.Int("rollouts", 8, "certificates that are rolled out to three Tomcats")
+func TestMain(m *testing.M) { cluster.Main(m) }
+
+var (
+	rollouts   = flag.Int("rollouts", 5, "versions that are brought to three Tomcats while clients call them")
+	handshakes = flag.Int64("handshakes", 500, "full handshakes that clients make meanwhile, at least")
+	kills      = flag.Int("kills", 3, "rollouts in which an agent, a host, a Tomcat or PostgreSQL is killed")
+)
 
 // fresh is a keystore with a new key, and its certificate's fingerprint.
 func fresh(t *testing.T, n int) ([]byte, string) {
@@ -51,79 +62,276 @@ func fresh(t *testing.T, n int) ([]byte, string) {
 	return data, cert.Fingerprint()
 }
 
-// instance is a Tomcat with its keystore.
+// instance is a Tomcat with its keystore, and the agent beside it.
 type instance struct {
 	*server
-	file string
-	port int
+	*cluster.Node
+	file          string
+	port, manager int
+	path          string
 }
 
-// New keystores are put in place of three Tomcats while clients begin sessions with
-// them all the time: no client is refused, and each server shows the new certificate.
-func TestNoHandshakeFailsWhileKeystoresAreReplaced(t *testing.T) {
+// boot starts the Tomcat on what is in place.
+func (i *instance) boot(t *testing.T) {
+	t.Helper()
+	i.server = start(t, i.path, fmt.Sprintf("%d\t%s\tpkcs12\tchangeit\t\ttomcat\n\n", i.port, i.file), fmt.Sprint(i.manager))
+}
+
+// farm is three Tomcats with an agent each, and one database.
+type farm struct {
+	*cluster.Cluster
+	t     *testing.T
+	admin string // configuration
+	pass  string // file with the password
+	nodes []*instance
+	first string // digest of what was there before any version
+	next  int
+}
+
+func newFarm(t *testing.T) *farm {
+	t.Helper()
 	path := compiled(t, classpath(t))
 	first, _ := fresh(t, 0)
-	var nodes []instance
-	for _, port := range freePorts(t, 3) {
-		file := filepath.Join(t.TempDir(), "tomcat.keystore")
-		if err := os.WriteFile(file, first, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		nodes = append(nodes, instance{start(t, path, fmt.Sprintf("%d\t%s\tpkcs12\tchangeit\t\ttomcat\n\n", port, file)), file, port})
+	f := &farm{Cluster: cluster.Start(t, cluster.Options{Durable: true}), t: t, first: digest(first)}
+	f.admin, f.pass = filepath.Join(f.Dir, "admin.yaml"), filepath.Join(f.Dir, "password")
+	write600(t, f.pass, []byte("changeit\n"))
+	ports := freePorts(t, 6)
+	var all sync.WaitGroup
+	for n := range 3 {
+		i := &instance{file: filepath.Join(f.Dir, fmt.Sprintf("tomcat-%d.keystore", n)), port: ports[2*n], manager: ports[2*n+1], path: path}
+		write600(t, i.file, first)
+		f.nodes = append(f.nodes, i)
+		all.Go(func() { i.boot(t) })
+		i.Node = f.Add(fmt.Sprintf("app-%c", 'a'+n), cluster.NodeOptions{Actions: fmt.Sprintf(`keystore:
+  file: %s
+  address: 127.0.0.1:%d
+  reload: manager
+  url: http://127.0.0.1:%d/manager/text/sslReload
+  check_every: 1s
+  patience: 10s
+`, i.file, i.port, i.manager)})
 	}
-	ctx, stop := context.WithCancel(t.Context())
+	all.Wait()
+	for _, i := range f.nodes {
+		i.Start()
+	}
+	f.AwaitReady()
+	f.Await(`SELECT count(*) = 3 FROM coterie.keystore_recipients`)
+	return f
+}
+
+func write600(t *testing.T, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// stage stages a new version, and returns its fingerprint.
+func (f *farm) stage() string {
+	f.t.Helper()
+	f.next++
+	data, fingerprint := fresh(f.t, f.next)
+	file := filepath.Join(f.Dir, "next.keystore")
+	write600(f.t, file, data)
+	if out, code := f.Run("-c", f.admin, "keystore", "stage", file, "--password-file", f.pass, "-y"); code != 0 {
+		f.t.Fatalf("stage: exit code %d: %s", code, out)
+	}
+	return fingerprint
+}
+
+// New versions come to three Tomcats while clients begin sessions with them all the
+// time: no client is refused, and each server shows the new certificate at once.
+func TestNoHandshakeFailsWhileVersionsAreRolledOut(t *testing.T) {
+	f := newFarm(t)
 	var shaken, failed atomic.Int64
 	var clients sync.WaitGroup
-	for _, n := range nodes {
+	stop := make(chan struct{})
+	going := func() bool {
+		select {
+		case <-stop:
+			return false
+		default:
+			return true
+		}
+	}
+	for _, i := range f.nodes {
 		clients.Go(func() {
-			for ctx.Err() == nil {
-				if _, err := leaf(ctx, n.port); err == nil {
-					shaken.Add(1)
-				} else if ctx.Err() == nil {
+			for going() {
+				if _, err := leaf(t.Context(), i.port); err != nil {
 					failed.Add(1)
-					t.Logf("port %d: %v", n.port, err)
+					t.Logf("port %d: %v", i.port, err)
+					continue
 				}
+				shaken.Add(1)
 			}
 		})
 	}
 	var took []time.Duration
-	for i := range *rollouts {
-		data, fingerprint := fresh(t, i+1)
-		begun := time.Now()
-		rollOut(t, nodes, data, fingerprint)
-		took = append(took, time.Since(begun))
+	for len(took) < *rollouts || shaken.Load() < *handshakes && failed.Load() == 0 {
+		fingerprint := f.stage()
+		if out, code := f.Run("-c", f.admin, "keystore", "activate", "-y"); code != 0 {
+			t.Fatalf("activate: exit code %d: %s\n%s", code, out, f.Picture())
+		}
+		// From the moment that it was asked for until all have proved it.
+		took = append(took, time.Duration(cluster.Get[float64](f.Cluster, `SELECT extract(epoch FROM took) FROM coterie.keystore_rollouts ORDER BY id DESC LIMIT 1`)*float64(time.Second)))
+		for _, i := range f.nodes {
+			if got, err := leaf(t.Context(), i.port); err != nil || got != fingerprint {
+				t.Errorf("%s shows %.16s after it proved %.16s: %v", i.Name, got, fingerprint, err)
+			}
+		}
 	}
-	stop()
+	close(stop)
 	clients.Wait()
 	slices.Sort(took)
-	t.Logf("%d rollouts to %d Tomcats, each proved by handshake: median %v, 99th percentile %v, most %v; %d of %d handshakes failed",
-		len(took), len(nodes), took[len(took)/2].Round(time.Millisecond), took[len(took)*99/100].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond), failed.Load(), shaken.Load()+failed.Load())
-	if failed.Load() > 0 || shaken.Load() < int64(*rollouts) {
-		t.Errorf("%d handshakes failed, %d did not", failed.Load(), shaken.Load())
+	t.Logf("%d rollouts to %d Tomcats, from the order to the last proof: median %v, 99th percentile %v, most %v; %d of %d handshakes failed",
+		len(took), len(f.nodes), took[len(took)/2].Round(time.Millisecond), took[len(took)*99/100].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond), failed.Load(), shaken.Load()+failed.Load())
+	if failed.Load() > 0 {
+		t.Errorf("%d handshakes failed", failed.Load())
 	}
 }
 
-// rollOut puts a keystore in place on all nodes at once, has it reloaded, and waits
-// for the proof.
-func rollOut(t *testing.T, nodes []instance, data []byte, fingerprint string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	var all sync.WaitGroup
-	for _, n := range nodes {
-		all.Go(func() {
-			if err := atomicfile.Write(n.file, data, 0o600); err != nil {
-				t.Error(err)
+// watch reads the files all the time: what has the name is whole.
+func (f *farm) watch(stop <-chan struct{}) {
+	known := map[string]bool{f.first: true}
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(200 * time.Microsecond):
+		}
+		for _, i := range f.nodes {
+			data, err := os.ReadFile(i.file)
+			if err != nil {
+				f.t.Errorf("%s: %v", i.Name, err)
 				return
 			}
-			if err := n.reload(); err != nil {
-				t.Error(err)
+			sum := digest(data)
+			if known[sum] {
+				continue
+			}
+			if _, err := keystore.Read(data, keystore.Passwords{Store: "changeit"}); err != nil {
+				f.t.Errorf("%s has a file of %d bytes that is not whole: %v", i.Name, len(data), err)
 				return
 			}
-			if err := keystore.Serves(ctx, fmt.Sprintf("127.0.0.1:%d", n.port), "", fingerprint); err != nil {
-				t.Error(err)
-			}
-		})
+			known[sum] = true
+		}
 	}
-	all.Wait()
+}
+
+// Whoever is killed while a version is on its way: one version is active, all nodes
+// have it, and no file was ever half of one.
+func TestAfterAnyKillAllNodesHaveTheActiveVersion(t *testing.T) {
+	f := newFarm(t)
+	stop := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() { f.watch(stop) })
+	var slowest time.Duration
+	ends := map[string]int{}
+	for round := range *kills {
+		f.stage()
+		if out, code := f.Run("-c", f.admin, "keystore", "activate", "-y", "--wait", "0", "--patience", "5s"); code != 0 {
+			t.Fatalf("round %d: exit code %d: %s", round, code, out)
+		}
+		time.Sleep(mathrand.N(600 * time.Millisecond))
+		f.hurt(round)
+		begun := time.Now()
+		f.together(round)
+		slowest = max(slowest, time.Since(begun))
+		ends[cluster.Get[string](f.Cluster, `SELECT phase FROM coterie.keystore_rollouts ORDER BY id DESC LIMIT 1`)]++
+	}
+	close(stop)
+	watching.Wait()
+	t.Logf("%d kills, rollouts that ended so: %v; all nodes alike after %v at most", *kills, ends, slowest.Round(time.Millisecond))
+}
+
+// hurt kills somebody, and starts him again at once, as a service manager does.
+func (f *farm) hurt(round int) {
+	f.t.Helper()
+	i := f.nodes[mathrand.N(len(f.nodes))]
+	switch round % 4 {
+	case 0:
+		i.Signal(i.Agent(), syscall.SIGKILL)
+		i.Reaped()
+		i.Node.Start()
+	case 1:
+		i.KillHost()
+		i.Node.Start()
+	case 2:
+		i.server.end()
+		i.boot(f.t)
+	case 3:
+		if err := f.Server.Restart(f.t.Context(), pgserver.Immediate); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+// mostApart is how long nodes may differ once everything is up again.
+const mostApart = 10 * time.Second
+
+// together waits until every node serves the version that is active.
+func (f *farm) together(round int) {
+	f.t.Helper()
+	wrong := ""
+	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		if wrong = f.apart(); wrong == "" {
+			return
+		}
+		if time.Since(begun) > mostApart {
+			break
+		}
+	}
+	var logs strings.Builder
+	for _, i := range f.nodes {
+		text, err := os.ReadFile(i.LogFile())
+		fmt.Fprintf(&logs, "%s: %s, %v\n", i.Name, text[max(0, len(text)-2000):], err)
+	}
+	f.t.Fatalf("round %d: after %v: %s\n%s\n%s", round, mostApart, wrong, f.Picture(), logs.String())
+}
+
+// apart tells in what nodes differ, by their files and their servers themselves.
+func (f *farm) apart() string {
+	var active []struct {
+		SHA256, Fingerprint string
+		Open                bool
+	}
+	err := f.DB.SelectContext(f.t.Context(), &active, `
+		SELECT sha256, fingerprint, EXISTS (SELECT FROM coterie.keystore_rollouts WHERE ended_at IS NULL) AS open FROM coterie.keystores WHERE state = 'active'`)
+	switch {
+	case err != nil:
+		return err.Error() // a session of it was killed with the server
+	case len(active) > 1:
+		f.t.Fatalf("%d versions are active", len(active))
+	case len(active) == 0:
+		open := 0
+		if err := f.DB.GetContext(f.t.Context(), &open, `SELECT count(*) FROM coterie.keystore_rollouts WHERE ended_at IS NULL`); err != nil || open > 0 {
+			return fmt.Sprintf("a rollout is open: %v", err)
+		}
+	case active[0].Open:
+		return "a rollout is open"
+	}
+	for _, i := range f.nodes {
+		data, err := os.ReadFile(i.file)
+		if err != nil {
+			return err.Error()
+		}
+		shown, err := leaf(f.t.Context(), i.port)
+		switch {
+		case err != nil:
+			return err.Error()
+		case len(active) == 0 && digest(data) != f.first:
+			return i.Name + " has a version, and none is active"
+		case len(active) == 1 && digest(data) != active[0].SHA256:
+			return i.Name + " has another file"
+		case len(active) == 1 && shown != active[0].Fingerprint:
+			return i.Name + " shows another certificate"
+		}
+	}
+	return ""
 }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -164,14 +165,26 @@ func compiled(t *testing.T, path string) string {
 
 // server is a Tomcat.
 type server struct {
-	in  io.Writer
-	out *bufio.Scanner
-	log string
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  *bufio.Scanner
+	log  *os.File
+	once sync.Once
+}
+
+// end kills it, as life does.
+func (s *server) end() {
+	s.once.Do(func() {
+		_ = s.cmd.Process.Kill() // what it said stands in its log
+		_ = s.cmd.Wait()
+		s.in.Close()
+		s.log.Close()
+	})
 }
 
 // said is what it logged.
 func (s *server) said() string {
-	text, err := os.ReadFile(s.log)
+	text, err := os.ReadFile(s.log.Name())
 	if err != nil {
 		return err.Error()
 	}
@@ -188,45 +201,32 @@ func (s *server) await(word string) error {
 	return fmt.Errorf("it ended and did not say %s: %s", word, s.said())
 }
 
-// reload has it read its keystores anew.
-func (s *server) reload() error {
-	if _, err := io.WriteString(s.in, "reload\n"); err != nil {
-		return err
-	}
-	return s.await("reloaded")
-}
-
-// start starts a Tomcat with these connectors.
-func start(t *testing.T, path, lines string) *server {
+// start starts a Tomcat with these connectors, and perhaps the port of a manager.
+func start(t *testing.T, path, lines string, manager ...string) *server {
 	t.Helper()
 	base := t.TempDir()
 	log, err := os.Create(filepath.Join(base, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "java", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8", "-cp", path, "Serve", base)
-	cmd.Stderr = log
-	in, err := cmd.StdinPipe()
+	args := append([]string{"-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8", "-cp", path, "Serve", base}, manager...)
+	s := &server{cmd: exec.CommandContext(context.Background(), "java", args...), log: log}
+	s.cmd.Stderr = log
+	if s.in, err = s.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
+	s.out = bufio.NewScanner(out)
+	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	t.Cleanup(s.end)
+	if _, err := io.WriteString(s.in, lines); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		in.Close()
-		_ = cmd.Process.Kill() // what it said stands in its log
-		_ = cmd.Wait()
-		log.Close()
-	})
-	if _, err := in.Write([]byte(lines)); err != nil {
-		t.Fatal(err)
-	}
-	s := &server{in: in, out: bufio.NewScanner(out), log: log.Name()}
 	if err := s.await("started"); err != nil {
 		t.Fatal(err)
 	}

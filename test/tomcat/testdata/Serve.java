@@ -6,12 +6,22 @@ import org.apache.coyote.http11.AbstractHttp11Protocol;
 import org.apache.tomcat.util.net.SSLHostConfig;
 import org.apache.tomcat.util.net.SSLHostConfigCertificate;
 
-/** A Tomcat with a connector for each line of stdin: port, keystore, type, password, key's password, alias; then an empty line. Each further line has it reload them. */
+/** Args: base folder, and the port of the manager if there is to be one. A Tomcat with a connector for each line of stdin: port, keystore, type, password, key's password, alias; then an empty line. Each further line has it reload them. */
 public class Serve {
     public static void main(String[] args) throws Exception {
         Tomcat tomcat = new Tomcat();
         tomcat.setBaseDir(args[0]);
         tomcat.addContext("", args[0]);
+        if (args.length > 1) { // the real manager, for everybody on this machine
+            org.apache.catalina.Context manager = tomcat.addContext("/manager", args[0]);
+            manager.setPrivileged(true);
+            Tomcat.addServlet(manager, "Manager", "org.apache.catalina.manager.ManagerServlet");
+            manager.addServletMappingDecoded("/text/*", "Manager");
+            Connector plain = new Connector("org.apache.coyote.http11.Http11NioProtocol");
+            plain.setPort(Integer.parseInt(args[1]));
+            plain.setProperty("address", "127.0.0.1");
+            tomcat.getService().addConnector(plain);
+        }
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, "UTF-8"));
         for (String line; (line = in.readLine()) != null && !line.isEmpty(); ) {
             String[] f = line.split("\t", -1);
