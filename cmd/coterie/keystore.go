@@ -15,7 +15,7 @@ import (
 )
 
 func (c *cli) keystoreCommand() *cobra.Command {
-	return c.family("keystore", "Keystores: what is in them, and the versions that the cluster has", `  coterie keystore show
+	return c.family("keystore", "Keystores: what is in them, and their versions", `  coterie keystore show
   coterie keystore show tomcat.keystore --password-file F
   coterie keystore show new.p12 --password-file F --host www.example.org --check
   coterie keystore convert old.jks --password-file F --to pkcs12 --out new.p12
