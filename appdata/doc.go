@@ -17,6 +17,8 @@
 //	Condition  what one probe found: a State, the reason, the facts
 //	Judge      turns single probes into a verdict that does not flutter
 //	Prober     the loop: probes again and again, tells what changed
+//	Word       what each node writes to prove that all see one folder
+//	Watcher    hears from this host's kernel where something happened; Look looks there
 //	Scanner    walks the folder; Manifest is what it found, Compare what changed between two
 //
 // # One probe
@@ -83,6 +85,14 @@
 //   - What may not be read is an entry with an error, and Compare calls it
 //     uncertain. A scan before or after which the marker was not there is void.
 //   - A scan that is interrupted keeps what it knows, and is taken up.
+//
+// # One watch
+//
+//	kernel -> Watcher -> Dirty: folders, and files that are being written -> Look.Do -> Looked
+//
+// A watch says where to look; what changed is the difference between what is
+// there and what is known. It hears nothing of other hosts. Whatever it may
+// have missed it says (Dirty.Lost), and a scan looks for it.
 //
 // The package knows no database. What it finds leaves as values; the wiring
 // writes them with coterie.storage_report, and coterie.storage_state has the

@@ -115,7 +115,8 @@ func (s *Scanner) racy(e *Entry, sinceBegun time.Duration) bool {
 	return e.MTime.after(limit) || e.CTime.after(limit)
 }
 
-// Present is a Check for Scanner: nil if the folder is there, and ours.
+// Present is a Check for Scanner: nil if the folder is there, and ours, and, where
+// the node keeps a Word in it, says that.
 func (s Share) Present() error {
 	m, err := ReadMarker(s.Path)
 	switch {
@@ -124,8 +125,20 @@ func (s Share) Present() error {
 	case s.ID != "" && m.ID != s.ID, m.Cluster != s.Cluster:
 		return &ForeignError{Path: s.Path, Found: m}
 	}
+	if s.Said == 0 {
+		return nil
+	}
+	if own, err := ReadWord(s.Path, s.Node); err != nil {
+		return err
+	} else if own.Nonce != s.Word.Nonce || own.Round < s.Said {
+		return fmt.Errorf("%q: %w", s.Path, ErrOtherShare)
+	}
 	return nil
 }
+
+// ErrOtherShare says that the marker is ours, and the folder is not the one that
+// this node wrote to.
+var ErrOtherShare = errors.New("another export, or an older copy of it")
 
 // Clock reads the share's own clock: the time that it gives to a file written
 // now. It is compared with nothing but the times of other files there.

@@ -18,6 +18,7 @@ type Shelf struct {
 type shelved struct {
 	pages []Page
 	sums  *Sums // nil: not all below is known
+	told  bool  // its entries are all, though somebody told of a change since it was summed
 	err   string
 }
 
@@ -30,6 +31,13 @@ func (s *Shelf) Put(path string, sums *Sums, err string) {
 		s.folders = map[string]*shelved{}
 	}
 	s.folders[path] = &shelved{sums: sums, err: err}
+}
+
+// Told says that a directory which was Put without sums has all its entries.
+func (s *Shelf) Told(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.folders[path].told = true
 }
 
 // Add takes in the next page of a directory that was Put.
@@ -66,7 +74,7 @@ func (s *Shelf) Dir(path string) *Dir {
 	}
 	d.Err = f.err
 	if f.sums == nil {
-		d.unfinished = true
+		d.unfinished, d.told = !f.told, f.told
 		return d
 	}
 	d.Sums = *f.sums

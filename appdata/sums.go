@@ -22,6 +22,7 @@ type Dir struct {
 	Sums
 
 	unfinished bool // the scan ended before all below was known: there are no sums
+	told       bool // all entries are known, but somebody told of changes since its sums were made
 }
 
 // Entry finds a name.

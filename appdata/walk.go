@@ -144,7 +144,7 @@ func (w *walk) open(ctx context.Context, n *node, r *reader) error {
 	if w.Known != nil {
 		n.known = w.Known(n.dir.Path)
 	}
-	if n.known == nil || n.known.unfinished || n.known.Err != n.dir.Err {
+	if n.known == nil || n.known.unfinished || n.known.told || n.known.Err != n.dir.Err {
 		n.differ.Store(true)
 	}
 	if len(names) <= chunk {

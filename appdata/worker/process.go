@@ -58,12 +58,7 @@ func (p *process) ask(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	// Both ends are pipes, which know deadlines: nothing here outlives ctx.
-	stop := context.AfterFunc(ctx, func() {
-		past := time.Unix(1, 0)
-		_ = p.in.SetWriteDeadline(past) // fail only for a pipe that is closed
-		_ = p.out.SetReadDeadline(past)
-	})
+	stop := p.interruptible(ctx)
 	defer stop()
 	if _, err := p.in.Write(append(text, '\n')); err != nil {
 		return answer{}, p.because(ctx, err)
@@ -83,6 +78,16 @@ func (p *process) ask(ctx context.Context, r request) (answer, error) {
 		return answer{}, context.Cause(ctx) // the answer came, but its pipes are armed by now
 	}
 	return a, nil
+}
+
+// interruptible ends what waits for the worker's pipes when ctx ends. Both ends
+// are pipes, which know deadlines: nothing outlives ctx.
+func (p *process) interruptible(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, func() {
+		past := time.Unix(1, 0)
+		_ = p.in.SetWriteDeadline(past) // fail only for a pipe that is closed
+		_ = p.out.SetReadDeadline(past)
+	})
 }
 
 func (p *process) readLine() ([]byte, error) {

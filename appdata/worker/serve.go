@@ -51,8 +51,25 @@ func read(in io.Reader, lines chan<- request, ended chan<- error) {
 }
 
 func respond(ctx context.Context, r request, out io.Writer) error {
+	say := func(a answer) error {
+		text, err := json.Marshal(a)
+		if err != nil {
+			return fmt.Errorf("worker: answer: %w", err)
+		}
+		_, err = out.Write(append(text, '\n'))
+		return err
+	}
 	a := answer{ID: r.ID}
 	switch {
+	case r.Watch != nil:
+		return r.Watch.serve(ctx, r.ID, say)
+	case r.Look != nil:
+		found, err := r.Look.Do(ctx)
+		if err != nil {
+			a.Error = err.Error()
+		} else {
+			a.Looked = &found
+		}
 	case r.Probe != nil:
 		c, err := r.Probe.Probe(ctx)
 		if err != nil {
@@ -63,10 +80,5 @@ func respond(ctx context.Context, r request, out io.Writer) error {
 	default:
 		a.Error = "a request of no kind that this version knows"
 	}
-	text, err := json.Marshal(a)
-	if err != nil {
-		return fmt.Errorf("worker: answer: %w", err)
-	}
-	_, err = out.Write(append(text, '\n'))
-	return err
+	return say(a)
 }

@@ -6,14 +6,18 @@ import "github.com/coterie-ha/coterie/appdata"
 type request struct {
 	ID    int64          `json:"id"`
 	Probe *appdata.Share `json:"probe,omitempty"`
+	Look  *appdata.Look  `json:"look,omitempty"`
+	Watch *watch         `json:"watch,omitempty"`
 }
 
 // answer is the line that comes back.
 type answer struct {
 	ID        int64              `json:"id"`
 	Condition *appdata.Condition `json:"condition,omitempty"`
+	Looked    *appdata.Looked    `json:"looked,omitempty"`
+	Dirty     *appdata.Dirty     `json:"dirty,omitempty"`
 	Error     string             `json:"error,omitempty"`
 }
 
 // maxLine bounds what either side reads of the other.
-const maxLine = 1 << 20
+const maxLine = 16 << 20

@@ -39,6 +39,7 @@ import (
 //	follow    reads again what moved in the database: goal, definitions, lists
 //	citizen   chooses the node's state from facts, reports it
 //	prober    looks at the share through a worker
+//	watcher   tells the journal what this host changes in the share
 //	circle    hears of nodes that wait to be seen on the share
 //	listener  turns notifications into hints
 //	console   shows what is known
@@ -166,6 +167,7 @@ func (a *agent) run(ctx context.Context) error {
 	loops.Go(func() error { return a.listen(life) })
 	loops.Go(func() error { return a.prober().Run(life, a.sawShare) })
 	loops.Go(func() error { return a.circle(life) })
+	loops.Go(func() error { return a.watchShare(life) })
 	loops.Go(func() error { return a.follow(life) })
 	loops.Go(func() error { return a.lend(life) })
 	loops.Go(func() error { return a.notify(life) })

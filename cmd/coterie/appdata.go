@@ -20,8 +20,9 @@ func (c *cli) appdataCommand() *cobra.Command {
 	return c.family("appdata", "The shared folder: is it there, what is in it, what changed", `  coterie appdata check
   coterie appdata scan
   coterie appdata diff
-  coterie appdata changes --since 1h`,
-		c.appdataCheck(), c.appdataScan(), c.appdataDiff(), c.appdataFiles(), c.appdataChanges(), c.appdataAccept())
+  coterie appdata changes --since 1h
+  coterie appdata watch`,
+		c.appdataCheck(), c.appdataScan(), c.appdataDiff(), c.appdataFiles(), c.appdataChanges(), c.appdataWatch(), c.appdataAccept())
 }
 
 // scanFlags say how a tree is scanned.

@@ -42,6 +42,15 @@ func (m *Member) Ask(s appdata.Share) appdata.Share {
 	return s
 }
 
+// Claim completes a share by what must be in it for anything there to be
+// believed, without asking that anything be written.
+func (m *Member) Claim(s appdata.Share) appdata.Share {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s.Word, s.Said = m.word, m.said
+	return s
+}
+
 // Saw takes in what a look found that began at begun, worsens it by what the
 // node concludes, and tells the database what is news. The error says that the
 // database could not be asked or told; the verdict stands without.

@@ -7,6 +7,7 @@
 //	Put     what differs, some thousand entries at a time, and the changes for the journal
 //	Finish  the tree is known as a whole
 //	Survey  all of this in order, for one scan
+//	Teller  stores what a watch tells between scans; its folders have no sums until the next
 //
 // Laws:
 //
@@ -19,5 +20,7 @@
 //     nothing is removed: an operator is asked.
 //   - What a node told of a folder after the scan had read what is known of it
 //     stands; the next scan looks there again.
+//   - What is told of a folder was compared with what is stored of it at that
+//     moment, or it is compared again: two who hear of one change tell it once.
 //   - An answer that was lost is no loss: storing twice stores the same.
 package manifest

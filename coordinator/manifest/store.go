@@ -67,7 +67,7 @@ func (s Store) once(ctx context.Context, into any, statement string, args ...any
 
 // loadFoldersSQL reads some folders; by ranges, so that no statement takes long.
 const loadFoldersSQL = `
-SELECT v.path, v.content, v.exact, v.files, v.bytes, v.holes, v.error
+SELECT v.path, v.content, v.exact, v.files, v.bytes, v.holes, v.error, v.told
 FROM coterie.appdata_folders v
 WHERE v.tree = $1 AND v.path > $2
 ORDER BY v.path LIMIT $3`
@@ -105,6 +105,7 @@ type folderRow struct {
 	Files, Bytes   int64
 	Holes          int64
 	Error          string
+	Told           bool
 }
 
 func (s Store) loadFolders(ctx context.Context, shelf *appdata.Shelf, tree, after string) (last string, err error) {
@@ -125,6 +126,9 @@ func (s Store) loadFolders(ctx context.Context, shelf *appdata.Shelf, tree, afte
 			return "", err
 		}
 		shelf.Put(path, sums, r.Error)
+		if sums == nil && r.Told {
+			shelf.Told(path)
+		}
 		last = r.Path
 	}
 	return last, nil
@@ -191,17 +195,11 @@ const putSQL = `SELECT head, skipped FROM coterie.appdata_store($1, $2, $3, $4, 
 // read what is known come back: nothing of them was stored.
 func (s Store) Put(ctx context.Context, scan Scan, b appdata.Batch, done Done, about Journal) (skipped []string, err error) {
 	doc := batchJSON{Looked: done.Folders, Entries: done.Entries, Read: done.Bytes, Errors: done.Errors}
-	var folders, firsts []string
-	var texts []sql.NullString
+	var p pages
 	for _, f := range b.Folders {
 		path := appdata.Quote(f.Path)
 		doc.Folders = append(doc.Folders, folderOf(path, f))
-		for _, p := range f.Pages {
-			folders, firsts, texts = append(folders, path), append(firsts, p.First), append(texts, sql.NullString{String: p.Text, Valid: true})
-		}
-		for _, first := range f.Gone {
-			folders, firsts, texts = append(folders, path), append(firsts, first), append(texts, sql.NullString{})
-		}
+		p.add(path, f)
 	}
 	for _, path := range b.Removed {
 		doc.Removed = append(doc.Removed, appdata.Quote(path))
@@ -217,7 +215,7 @@ func (s Store) Put(ctx context.Context, scan Scan, b appdata.Batch, done Done, a
 		Head    int64
 		Skipped pq.StringArray
 	}
-	err = s.once(ctx, &answer, putSQL, scan.Tree, scan.Number, scan.Seen, string(text), pq.Array(folders), pq.Array(firsts), pq.Array(texts))
+	err = s.once(ctx, &answer, putSQL, scan.Tree, scan.Number, scan.Seen, string(text), pq.Array(p.folders), pq.Array(p.firsts), pq.Array(p.texts))
 	if err != nil {
 		return nil, fmt.Errorf("store a scan of %s: %w", scan.Tree, err)
 	}
@@ -257,24 +255,15 @@ type Journal struct {
 	Clock time.Time // of the share, now; zero when it cannot be told
 }
 
-func (j Journal) row(c appdata.Change) changeJSON {
-	e := c.After
-	if e == nil {
-		e = c.Before
-	}
+func (j Journal) row(c appdata.Change) changeJSON { return rowOf(c.Note(j.Class, j.Clock)) }
+
+func rowOf(n appdata.Noted) changeJSON {
 	r := changeJSON{
-		Path: appdata.Quote(c.Path), Change: string(c.Change), Kind: e.Kind.String(), Class: string(j.Class(c.Path)),
-		Size: e.Size, Digest: e.Digest.String(),
+		Path: n.Path, From: n.From, Change: string(n.Change), Kind: n.Kind, Class: string(n.Class), Size: n.Size, Digest: n.Digest,
 	}
-	if c.From != "" {
-		r.From = appdata.Quote(c.From)
-	}
-	// A file tells when it changed last, unless it is gone; folders and links do not say.
-	if c.After != nil && c.After.Kind == appdata.File && !j.Clock.IsZero() {
-		if late := j.Clock.Sub(c.After.CTime.Time()); late >= 0 && late < 366*24*time.Hour {
-			ms := float64(late) / float64(time.Millisecond)
-			r.Latency = &ms
-		}
+	if n.Latency >= 0 {
+		ms := float64(n.Latency) / float64(time.Millisecond)
+		r.Latency = &ms
 	}
 	return r
 }

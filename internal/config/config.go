@@ -56,6 +56,7 @@ type AppData struct {
 	Path        string
 	Layout      string
 	CheckEvery  time.Duration `mapstructure:"check_every"`
+	Watch       bool          // tell the journal at once what this host changes in it
 	ExpectMount []string      `mapstructure:"expect_mount"` // file system types; empty: any
 	Logs        []string      // folders in it whose old files may be deleted
 }

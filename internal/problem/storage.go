@@ -74,5 +74,11 @@ exports, one of them a copy of the other perhaps, or a client shows what it
 remembers. Whoever is not ready does not become ready. Of those that are, the
 smaller part says that its share is the wrong one; of two, the one that joined
 later.`},
+		{"COT-315", ExitDegraded, "changes may have been missed",
+			"coterie appdata scan; a job with the action coterie.verify-manifest does it by itself",
+			`A node that watches the share has lost its watch, or its kernel had no room for
+more events or folders, or more changed at once than a watch should tell. A scan
+that begins now finds what was missed, and the finding is gone after it. Where
+kernels run out of watches, raise fs.inotify.max_user_watches.`},
 	}
 }

@@ -15,7 +15,10 @@ BEGIN
     SET finished_at = this_moment, moved_at = this_moment, whole_at = this_moment, took = this_moment - x.begun_at,
         content = root.content, exact = root.exact, files = root.files, bytes = root.bytes, holes = root.holes,
         held_files = p_held, held_sample = p_sample[1:20], held_since = CASE WHEN p_held > 0 THEN coalesce(x.held_since, this_moment) END,
-        accepted = 0
+        accepted = 0,
+        doubted_at = CASE WHEN x.doubted_at >= x.begun_at THEN x.doubted_at END,
+        doubted_by = CASE WHEN x.doubted_at >= x.begun_at THEN x.doubted_by END,
+        doubt = CASE WHEN x.doubted_at >= x.begun_at THEN x.doubt END
     WHERE x.id = t.id;
     IF p_held > 0 AND t.held_files = 0 THEN
         INSERT INTO coterie.event (node, kind, subject, reason, detail)

@@ -7,7 +7,8 @@ SELECT t.name AS tree,
        f.bytes,
        f.holes,
        f.error,
-       f.moved
+       f.moved,
+       f.scan = 0 AS told
 FROM coterie.appdata_folder f
 JOIN coterie.appdata_tree t ON t.id = f.tree;
 COMMENT ON VIEW coterie.appdata_folders IS 'A row per folder of a manifest, with sums over all below it: where two trees have the same sum they are the same.';
@@ -20,3 +21,4 @@ COMMENT ON COLUMN coterie.appdata_folders.bytes IS 'Bytes in them.';
 COMMENT ON COLUMN coterie.appdata_folders.holes IS 'Entries below of which less is known than could be.';
 COMMENT ON COLUMN coterie.appdata_folders.error IS 'Why its entries are not all; empty when they are.';
 COMMENT ON COLUMN coterie.appdata_folders.moved IS 'Number of the change of the manifest that wrote it last.';
+COMMENT ON COLUMN coterie.appdata_folders.told IS 'Whether somebody told of a change in it, or below it, since it was summed; its entries are all there.';

@@ -27,7 +27,11 @@ SELECT t.name,
        t.reason,
        encode(t.content, 'hex') AS content,
        encode(t.exact, 'hex') AS exact,
-       t.head
+       t.head,
+       t.doubted_at,
+       t.doubted_by,
+       t.doubt,
+       t.doubts
 FROM coterie.appdata_tree t;
 COMMENT ON VIEW coterie.appdata_trees IS 'A row per tree of files that is known file by file: the share, and what nodes have of their own.';
 COMMENT ON COLUMN coterie.appdata_trees.name IS 'share, or node/NAME for the files that a node has of its own.';
@@ -54,3 +58,7 @@ COMMENT ON COLUMN coterie.appdata_trees.reason IS 'Why, in that person''s words.
 COMMENT ON COLUMN coterie.appdata_trees.content IS 'SHA-256 over all names and contents: two trees with the same are the same; null while something is not settled.';
 COMMENT ON COLUMN coterie.appdata_trees.exact IS 'The same, with modes, owners and times.';
 COMMENT ON COLUMN coterie.appdata_trees.head IS 'Number of the last change of the manifest.';
+COMMENT ON COLUMN coterie.appdata_trees.doubted_at IS 'When a node last told that it may have missed changes; null when a scan has seen the whole tree since.';
+COMMENT ON COLUMN coterie.appdata_trees.doubted_by IS 'Node that told so.';
+COMMENT ON COLUMN coterie.appdata_trees.doubt IS 'Why, in words.';
+COMMENT ON COLUMN coterie.appdata_trees.doubts IS 'How often nodes have told so.';

@@ -82,6 +82,11 @@ JOIN coterie.storage r ON r.node = x.reader AND r.state IN ('OK', 'DEGRADED')
 JOIN coterie.storage w ON w.node = x.writer AND w.state IN ('OK', 'DEGRADED')
 WHERE NOT x.seen
 UNION ALL
+SELECT 'COT-315', 'warning', t.name, t.doubted_at, format('%s: %s may have missed changes: %s', t.name, t.doubted_by, t.doubt),
+       CASE WHEN EXISTS (SELECT FROM coterie.job j WHERE j.action = 'coterie.verify-manifest' AND j.enabled)
+            THEN 'wait for the scan that was asked for' ELSE 'coterie appdata scan; a job with the action coterie.verify-manifest does it by itself' END
+FROM coterie.appdata_tree t WHERE t.doubted_at < coterie.clock() - interval '1 minute'
+UNION ALL
 SELECT 'COT-312', 'error', t.name, t.held_since,
        format('%s: %s files are missing, too many to be believed', t.name, t.held_files),
        'see that the right share is mounted; if they are really gone: coterie appdata accept'

@@ -1,0 +1,94 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/coterie-ha/coterie/appdata"
+)
+
+// watch is a request that is answered again and again.
+type watch struct {
+	Root   string `json:"root"`
+	Layout string `json:"layout"`
+}
+
+// Watch has a worker of its own watch the share, until ctx ends or the worker
+// does. A watch that hangs while it begins is never Ready.
+func (p *Pool) Watch(ctx context.Context, share appdata.Share, layout string, tell func(appdata.Dirty) error) error {
+	w, err := start(p.Argv, p.Env, p.Stderr)
+	if err != nil {
+		return fmt.Errorf("worker: start %q: %w", p.Argv, err)
+	}
+	defer p.end(w)
+	var told error
+	err = w.follow(ctx, request{Watch: &watch{Root: share.Path, Layout: layout}}, func(a answer) bool {
+		switch {
+		case a.Error != "":
+			told = errors.New(a.Error)
+		case a.Dirty != nil:
+			told = tell(*a.Dirty)
+		}
+		return told == nil
+	})
+	if told != nil {
+		return fmt.Errorf("watch %q: %w", share.Path, told)
+	}
+	return fmt.Errorf("watch %q: %w", share.Path, err)
+}
+
+// Look has a worker look at some folders.
+func (p *Pool) Look(ctx context.Context, l appdata.Look) (appdata.Looked, error) {
+	a, err := p.do(ctx, request{Look: &l})
+	switch {
+	case err != nil:
+		return appdata.Looked{}, fmt.Errorf("look at %q: %w", l.Share.Path, err)
+	case a.Looked == nil:
+		return appdata.Looked{}, fmt.Errorf("look at %q: %s", l.Share.Path, a.Error)
+	}
+	return *a.Looked, nil
+}
+
+// serve answers a watch until nobody hears.
+func (w *watch) serve(ctx context.Context, id int64, say func(answer) error) error {
+	layout, err := appdata.LayoutOf(w.Layout)
+	if err == nil {
+		err = appdata.Watcher{Root: w.Root, Skip: layout.Skips}.Run(ctx, func(d appdata.Dirty) error {
+			return say(answer{ID: id, Dirty: &d})
+		})
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	return say(answer{ID: id, Error: err.Error()})
+}
+
+// follow sends one request and takes its answers until ctx ends, the worker does,
+// or nobody wants more.
+func (p *process) follow(ctx context.Context, r request, more func(answer) bool) error {
+	r.ID = 1
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	stop := p.interruptible(ctx)
+	defer stop()
+	if _, err := p.in.Write(append(text, '\n')); err != nil {
+		return p.because(ctx, err)
+	}
+	for {
+		line, err := p.readLine()
+		if err != nil {
+			return p.because(ctx, err)
+		}
+		var a answer
+		if err := json.Unmarshal(line, &a); err != nil {
+			return fmt.Errorf("worker: %w in %.80q", err, line)
+		}
+		if !more(a) {
+			return nil
+		}
+	}
+}
