@@ -2,6 +2,7 @@ package attest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -161,9 +162,7 @@ func TestACopyOfTheShareIsNoProof(t *testing.T) {
 	h := newHall("a", "b")
 	h.pass(time.Minute)
 	h.words["copy"] = map[string]appdata.Word{}
-	for n, w := range h.words["export"] {
-		h.words["copy"][n] = w
-	}
+	maps.Copy(h.words["copy"], h.words["export"])
 	h.join("c", "copy")
 	h.pass(10 * time.Second)
 	if h.ready["c"] {
