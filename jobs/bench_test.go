@@ -117,7 +117,7 @@ func BenchmarkDueToStart(b *testing.B) {
 	}{
 		"100-in-one-instant-each-second":  {100, Definition{Schedule: second}},
 		"1000-in-one-instant-each-second": {1000, Definition{Schedule: second}},
-		"5000-a-second":                   {5000, Definition{Schedule: second, Jitter: time.Second - 1}},
+		"5000-a-second":                   {5000, Definition{Schedule: second, Jitter: 999 * time.Millisecond}},
 		"500-in-one-instant-each-tenth":   {500, Definition{Schedule: tenth}},
 	} {
 		b.Run(name, func(b *testing.B) {

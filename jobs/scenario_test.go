@@ -37,6 +37,7 @@ var update = flag.Bool("update", false, "write what the scenarios print into the
 //	                                     the action exec is a command, the others are functions
 //	advance D                            let time pass
 //	cut NODE, stall NODE, mend NODE      cut a node from the database; let its packets vanish; end both
+//	cut NODE beats                       cut its session only: its runs go through
 //	slow NODE D1 D2                      requests of the node take D1 to arrive, answers D2
 //	lose NODE FUNCTION                   the answer to its next call of that function is lost after the commit
 //	step D                               the database's clock is that far ahead from now on
@@ -197,6 +198,10 @@ func (w *world) do(f []string) {
 	case "advance":
 		time.Sleep(w.duration(args[0]))
 	case "cut":
+		if len(args) > 1 {
+			w.nodes[args[0]].beats.Cut()
+			break
+		}
 		w.each(args[0], (*sqltest.Pool).Cut)
 	case "stall":
 		w.each(args[0], (*sqltest.Pool).Stall)

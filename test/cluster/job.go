@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"cmp"
+	"slices"
 	"time"
 )
 
@@ -37,5 +38,7 @@ func (c *Cluster) Apply(jobs ...Job) {
 			Misfire: j.Misfire, Since: now, First: time.Unix(0, (now.UnixNano()+grid-1)/grid*grid).UTC(),
 		})
 	}
-	c.Exec(`SELECT coterie.job_apply($1::jsonb)`, c.json(map[string]any{"set": all}))
+	for some := range slices.Chunk(all, 500) { // each is one statement, and has a statement's time
+		c.Exec(`SELECT coterie.job_apply($1::jsonb)`, c.json(map[string]any{"set": some}))
+	}
 }

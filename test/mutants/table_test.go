@@ -6,6 +6,9 @@ type trial struct {
 	in, by string // package and test
 }
 
+// away are the scenarios of runs that go on while the database is away.
+const away = "TestScenarios/away_.*"
+
 var tried = []trial{
 	// What the driver and the server say.
 	{Mutant{"a commit that is local is believed", "Patroni #1412: a cancelled wait for the synchronous standby looks like success", []Edit{
@@ -43,6 +46,29 @@ var tried = []trial{
 	{Mutant{"a dead node's run stays open", "Rundeck #2783: a run whose node died blocks its schedule for ever", []Edit{
 		{"sql/schema/functions/run_close_lost.sql", "AND r.token = p_open.token AND r.outcome = 'running'", "AND r.token = p_open.token AND r.outcome = 'lost'"},
 	}}, "./jobs", "TestARunOfAFormerHolderIsClosedAsLost"},
+	{Mutant{"a fenced run stops with its lease", "hours of work are lost with a database that is back soon", []Edit{
+		{"jobs/tenure.go", "t.outlasts && t.begun && errors", "false && t.begun && errors"},
+	}}, "./jobs", away},
+	{Mutant{"every run outlasts its lease", "kubernetes #67651, cilium PR #42920: a leader acts on after its lease has ended", []Edit{
+		{"jobs/attempt.go", "h.begins(h.def.outlasts(action))", "h.begins(true)"},
+	}}, "./jobs", away},
+	{Mutant{"a fenced run starts after its lease is lost", "what was about to start is taken for what has started", []Edit{
+		{"jobs/tenure.go", "t.outlasts && t.begun && errors", "t.outlasts && errors"},
+		{"jobs/tenure.go", "	return t.cause\n", "	return nil\n"},
+	}}, "./jobs", away},
+	{Mutant{"a fenced run survives its node's leave", "dkron: 22 programs lived on after their agent was killed", []Edit{
+		{"jobs/tenure.go", "errors.Is(cause, leases.ErrLost)", "(errors.Is(cause, leases.ErrLost) || true)"},
+	}}, "./jobs", away},
+	{Mutant{"the next run begins beside the one that outlasts its lease, on one node", "a job runs beside itself, and its policy says that it does not", []Edit{
+		{"jobs/keep.go", "		k.former.next = k // its run goes on: that is waited for\n		return true\n", "		k.former.next = k\n"},
+	}}, "./jobs", away},
+	{Mutant{"the end of a run counts that was closed as lost", "what others have acted on is not true any more", []Edit{
+		{"sql/schema/functions/run_end.sql", "AND r.nonce = p_nonce AND r.outcome = 'running'\n", "AND r.nonce = p_nonce AND r.outcome IN ('running', 'lost')\n"},
+		{"sql/schema/functions/run_end_all.sql", "AND r.nonce = e.nonce AND r.outcome = 'running'\n", "AND r.nonce = e.nonce AND r.outcome IN ('running', 'lost')\n"},
+	}}, "./jobs", away},
+	{Mutant{"what a run says too late is forgotten", "what was done by a node that others had given up is nowhere", []Edit{
+		{"sql/schema/functions/run_end.sql", "IF stands IS DISTINCT FROM p_outcome AND p_outcome <> 'lost' THEN", "IF false THEN"},
+	}}, "./jobs", away},
 
 	// Schedules.
 	{Mutant{"a schedule with a time zone reaches the parser", "robfig/cron: TZ= and TZ=0 panic", []Edit{
