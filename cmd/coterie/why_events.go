@@ -11,6 +11,7 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/coterie-ha/coterie/internal/table"
+	"github.com/coterie-ha/coterie/jobs"
 )
 
 // tellEvent is an event as a sentence without its end.
@@ -58,6 +59,12 @@ func tellEvent(r table.Row) string {
 		return withReason(byWhom(r)+" asked for a run", r)
 	case "cluster.paused", "cluster.unpaused":
 		return withReason(fmt.Sprintf("%s %s hand-overs", byWhom(r), strings.TrimPrefix(r.Text("kind"), "cluster.")), r)
+	case "cluster.initialised":
+		return "the cluster was made"
+	case "keystore.key":
+		return node + " published the key to which keystores are sealed for it"
+	case "run.retried":
+		return withReason(fmt.Sprintf("%s began attempt %s, because the one before had ended", node, detail(r, "attempt")), r)
 	case "run.lost", "run.refused", "clock.stepped":
 		return r.Text("reason")
 	}
@@ -100,8 +107,17 @@ func changedFields(r table.Row) string {
 		case "generation", "changed_by", "changed_at", "since", "first_due_at":
 			continue
 		}
-		if was := facts.Old[name]; fmt.Sprint(was) != fmt.Sprint(now) {
-			list = append(list, fmt.Sprintf("%s %v -> %v", name, orNothing(was), now))
+		was, there := facts.Old[name]
+		switch {
+		case len(facts.Old) == 0: // of a new job, what it says of itself
+			if name != "name" && name != "every" && !slices.Contains(ordinary[name == "enabled"], fmt.Sprint(now)) {
+				list = append(list, fmt.Sprintf("%s %v", name, now))
+			}
+		case fmt.Sprint(was) != fmt.Sprint(now):
+			if !there {
+				was = "none"
+			}
+			list = append(list, fmt.Sprintf("%s %v -> %v", name, was, now))
 		}
 	}
 	if len(list) == 0 {
@@ -111,11 +127,12 @@ func changedFields(r table.Row) string {
 	return " (" + strings.Join(list, ", ") + ")"
 }
 
-func orNothing(v any) any {
-	if v == nil {
-		return "none"
-	}
-	return v
+// ordinary are values of a definition that nobody has to say, by whether they say
+// that the job is switched on.
+var ordinary = map[bool][]string{
+	true: {"true"},
+	false: {"", "0", "false", "[]", "map[]", "UTC", string(jobs.GapAuto), string(jobs.FoldAuto), string(jobs.OverlapSkip),
+		string(jobs.MisfireOnce), string(jobs.LostRecord), string(jobs.AwayStop)},
 }
 
 // The events of some things in a span of time: the oldest of it are left out.

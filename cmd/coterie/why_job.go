@@ -101,6 +101,8 @@ func (j *jobCase) tellStanding() {
 		j.say("%s is switched off: %s", j.name, sentence(orElse(r.Text("message"), "disabled by "+r.Text("changed_by"))))
 	case r.Text("running_since") != "":
 		j.say("%s is %s", j.name, sentence(r.Text("message")))
+	case r.Bool("queue"):
+		j.say("%s runs when somebody asks for it, on any node that has room.", j.name)
 	case next.IsZero():
 		j.say("%s has no further slot.", j.name)
 	case next.After(j.now):
@@ -108,7 +110,9 @@ func (j *jobCase) tellStanding() {
 	default:
 		j.say("%s was due at %s, and nothing is known of it yet.", j.name, j.when(next))
 	}
-	if r.Bool("enabled") && runner == "" {
+	if message := r.Text("message"); r.Bool("queue") && strings.HasPrefix(message, "no ready node") {
+		j.say("Nobody can run it: %s", sentence(message))
+	} else if r.Bool("enabled") && runner == "" && !r.Bool("queue") {
 		j.say("Nobody runs it: %s", sentence(r.Text("message")))
 	}
 	if n := r.Int("failures_in_row"); n > 1 {

@@ -20,7 +20,7 @@ func (j *jobCase) tellSlot(what string, r table.Row) {
 	began := fmt.Sprintf("%s at %s", node, r.Time("started_at").UTC().Format("15:04:05.000"))
 	switch outcome := r.Text("outcome"); outcome {
 	case "running":
-		j.say("%s is running on %s since, for %s so far.", name, began, table.Between(r.Time("started_at"), j.now))
+		j.say("%s was begun by %s and is running, for %s so far.", name, began, table.Between(r.Time("started_at"), j.now))
 	case "succeeded":
 		j.say("%s was begun by %s and succeeded after %s.", name, began, took(r))
 	case "failed":

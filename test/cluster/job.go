@@ -19,7 +19,6 @@ type Job struct {
 // Apply defines jobs.
 func (c *Cluster) Apply(jobs ...Job) {
 	c.t.Helper()
-	now := Get[time.Time](c, `SELECT coterie.clock()`)
 	type definition struct {
 		Name     string    `json:"name"`
 		Schedule string    `json:"schedule"`
@@ -30,15 +29,16 @@ func (c *Cluster) Apply(jobs ...Job) {
 		First    time.Time `json:"first_due_at"`
 		Seen     int64     `json:"generation"`
 	}
-	var all []definition
-	for _, j := range jobs {
-		grid := j.Every.Nanoseconds()
-		all = append(all, definition{
-			Name: j.Name, Schedule: "@every " + j.Every.String(), Action: cmp.Or(j.Action, "witness"), Every: j.Every.Milliseconds(),
-			Misfire: j.Misfire, Since: now, First: time.Unix(0, (now.UnixNano()+grid-1)/grid*grid).UTC(),
-		})
-	}
-	for some := range slices.Chunk(all, 500) { // each is one statement, and has a statement's time
-		c.Exec(`SELECT coterie.job_apply($1::jsonb)`, c.json(map[string]any{"set": some}))
+	for some := range slices.Chunk(jobs, 500) { // each is one statement, and has a statement's time
+		now := Get[time.Time](c, `SELECT coterie.clock()`)
+		var all []definition
+		for _, j := range some {
+			grid := j.Every.Nanoseconds()
+			all = append(all, definition{
+				Name: j.Name, Schedule: "@every " + j.Every.String(), Action: cmp.Or(j.Action, "witness"), Every: j.Every.Milliseconds(),
+				Misfire: j.Misfire, Since: now, First: time.Unix(0, (now.UnixNano()+grid-1)/grid*grid).UTC(),
+			})
+		}
+		c.Exec(`SELECT coterie.job_apply($1::jsonb)`, c.json(map[string]any{"set": all}))
 	}
 }

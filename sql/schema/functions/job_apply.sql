@@ -70,7 +70,7 @@ BEGIN
     DELETE FROM coterie.lease
     WHERE name IN (SELECT l.name FROM coterie.lease l
                    WHERE l.name LIKE 'job/%' AND l.node IS NULL
-                     AND NOT EXISTS (SELECT FROM coterie.job j WHERE 'job/' || j.name = l.name)
+                     AND NOT EXISTS (SELECT FROM coterie.job j WHERE j.name = substr(l.name, 5)) -- by its index, statistics or not
                    FOR UPDATE SKIP LOCKED);
     RETURN number;
 END $$;

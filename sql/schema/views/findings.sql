@@ -107,7 +107,7 @@ SELECT 'COT-513', 'error', j.name, j.changed_at,
 FROM job j
 LEFT JOIN coterie.lease l ON l.name = 'job/' || j.name
 WHERE j.enabled AND j.name NOT LIKE 'coterie.%' AND EXISTS (SELECT FROM alive)
-  AND NOT EXISTS (SELECT FROM coterie.session s WHERE coalesce(l.class, 'action/' || j.action) = ANY (s.takes) AND s.expires_at > coterie.clock())
+  AND NOT EXISTS (SELECT FROM coterie.session s WHERE coalesce(l.class, coterie.job_class(j.action, j.requires)) = ANY (s.takes) AND s.expires_at > coterie.clock())
 UNION ALL
 SELECT 'COT-811', 'warning', l.pool, NULL,
        format('%s: %s of %s seats are held (%s %%)', l.pool, l.in_use + l.overdraft + l.excess, l.entitled, l.used_pct),

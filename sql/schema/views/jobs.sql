@@ -17,7 +17,8 @@ SELECT j.name,
            WHEN rest.since IS NOT NULL AND open.job IS NULL THEN format('paused by %s%s', rest.by, coalesce(': ' || rest.reason, ''))
            WHEN open.job IS NOT NULL THEN format('running on %s since %s', open.node, to_char(open.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
            WHEN held.holder IS NULL AND able.nodes = 0 THEN format('no ready node has the action %s%s', j.action, CASE WHEN j.requires <> '{}' THEN format(' and the tags %s', array_to_string(j.requires, ', ')) END)
-           WHEN held.holder IS NULL THEN 'no node holds it at the moment'
+           WHEN j.queue AND asked.job IS NOT NULL THEN format('asked for by %s, taken when a node has room', asked.requested_by)
+           WHEN held.holder IS NULL AND NOT j.queue THEN 'no node holds it at the moment'
            WHEN asked.job IS NOT NULL THEN format('asked for by %s, about to run', asked.requested_by)
            WHEN fails.in_row > 0 THEN format('%s: %s', ran.outcome, coalesce(ran.reason, 'no reason given'))
            ELSE ''
@@ -71,7 +72,7 @@ LEFT JOIN LATERAL (SELECT s.node AS holder
                    WHERE l.name = 'job/' || j.name AND s.expires_at > coterie.clock()) AS held ON true
 LEFT JOIN coterie.lease right_to ON right_to.name = 'job/' || j.name
 LEFT JOIN LATERAL (SELECT count(*) AS nodes FROM coterie.session s
-                   WHERE coalesce(right_to.class, 'action/' || j.action) = ANY (s.takes) AND s.expires_at > coterie.clock()) AS able ON true
+                   WHERE coalesce(right_to.class, coterie.job_class(j.action, j.requires)) = ANY (s.takes) AND s.expires_at > coterie.clock()) AS able ON true
 -- The first request that waits, and the oldest run that is open: a queue job may have many.
 LEFT JOIN LATERAL (SELECT q.job, q.requested_by FROM coterie.request q
                    WHERE q.job = j.name AND q.node IS NULL ORDER BY q.due_at LIMIT 1) AS asked ON true
