@@ -21,7 +21,7 @@ const (
 	certificatesAction = "coterie.check-certificates"
 	verbBackup         = "back-up"
 	backupAction       = "coterie.backup"
-	verbVerify         = "verify-manifest"
+	verbVerify         = "hold-share"
 	verifyAction       = "coterie.verify-manifest"
 )
 

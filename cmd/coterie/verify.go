@@ -18,7 +18,7 @@ func (c *cli) verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: verbVerify, Hidden: true, Args: nothing,
 		Short:   "Hold the share against its manifest",
-		Example: "  coterie run VERIFY       a job with the action coterie.verify-manifest starts it",
+		Example: "  coterie run VERIFY       a job with this action starts it",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := calledFor()
 			if err != nil {

@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION coterie.job_apply(p_change jsonb) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp SET enable_seqscan = off AS $$
 DECLARE
     number bigint;
     said jsonb;
@@ -7,6 +7,8 @@ DECLARE
     new coterie.job;
     wanted text;
 BEGIN
+    -- Sequential scans are off because a plan lives as long as its session: one that was made while there were no
+    -- jobs would read all of them for each that is applied.
     -- One application at a time; nodes see all of it or nothing.
     UPDATE coterie.job_change SET generation = generation + 1 RETURNING generation INTO number;
     -- Whoever asserted a lease and does not end his transaction must not keep an operator waiting.
