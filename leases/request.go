@@ -90,7 +90,8 @@ type Listing struct {
 }
 
 // listEvery asks for a listing every so many heartbeats although the ledger did
-// not move: an event may commit after one with a higher number was seen.
+// not move: an event may commit after one with a higher number was seen. Most do so
+// within moments, so the heartbeat after one that saw it move asks too.
 const listEvery = 4
 
 // What a heartbeat says instead of the ledger's position when it asks for a listing:
@@ -139,9 +140,10 @@ func (s *State) Request(now time.Duration) Request {
 	s.beat++
 	if s.stale || s.open() {
 		r.Seen = listNow
-	} else if s.beat%listEvery == 0 {
+	} else if s.beat%listEvery == 0 || s.moved && !s.crowd() {
 		r.Seen = listInTurn
 	}
+	s.moved = false
 	s.asks = len(r.Claim)+len(r.Release) > 0
 	s.stale = false // what changes from here on, before the answer, asks for another
 	s.sent, s.due, s.hurry = now, now+s.Terms.Heartbeat, never

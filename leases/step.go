@@ -30,6 +30,7 @@ type State struct {
 
 	seen  int64         // ledger position of the last listing
 	stale bool          // ask for a listing with the next heartbeat, moved or not
+	moved bool          // the ledger did with the last listing: what has a lower number may follow
 	asks  bool          // the last heartbeat asked to take something, or to give it back
 	lost  bool          // trust has ended, and all holders were told, since the last answer
 	beat  int           // heartbeats sent
@@ -199,6 +200,7 @@ func (s *State) answered(now time.Duration, e Answered) []Action {
 	if e.Listing == nil {
 		return nil
 	}
+	s.moved = e.Head != s.seen
 	s.seen, s.load, s.dealt, s.paused = e.Head, e.Listing.Load, nil, e.Listing.Paused
 	s.Mark = max(s.Mark, e.Listing.Mark)
 	s.offers(now, e.Listing.Free)

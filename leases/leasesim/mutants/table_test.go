@@ -132,5 +132,5 @@ var mutants = []mutant{
 	{"a group left together", "kubernetes: anti-affinity is ignored during execution, too", wish,
 		"if apart[g.Apart] > least+1 {", "if false {"},
 	{"list asked for only when the ledger moved", "River PR #1564: what happened while nobody listened is never learned", request,
-		"if s.stale || s.open() {\n\t\tr.Seen = listNow\n\t} else if s.beat%listEvery == 0 {", "if false {"},
+		"if s.stale || s.open() {\n\t\tr.Seen = listNow\n\t} else if s.beat%listEvery == 0 || s.moved && !s.crowd() {", "if false {"},
 }
