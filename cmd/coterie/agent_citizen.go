@@ -117,10 +117,14 @@ func (k memory) goal() coordinator.Goal {
 	return k.wanted.Goal
 }
 
+// aMoment is how long a node that starts does not say for whom it waits: that is
+// over before anybody reads it, and each word of it would be heard by all nodes.
+const aMoment = 2 * time.Second
+
 // message tells people what keeps this node from working as it should.
 func (a *agent) message(k memory) string {
 	switch {
-	case !k.looked:
+	case !k.looked, k.state == coordinator.Joining && k.share.Usable() && !k.proof.Proved && time.Since(a.started) < aMoment:
 		return "looking at the share"
 	case !k.share.Usable():
 		return "share " + string(k.share.State) + ": " + k.share.Reason

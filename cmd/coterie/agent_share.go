@@ -51,7 +51,7 @@ func (a *agent) probe(ctx context.Context, s appdata.Share) (appdata.Condition, 
 	}
 	var was attest.Verdict
 	a.know(func(k *memory) { was, k.proof = k.proof, v })
-	if was != v {
+	if was != v || !v.Proved {
 		poke(a.facts)
 	}
 	return c, v, nil
@@ -97,7 +97,7 @@ func (h *haste) next(hurry bool) {
 		h.wait = 0
 		return
 	}
-	h.wait = min(max(2*h.wait, 30*time.Millisecond), time.Second)
+	h.wait = min(h.wait+25*time.Millisecond, time.Second)
 	time.AfterFunc(h.wait, h.poke)
 }
 
