@@ -12,6 +12,7 @@ TRIALS    ?= Hurt|Failover|Clocks|Network
 ROUNDS    ?= 10
 FUZZ      ?= 10000000
 KILLS     ?= 1000
+DEATHS    ?= 300
 SLOTS     ?= 10000000
 YEARS     ?= 20
 HISTORY   ?= 10000000
@@ -133,9 +134,9 @@ generate: postgres ## write the golden files anew; read the diff
 postgres:
 	@deploy/install-postgres.sh
 
-test-tomcat: tomcat ## what is written is opened by Java, keytool and OpenSSL and served by Tomcat, all of it
+test-tomcat: tomcat postgres ## keystores: opened by Java, keytool and OpenSSL, served by Tomcat, 100 rollouts under load, DEATHS=300 kills, an hour
 	COTERIE_CI=1 $(GO) test -count=1 -timeout 30m -v ./test/keytool -keytool
-	COTERIE_CI=1 $(GO) test -count=1 -timeout 30m -v ./test/tomcat -rollouts 100
+	COTERIE_CI=1 $(GO) test -count=1 -timeout 120m -v ./test/tomcat -rollouts 100 -handshakes 50000 -kills $(DEATHS)
 
 tomcat: ## for the tests with a real Tomcat
 	@deploy/install-tomcat.sh
