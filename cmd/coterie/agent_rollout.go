@@ -45,6 +45,7 @@ func (a *agent) rollouts(ctx context.Context) error {
 	look := time.NewTicker(a.cfg.Keystore.CheckEvery)
 	defer look.Stop()
 	var backoff retries
+	var soon <-chan time.Time // while a rollout is open: its end may be overdue, a hint lost
 	read := false
 	for {
 		select {
@@ -52,12 +53,12 @@ func (a *agent) rollouts(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-a.rolled:
 			read = false
+		case <-soon:
+			read = false
 		case <-look.C:
 			if backoff.due(s.keeper.Resting(), time.Now()) {
 				s.keeper.Retry()
 			}
-			// An overdue rollout is told by nobody.
-			read = read && s.view.Rollout == nil
 		}
 		if a.session.Load().View().Incarnation == 0 {
 			continue // its beginning is told
@@ -72,14 +73,18 @@ func (a *agent) rollouts(ctx context.Context) error {
 		}
 		// What the ledger tells meanwhile is looked at once; while a rollout is open, soon.
 		rest := min(4*time.Since(begun), time.Second/4)
+		soon = nil
 		if a.rolling.Store(s.view.Rollout != nil); s.view.Rollout != nil {
-			rest = 5 * time.Millisecond
+			rest, soon = 5*time.Millisecond, time.After(rollingEvery)
 		}
 		if err := pause(ctx, rest); err != nil {
 			return err
 		}
 	}
 }
+
+// rollingEvery is how often a node looks while a rollout is open and nothing is told.
+const rollingEvery = 250 * time.Millisecond
 
 // retries are farther and farther apart.
 type retries struct {

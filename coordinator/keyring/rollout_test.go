@@ -222,3 +222,46 @@ func TestACalledBackRolloutIsOverWhenAllHaveWhatTheyHad(t *testing.T) {
 		t.Errorf("called back twice: %v, %v", done, err)
 	}
 }
+
+// The certificate that servers show is looked at without a job.
+func TestAnActiveVersionThatEndsSoonIsFound(t *testing.T) {
+	db := stagedFor(t, 1)
+	if _, err := activate(t, db, 1, 0); err != nil {
+		t.Fatal(err)
+	}
+	until(t, db, keepers(t, db, nil))
+	for _, c := range []struct{ left, want string }{{"31 days", ""}, {"29 days", "note"}, {"6 days", "warning"}, {"23 hours", "error"}, {"-1 day", "error"}} {
+		db.MustExec(`UPDATE coterie.keystore SET not_after = coterie.clock() + $1::interval`, c.left)
+		var got string
+		err := db.Get(&got, `SELECT coalesce(max(severity), '') FROM coterie.findings WHERE code = 'COT-530' AND subject = 'server' AND since <= coterie.clock()`)
+		if err != nil || got != c.want {
+			t.Errorf("%s before its end: %q, %v, want %q", c.left, got, err, c.want)
+		}
+	}
+}
+
+// A node of an older release does not vote: nobody changes anything for it, and it is named.
+func TestANodeThatDoesNotVoteIsNamed(t *testing.T) {
+	db := stagedFor(t, 1)
+	id, err := activate(t, db, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := keepers(t, db, nil)
+	for range 5 {
+		if _, err := all[0].Round(t.Context(), look(t, db)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if phase := look(t, db).Rollout.Phase; phase != rollout.Voting {
+		t.Fatalf("app-b has not voted, and it is %s", phase)
+	}
+	db.MustExec(`UPDATE coterie.keystore_rollout SET moved_at = moved_at - interval '2 minutes'`)
+	if _, err := all[0].Round(t.Context(), look(t, db)); err != nil {
+		t.Fatal(err)
+	}
+	p, _, err := keyring.FindRollout(t.Context(), db, "server", id)
+	if err != nil || p.Phase != rollout.Refused || p.FailedNode != "app-b" {
+		t.Errorf("%+v, %v", p, err)
+	}
+}

@@ -118,6 +118,12 @@ func (m Member) backward(r *Rollout) bool {
 	return m.Report != nil && m.Fresh && m.Report.Rollout == r.ID && m.Report.Phase == Back
 }
 
+// hadTurn says that its server was restarted for what the rollout brings, and is not
+// again, whatever became of it.
+func (m Member) hadTurn(r *Rollout) bool {
+	return r.Phase != Back && m.onward(r) && m.Report.Version == r.Version
+}
+
 // settled says that nothing is waited for from it.
 func (m Member) settled(r *Rollout) bool {
 	if r.Phase == Back {
@@ -178,8 +184,13 @@ func TaskOf(v View, node string) Task {
 	case r.Phase == Back:
 		t.Have = r.Previous
 	}
-	if (r.Phase == Rest || r.Phase == Back) && me.alone(r.Version) {
-		t.Now = t.Now && v.first() == node
+	if me.alone(r.Version) {
+		switch r.Phase {
+		case Canary:
+			t.Now = t.Now && !me.hadTurn(r)
+		case Rest, Back:
+			t.Now = t.Now && v.first() == node
+		}
 	}
 	return t
 }
@@ -198,8 +209,9 @@ func unseen(me Member, version int64) int64 {
 func (v View) first() string {
 	r := v.Rollout
 	for _, m := range v.Members {
-		at := m.settled(r) || r.Phase == Rest && m.onward(r) && m.Report.Version == r.Version
-		if m.serves(r.Version) && m.alone(r.Version) && !at {
+		vote, voted := m.vote(r.Version)
+		waits := vote.Serves && vote.Alone && !m.settled(r) && !m.hadTurn(r)
+		if waits || !voted && !r.Overdue { // it will say whether it waits
 			return m.Node
 		}
 	}

@@ -489,7 +489,7 @@ func TestAllNodesAreAlikeWhereverAnyOfThemIsKilled(t *testing.T) {
 }
 
 func TestTheSimulatorFindsMistakes(t *testing.T) {
-	for mutant, first := range map[string]int{"the turn is not looked at": 120, "what a former life said is gone by": 660, "two are restarted at once": 0} {
+	for mutant, first := range map[string]int{"the turn is not looked at": 150, "what a former life said is gone by": 660, "two are restarted at once": 0} {
 		found := false
 		for seed := first; seed < first+1000 && !found; seed++ {
 			w := simulate(t, uint64(seed), mutant)

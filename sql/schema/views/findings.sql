@@ -152,6 +152,12 @@ SELECT CASE WHEN v.not_after IS NULL OR v.what = v.trouble THEN 'COT-531' ELSE '
        format('put a new one in its place, and look again: coterie run %s', v.job)
 FROM coterie.expiries v WHERE v.severity IS NOT NULL
 UNION ALL
+SELECT 'COT-530', CASE WHEN k.not_after <= coterie.clock() + interval '1 day' THEN 'error' WHEN k.not_after <= coterie.clock() + interval '7 days' THEN 'warning' ELSE 'note' END,
+       k.name, k.not_after - CASE WHEN k.not_after <= coterie.clock() + interval '1 day' THEN interval '1 day' WHEN k.not_after <= coterie.clock() + interval '7 days' THEN interval '7 days' ELSE interval '30 days' END,
+       left(format('keystore %s: the certificate of version %s ends on %s', k.name, k.version, to_char(k.not_after AT TIME ZONE 'UTC', 'YYYY-MM-DD')), 500),
+       'stage a new one: coterie keystore stage FILE, then coterie keystore activate'
+FROM coterie.keystore k WHERE k.state = 'active' AND k.not_after <= coterie.clock() + interval '30 days'
+UNION ALL
 SELECT 'COT-926', CASE c.state WHEN 'failed' THEN 'error' ELSE 'warning' END, c.node, c.reported_at,
        left(format('%s: keystore %s: %s', c.node, c.keystore, coalesce(nullif(c.error, ''), c.state)), 500),
        'coterie keystore status; then start its agent again, or coterie keystore place'
