@@ -183,9 +183,10 @@ func (a *agent) snapshot() console.Snapshot {
 		Joined: k.joined, Schema: a.schema.Number, Started: a.started, Turned: view.Turned,
 		TTL: view.Terms.TTL, Heartbeat: view.Terms.Heartbeat, Margin: view.Terms.Margin,
 		Trusted: view.Trusted, Beaten: view.Beaten, RTT: view.RTT, Err: k.failure, Now: s.Clock.Now(),
-		Share: console.Share{State: string(k.share.State), Proved: k.share.Usable() && k.share.MarkerOK, FreeBytes: k.share.FreeBytes},
-		Pool:  console.Pool{InUse: stats.InUse, Idle: stats.Idle, Waited: stats.WaitDuration},
-		Docs:  maps.Clone(k.docs),
+		Share:    console.Share{State: string(k.share.State), Proved: k.share.Usable() && k.share.MarkerOK, FreeBytes: k.share.FreeBytes},
+		Keystore: k.keystore,
+		Pool:     console.Pool{InUse: stats.InUse, Idle: stats.Idle, Waited: stats.WaitDuration},
+		Docs:     maps.Clone(k.docs),
 	}
 	for _, l := range view.Held {
 		snap.Held = append(snap.Held, console.Lease{Name: l.Name, Token: int64(l.Token)})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coterie-ha/coterie/coordinator"
+	"github.com/coterie-ha/coterie/coordinator/console"
 	"github.com/coterie-ha/coterie/coordinator/keyring"
 	"github.com/coterie-ha/coterie/jobs"
 	"github.com/coterie-ha/coterie/keystore"
@@ -145,10 +146,29 @@ func (s *steward) settle() {
 		wrong = fmt.Sprintf("keystore %s: version %d is not in place", s.name, rollout.TaskOf(s.view, s.cfg.Node.Name).Have)
 	}
 	changed := false
-	s.know(func(k *memory) { changed, k.unkeyed = k.unkeyed != wrong, wrong })
+	s.know(func(k *memory) { changed, k.unkeyed, k.keystore = k.unkeyed != wrong, wrong, s.shown() })
 	if changed {
 		poke(s.facts)
 	}
+}
+
+// shown is what metrics tell.
+func (s *steward) shown() console.Keystore {
+	if !s.keeper.Serves {
+		return console.Keystore{}
+	}
+	k := console.Keystore{Name: s.name}
+	for _, v := range s.view.Versions {
+		if v.Version == s.view.Active {
+			k.Ends = time.Unix(v.Ends, 0)
+		}
+	}
+	for _, m := range s.view.Members {
+		if m.Node == s.cfg.Node.Name && m.Report != nil {
+			k.OK = m.Report.Right() && m.Report.Version == s.view.Active
+		}
+	}
+	return k
 }
 
 func (a *agent) newSteward() (*steward, error) {

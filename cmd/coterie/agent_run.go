@@ -96,11 +96,12 @@ type memory struct {
 	share      appdata.Condition
 	looked     bool // share is known
 	proof      attest.Verdict
-	stepped    time.Duration // by how far the database's clock was seen to jump, not recorded yet
-	unkeyed    string        // why its keystore keeps this node from being ready
-	restarting bool          // its server is about to be restarted
-	failure    string        // why the last heartbeat failed
-	blind      string        // why it is not known who is at work, where a source of seats shows that
+	stepped    time.Duration    // by how far the database's clock was seen to jump, not recorded yet
+	unkeyed    string           // why its keystore keeps this node from being ready
+	keystore   console.Keystore // of the server here
+	restarting bool             // its server is about to be restarted
+	failure    string           // why the last heartbeat failed
+	blind      string           // why it is not known who is at work, where a source of seats shows that
 	head       int64
 	runs       int64
 	docs       map[string]console.Document

@@ -66,6 +66,8 @@ func newScrape(c *Console) *scrape {
 	add("coterie_appdata_mounted", "1 when a shared folder is mounted.")
 	add("coterie_appdata_attested", "1 when the shared folder is proved to be the cluster's.")
 	add("coterie_appdata_free_bytes", "Free space of the shared folder.")
+	add("coterie_keystore_ok", "1 when this node has the active version of its server's keystore in place, proved if there is something to prove it by.", "keystore")
+	add("coterie_keystore_expiry_timestamp_seconds", "When the certificate of the active version ends.", "keystore")
 	add("coterie_lb_state", "1 for what load balancers are told of this node.", "state")
 	add("coterie_finding", "1 while a finding is open.", "code", "severity")
 	return s
@@ -90,6 +92,7 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 	is.leaseMetrics(put)
 	is.jobMetrics(put, s.console.Metrics)
 	is.storageMetrics(put)
+	is.keystoreMetrics(put)
 	is.findingMetrics(put)
 }
 
@@ -121,6 +124,14 @@ func (s Snapshot) nodeMetrics(put put) {
 		put("coterie_cluster_nodes", float64(count[state]), state)
 	}
 	put("coterie_cluster_snapshot_timestamp_seconds", unix(nodes.AsOf))
+}
+
+func (s Snapshot) keystoreMetrics(put put) {
+	if s.Keystore.Name == "" || s.Keystore.Ends.IsZero() {
+		return // no server here, or no version yet
+	}
+	put("coterie_keystore_ok", truth(s.Keystore.OK), s.Keystore.Name)
+	put("coterie_keystore_expiry_timestamp_seconds", unix(s.Keystore.Ends), s.Keystore.Name)
 }
 
 func (s Snapshot) databaseMetrics(put put) {

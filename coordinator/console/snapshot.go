@@ -37,10 +37,18 @@ type Snapshot struct {
 	Held     []Lease
 	Segments []Segment
 	Share    Share
+	Keystore Keystore
 	Pool     Pool
 
 	// Docs holds a document per list, see Lists. A list that was never read is absent.
 	Docs map[string]Document
+}
+
+// Keystore is that of the server on this node.
+type Keystore struct {
+	Name string    // empty: there is none
+	OK   bool      // the active version is in place
+	Ends time.Time // its certificate; zero when no version is active
 }
 
 // Lease is a lease that this node holds.

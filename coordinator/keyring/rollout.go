@@ -36,7 +36,8 @@ SELECT json_build_object(
         FROM coterie.nodes n LEFT JOIN coterie.certificates c ON c.keystore = $1 AND c.node = n.name
         WHERE n.state NOT IN ('left', 'evicted', 'dead', 'suspect')), '[]'),
     'versions', coalesce((
-        SELECT json_agg(json_build_object('version', k.version, 'sha256', k.sha256, 'alias', k.alias, 'fingerprint', k.fingerprint))
+        SELECT json_agg(json_build_object('version', k.version, 'sha256', k.sha256, 'alias', k.alias, 'fingerprint', k.fingerprint,
+                                         'ends', extract(epoch FROM k.not_after)::bigint))
         FROM coterie.keystores k WHERE k.name = $1), '[]'))`
 
 // Look reads what a round of a keystore's rollout is decided upon.

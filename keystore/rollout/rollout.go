@@ -138,6 +138,7 @@ type Version struct {
 	SHA256      string `json:"sha256"` // of the file
 	Alias       string `json:"alias"`
 	Fingerprint string `json:"fingerprint"` // of the certificate that servers show
+	Ends        int64  `json:"ends"`        // when that ends, in seconds since 1970
 }
 
 // View is what the database knows.
