@@ -1,14 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +13,7 @@ import (
 	"github.com/coterie-ha/coterie/internal/problem"
 	"github.com/coterie-ha/coterie/internal/table"
 	"github.com/coterie-ha/coterie/keystore"
+	"github.com/coterie-ha/coterie/keystore/place"
 )
 
 // usualProperty is how UrbanCode's server names the alias of its key.
@@ -159,75 +156,40 @@ func (c *cli) stillFit(ctx context.Context, k *cluster, b keystore.Bundle, v pla
 	return e.Facts().Fingerprint, err
 }
 
-// placeStep is one file that is to have other content.
-type placeStep struct {
-	path, what string
-	data       []byte
-	perm       fs.FileMode
-	old        []byte // nil when there was no file
-}
-
-func told(steps []placeStep) []string {
+func told(steps []place.Change) []string {
 	var lines []string
 	for _, s := range steps {
-		lines = append(lines, s.what)
+		lines = append(lines, s.What)
 	}
 	return lines
 }
 
 // placeSteps are what differs. The keystore comes first: a server that is started in
 // between has the old alias, which a new version usually still has.
-func placeSteps(path string, b keystore.Bundle, version int64, v placing) ([]placeStep, error) {
-	var steps []placeStep
-	old, err := keystore.ReadFile(path)
+func placeSteps(path string, b keystore.Bundle, version int64, v placing) ([]place.Change, error) {
+	steps, err := place.FileChange(path, b.File)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if _, err := os.Stat(filepath.Dir(path)); err != nil {
-			return nil, problem.New("COT-914", nil, "%s: its folder is not there", path)
-		}
+		return nil, problem.New("COT-914", nil, "%s: its folder is not there", path)
 	case err != nil:
 		return nil, keystoreProblem(path, err)
-	}
-	if !bytes.Equal(old, b.File) {
-		steps = append(steps, placeStep{path, fmt.Sprintf("write %s: version %d of %s", path, version, v.name), b.File, 0o600, old})
+	case len(steps) > 0:
+		steps[0].What += fmt.Sprintf(": version %d of %s", version, v.name)
 	}
 	if v.properties == "" {
 		return steps, nil
 	}
-	text, err := readProperties(v.properties)
-	if err != nil {
-		return nil, err
+	alias, err := place.AliasChange(v.properties, v.property, b.Alias)
+	if errors.Is(err, keystore.ErrProperties) {
+		return nil, problem.New("COT-914", nil, "%v", err)
 	}
-	set, err := text.Set(v.property, b.Alias)
-	if err != nil {
-		return nil, problem.New("COT-914", err, "%s", v.properties)
-	}
-	if !bytes.Equal(set, text) {
-		was, there := text.Get(v.property)
-		what := fmt.Sprintf("set %s to %s in %s", v.property, b.Alias, v.properties)
-		if there {
-			what += ", now " + was
-		}
-		steps = append(steps, placeStep{v.properties, what, set, 0o640, text})
-	}
-	return steps, nil
+	return append(steps, alias...), err
 }
 
-// readProperties reads the server's own file, which must be there.
-func readProperties(path string) (keystore.Properties, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, keystore.MostProperties+1))
-	return keystore.Properties(text), err
-}
-
-func (c *cli) placed(path string, b keystore.Bundle, version int64, v placing, steps []placeStep) error {
+func (c *cli) placed(path string, b keystore.Bundle, version int64, v placing, steps []place.Change) error {
 	files := []string{}
 	for _, s := range steps {
-		files = append(files, s.path)
+		files = append(files, s.Path)
 	}
 	text := fmt.Sprintf("%s has version %d of %s; nothing to do.\n", path, version, v.name)
 	if len(steps) > 0 {

@@ -3,12 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"time"
 
-	"github.com/coterie-ha/coterie/internal/atomicfile"
 	"github.com/coterie-ha/coterie/internal/problem"
 	"github.com/coterie-ha/coterie/keystore"
+	"github.com/coterie-ha/coterie/keystore/place"
 )
 
 // uptake is how a server takes up what was put in place.
@@ -45,8 +44,11 @@ func (c *cli) uptake(v placing, fingerprint string) (uptake, error) {
 // carryOut puts files in place and has the server take them up; when that fails,
 // what was there before is put back and taken up again. Whoever is killed on the way
 // leaves whole files, and says the command again.
-func (u uptake) carryOut(ctx context.Context, steps []placeStep) error {
-	done, err := put(steps)
+func (u uptake) carryOut(ctx context.Context, steps []place.Change) error {
+	done, err := place.Write(steps)
+	if err != nil {
+		err = problem.New("COT-914", nil, "%v", err)
+	}
 	asked := false
 	if err == nil {
 		asked, err = u.takeUp(ctx, len(steps) > 0)
@@ -54,7 +56,7 @@ func (u uptake) carryOut(ctx context.Context, steps []placeStep) error {
 	if err == nil {
 		return nil
 	}
-	undone := undo(done)
+	undone := place.Undo(done)
 	if asked && len(done) > 0 {
 		// Also when somebody gave up waiting: the server must not be left between two.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*proofTime)
@@ -100,31 +102,4 @@ func (u uptake) takeUp(ctx context.Context, changed bool) (asked bool, err error
 		return true, problem.New("COT-921", nil, "%v", err)
 	}
 	return true, nil
-}
-
-// put writes files, and returns those that it wrote.
-func put(steps []placeStep) (done []placeStep, err error) {
-	for _, s := range steps {
-		if err := atomicfile.Write(s.path, s.data, s.perm); err != nil && !errors.Is(err, atomicfile.ErrNotDurable) {
-			return done, problem.New("COT-914", err, "%s", s.path)
-		}
-		done = append(done, s)
-	}
-	return done, nil
-}
-
-// undo puts back what was there, the last first.
-func undo(done []placeStep) error {
-	var errs []error
-	for i := len(done) - 1; i >= 0; i-- {
-		s := done[i]
-		if s.old == nil {
-			errs = append(errs, os.Remove(s.path))
-			continue
-		}
-		if err := atomicfile.Write(s.path, s.old, s.perm); err != nil && !errors.Is(err, atomicfile.ErrNotDurable) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
 }

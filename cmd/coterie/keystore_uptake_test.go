@@ -14,6 +14,7 @@ import (
 
 	"github.com/coterie-ha/coterie/internal/problem"
 	"github.com/coterie-ha/coterie/keystore"
+	"github.com/coterie-ha/coterie/keystore/place"
 )
 
 // server is a server with a manager: on reload it takes up the keystore at path, and
@@ -117,7 +118,7 @@ func TestAServerThatDoesNotTakeAKeystoreUpHasTheOldOneBack(t *testing.T) {
 	}
 	s := newTLSServer(t, path)
 	up := uptake{manager: &keystore.Manager{URL: s.manager.URL}, address: s.address, fingerprint: fresh}
-	steps := []placeStep{{path: path, data: after, perm: 0o600, old: before}, {path: properties, data: []byte("tomcat.key.alias=ed\n"), perm: 0o600, old: []byte("tomcat.key.alias=tomcat\n")}}
+	steps := []place.Change{{Path: path, Data: after, Perm: 0o600, Old: before}, {Path: properties, Data: []byte("tomcat.key.alias=ed\n"), Perm: 0o600, Old: []byte("tomcat.key.alias=tomcat\n")}}
 	is := func(when, code string, err error, keystoreBytes []byte, alias, serves string) {
 		t.Helper()
 		if code == "" && err != nil || code != "" && (err == nil || asProblem(err).Code != code) {
@@ -143,13 +144,13 @@ func TestAServerThatDoesNotTakeAKeystoreUpHasTheOldOneBack(t *testing.T) {
 	s.refuses.Store(false)
 
 	broken := steps[:1:1]
-	broken[0].data = after[:len(after)/2]
+	broken[0].Data = after[:len(after)/2]
 	err = up.carryOut(t.Context(), broken)
 	is("a keystore that it cannot open", "COT-922", err, before, "tomcat", old)
 	if err == nil || !strings.Contains(err.Error(), "what was there before is back") {
 		t.Errorf("got %v", err)
 	}
-	steps[0].data = after
+	steps[0].Data = after
 
 	is("a good one", "", up.carryOut(t.Context(), steps), after, "ed", fresh)
 	reloads := s.reloads.Load()
@@ -173,7 +174,7 @@ func TestAServerThatOnlySaysThatItReloadedIsFoundOut(t *testing.T) {
 	s := newTLSServer(t, path)
 	s.deaf.Store(true)
 	up := uptake{manager: &keystore.Manager{URL: s.manager.URL}, address: s.address, fingerprint: fresh}
-	err := up.carryOut(t.Context(), []placeStep{{path: path, data: after, perm: 0o600, old: before}})
+	err := up.carryOut(t.Context(), []place.Change{{Path: path, Data: after, Perm: 0o600, Old: before}})
 	if err == nil || asProblem(err).Code != "COT-920" || asProblem(err).Exit != problem.ExitDegraded {
 		t.Errorf("got %v", err)
 	}

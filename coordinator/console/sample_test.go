@@ -27,8 +27,9 @@ func sample() Snapshot {
 		Segments: []Segment{
 			{"session", true, "trusted for 4.0 s"}, {"database", true, "1.2 ms"}, {"share", true, "OK"},
 		},
-		Share: Share{State: "OK", Proved: true, FreeBytes: 212 << 30},
-		Pool:  Pool{InUse: 1, Idle: 2, Waited: 30 * time.Millisecond},
+		Keystore: Keystore{Name: "server", OK: true, Ends: time.Unix(1_900_000_000, 0)},
+		Share:    Share{State: "OK", Proved: true, FreeBytes: 212 << 30},
+		Pool:     Pool{InUse: 1, Idle: 2, Waited: 30 * time.Millisecond},
 		Docs: map[string]Document{
 			"status": doc(row{"name": "deploy-prod", "status": "Degraded", "nodes_ready": 2, "nodes_total": 4,
 				"sentence": "2 of 4 nodes are ready. 1 thing needs attention."}),
