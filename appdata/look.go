@@ -215,19 +215,9 @@ func (d *Dir) leave(busy []string, known *Dir) {
 
 // one looks at one folder, and not below it.
 func (s Scanner) one(ctx context.Context, folder string) (*Dir, error) {
-	h, err := openRoot(s.Root)
+	h, err := openFolder(s.Root, folder)
 	if err != nil {
 		return nil, err
-	}
-	if folder != "." {
-		for part := range strings.SplitSeq(folder, "/") {
-			next, err := h.sub(part)
-			h.close()
-			if err != nil {
-				return nil, err
-			}
-			h = next
-		}
 	}
 	defer h.close()
 	w := newWalk(s, nil)
@@ -246,4 +236,21 @@ func (s Scanner) one(ctx context.Context, folder string) (*Dir, error) {
 	}
 	n.dir.Entries = slices.DeleteFunc(n.dir.Entries, func(e Entry) bool { return e.Kind == 0 })
 	return n.dir, nil
+}
+
+// openFolder opens a folder below root, never through a link.
+func openFolder(root, folder string) (handle, error) {
+	h, err := openRoot(root)
+	if err != nil || folder == "." {
+		return h, err
+	}
+	for part := range strings.SplitSeq(folder, "/") {
+		next, err := h.sub(part)
+		h.close()
+		if err != nil {
+			return handle{}, err
+		}
+		h = next
+	}
+	return h, nil
 }

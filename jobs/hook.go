@@ -97,8 +97,6 @@ func (r *Runner) tell(ctx context.Context, hooks []Hook, n notice) (told pq.Stri
 }
 
 func (h Hook) tell(ctx context.Context, node string, n notice) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, h.Timeout, fmt.Errorf("it took longer than %v", h.Timeout))
-	defer cancel()
 	body, err := json.Marshal(struct {
 		Schema string `json:"schema"`
 		Sender string `json:"sender"`
@@ -107,8 +105,19 @@ func (h Hook) tell(ctx context.Context, node string, n notice) error {
 	if err != nil {
 		return err
 	}
+	return h.Say(ctx, Run{Job: n.Job, Due: n.Due, Attempt: n.Attempt, Node: node}, fmt.Sprintf("%s#%d", h.Name, n.ID), body, []string{
+		"COTERIE_NOTICE=" + n.Kind, "COTERIE_NOTICE_ID=" + strconv.FormatInt(n.ID, 10), "COTERIE_NOTICE_TEXT=" + n.Text,
+		"COTERIE_NOTICE_TIMES=" + strconv.Itoa(n.Times), "COTERIE_NOTICE_JSON=" + string(bytes.TrimSpace(body)),
+	})
+}
+
+// Say sends a body by the hook's request, or starts its program with an environment.
+// id tells this saying from others. The error ends with what the program said last.
+func (h Hook) Say(ctx context.Context, run Run, id string, body []byte, env []string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, h.Timeout, fmt.Errorf("it took longer than %v", h.Timeout))
+	defer cancel()
 	var said tail
-	run := Run{Job: n.Job, Due: n.Due, Attempt: n.Attempt, Node: node, Output: &said}
+	run.Output = &said
 	action := h.Action
 	switch a := action.(type) {
 	case HTTP:
@@ -119,11 +128,8 @@ func (h Hook) tell(ctx context.Context, node string, n notice) error {
 		a.Header.Set("Content-Type", "application/json")
 		action = a
 	case Exec:
-		a.Env = slices.Concat(a.Env, []string{
-			"COTERIE_NOTICE=" + n.Kind, "COTERIE_NOTICE_ID=" + strconv.FormatInt(n.ID, 10), "COTERIE_NOTICE_TEXT=" + n.Text,
-			"COTERIE_NOTICE_TIMES=" + strconv.Itoa(n.Times), "COTERIE_NOTICE_JSON=" + string(bytes.TrimSpace(body)),
-		})
-		a.ID = fmt.Sprintf("hook-%s#%d", h.Name, n.ID)
+		a.Env = slices.Concat(a.Env, env)
+		a.ID = "hook-" + id
 		action = a
 	}
 	if _, err := do(ctx, action, run); err != nil {

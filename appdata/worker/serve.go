@@ -77,6 +77,13 @@ func respond(ctx context.Context, r request, out io.Writer) error {
 		} else {
 			a.Condition = &c
 		}
+	case r.Expect != nil:
+		missing, err := r.Expect.Do(ctx)
+		if err != nil {
+			a.Error = err.Error()
+		} else {
+			a.Missing = &missing
+		}
 	default:
 		a.Error = "a request of no kind that this version knows"
 	}

@@ -51,6 +51,18 @@ func (p *Pool) Look(ctx context.Context, l appdata.Look) (appdata.Looked, error)
 	return *a.Looked, nil
 }
 
+// Expect asks a worker how many files are not as they should be.
+func (p *Pool) Expect(ctx context.Context, e appdata.Expect) (missing int, err error) {
+	a, err := p.do(ctx, request{Expect: &e})
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("look into %q: %w", e.Share.Path, err)
+	case a.Missing == nil:
+		return 0, fmt.Errorf("look into %q: %s", e.Share.Path, a.Error)
+	}
+	return *a.Missing, nil
+}
+
 // serve answers a watch until nobody hears.
 func (w *watch) serve(ctx context.Context, id int64, say func(answer) error) error {
 	layout, err := appdata.LayoutOf(w.Layout)

@@ -8,6 +8,8 @@ type request struct {
 	Probe *appdata.Share `json:"probe,omitempty"`
 	Look  *appdata.Look  `json:"look,omitempty"`
 	Watch *watch         `json:"watch,omitempty"`
+
+	Expect *appdata.Expect `json:"expect,omitempty"`
 }
 
 // answer is the line that comes back.
@@ -16,6 +18,7 @@ type answer struct {
 	Condition *appdata.Condition `json:"condition,omitempty"`
 	Looked    *appdata.Looked    `json:"looked,omitempty"`
 	Dirty     *appdata.Dirty     `json:"dirty,omitempty"`
+	Missing   *int               `json:"missing,omitempty"`
 	Error     string             `json:"error,omitempty"`
 }
 

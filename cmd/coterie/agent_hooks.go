@@ -4,22 +4,29 @@ import (
 	"context"
 	"time"
 
+	"github.com/coterie-ha/coterie/internal/config"
 	"github.com/coterie-ha/coterie/jobs"
 )
 
-// newHooks are those of this node's configuration.
+// newHooks are those of this node's configuration that are for runs.
 func (a *agent) newHooks() []jobs.Hook {
 	var hooks []jobs.Hook
 	for _, c := range a.cfg.Hooks {
-		h := jobs.Hook{Name: c.Name, On: c.On, Jobs: c.Jobs, Timeout: c.Timeout}
-		if c.HTTP != nil {
-			h.Action = request(*c.HTTP)
-		} else {
-			h.Action = jobs.Exec{Argv: c.Command, User: c.User, Env: c.Env, Dir: a.cfg.Node.StateDir, Spawn: a.spawn}
+		if len(c.Files) == 0 {
+			hooks = append(hooks, a.hook(c))
 		}
-		hooks = append(hooks, h)
 	}
 	return hooks
+}
+
+func (a *agent) hook(c config.Hook) jobs.Hook {
+	h := jobs.Hook{Name: c.Name, On: c.On, Jobs: c.Jobs, Timeout: c.Timeout}
+	if c.HTTP != nil {
+		h.Action = request(*c.HTTP)
+	} else {
+		h.Action = jobs.Exec{Argv: c.Command, User: c.User, Env: c.Env, Dir: a.cfg.Node.StateDir, Spawn: a.spawn}
+	}
+	return h
 }
 
 // noticeEvery is how often a node with hooks looks for what others could not tell.

@@ -169,6 +169,7 @@ func (a *agent) run(ctx context.Context) error {
 	loops.Go(func() error { return a.prober().Run(life, a.sawShare) })
 	loops.Go(func() error { return a.circle(life) })
 	loops.Go(func() error { return a.watchShare(life) })
+	loops.Go(func() error { return a.heedFiles(life) })
 	loops.Go(func() error { return a.follow(life) })
 	loops.Go(func() error { return a.lend(life) })
 	loops.Go(func() error { return a.notify(life) })

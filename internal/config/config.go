@@ -152,9 +152,11 @@ type Statement struct {
 	Role      string // empty: the node's own
 }
 
-// Hook tells somebody what became of runs. Exactly one of Command and HTTP is set.
+// Hook tells somebody what became of runs, or acts when files of the share change.
+// Exactly one of Command and HTTP is set.
 type Hook struct {
 	Name    string
+	Files   []string // patterns of paths in the share; empty: it is for runs
 	On      []string // failed, missed, lost, recovered, long_running; empty: all
 	Jobs    []string // names or patterns such as report-*; empty: all
 	Command []string

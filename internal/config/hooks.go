@@ -35,7 +35,20 @@ func (r *reader) checkHooks(c *Config, env environment) {
 				r.judge(at+".jobs", fmt.Sprintf("has %s, which is no pattern", text.quote(pattern)))
 			}
 		}
+		r.checkFiles(h, at)
 		r.checkTelling(h, at, env)
+	}
+}
+
+// checkFiles judges the patterns of a hook that is for files.
+func (r *reader) checkFiles(h *Hook, at string) {
+	if len(h.Files) > 0 && len(h.On)+len(h.Jobs) > 0 {
+		r.judge(at+".files", "stands beside on or jobs; a hook is for files or for runs")
+	}
+	for _, pattern := range h.Files {
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" || path.Clean(pattern) != pattern || path.IsAbs(pattern) || strings.HasPrefix(pattern, "..") {
+			r.judge(at+".files", fmt.Sprintf("has %s, which is no pattern of a path in the share, such as conf/*.keystore", text.quote(pattern)))
+		}
 	}
 }
 

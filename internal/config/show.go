@@ -67,7 +67,7 @@ func (c *Config) actionSettings(i int) []Setting {
 func (c *Config) hookSettings(i int) []Setting {
 	h := c.Hooks[i]
 	values := []named{
-		{".name", h.Name}, {".on", show(h.On)}, {".jobs", show(h.Jobs)},
+		{".name", h.Name}, {".on", show(h.On)}, {".jobs", show(h.Jobs)}, {".files", show(h.Files)},
 		{".command", show(h.Command)}, {".user", h.User}, {".env", show(namesOnly(h.Env, "="))}, {".timeout", show(h.Timeout)},
 	}
 	if h.HTTP != nil {

@@ -80,5 +80,10 @@ later.`},
 more events or folders, or more changed at once than a watch should tell. A scan
 that begins now finds what was missed, and the finding is gone after it. Where
 kernels run out of watches, raise fs.inotify.max_user_watches.`},
+		{"COT-316", ExitDegraded, "hook for files did not work",
+			"do what it should have done on that node, and mend it",
+			`A hook that acts upon changes of the share failed on a node. It is given each
+change once at most, so it is not tried again with these; the finding is gone
+when it next works. coterie.appdata_hooks says how far each hook is.`},
 	}
 }

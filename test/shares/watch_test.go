@@ -36,13 +36,18 @@ func watched(t *testing.T, nodes ...string) (c *cluster.Cluster, run func(...str
 	}
 	run("appdata", "scan")
 	for _, n := range c.Nodes {
-		for begun := time.Now(); !strings.Contains(logOf(t, n), "watching the share"); c.Elapse(20 * time.Millisecond) {
-			if time.Since(begun) > 30*time.Second {
-				t.Fatalf("%s does not watch:\n%s", n.Name, logOf(t, n))
-			}
-		}
+		awaitWatch(t, c, n)
 	}
 	return c, run
+}
+
+func awaitWatch(t *testing.T, c *cluster.Cluster, n *cluster.Node) {
+	t.Helper()
+	for begun := time.Now(); !strings.Contains(logOf(t, n), "watching the share"); c.Elapse(20 * time.Millisecond) {
+		if time.Since(begun) > 30*time.Second {
+			t.Fatalf("%s does not watch:\n%s", n.Name, logOf(t, n))
+		}
+	}
 }
 
 func logOf(t *testing.T, n *cluster.Node) string {

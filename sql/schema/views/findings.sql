@@ -82,6 +82,9 @@ JOIN coterie.storage r ON r.node = x.reader AND r.state IN ('OK', 'DEGRADED')
 JOIN coterie.storage w ON w.node = x.writer AND w.state IN ('OK', 'DEGRADED')
 WHERE NOT x.seen
 UNION ALL
+SELECT 'COT-316', 'warning', h.node, h.acted_at, format('%s: hook %s did not work: %s', h.node, h.hook, h.trouble), 'do what it should have done on that node, and mend it'
+FROM coterie.appdata_hook h JOIN alive a ON a.name = h.node WHERE h.trouble <> ''
+UNION ALL
 SELECT 'COT-315', 'warning', t.name, t.doubted_at, format('%s: %s may have missed changes: %s', t.name, t.doubted_by, t.doubt),
        CASE WHEN EXISTS (SELECT FROM coterie.job j WHERE j.action = 'coterie.verify-manifest' AND j.enabled)
             THEN 'wait for the scan that was asked for' ELSE 'coterie appdata scan; a job with the action coterie.verify-manifest does it by itself' END
