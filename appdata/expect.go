@@ -31,39 +31,32 @@ func (e Expect) Do(ctx context.Context) (missing int, err error) {
 	}
 	s := Scanner{Root: e.Share.Path, Known: func(string) *Dir { return nil }}
 	for _, want := range e.Files {
-		name, bad := Unquote(want.Path)
-		if bad == nil {
-			bad = refresh(root, path.Dir(name)) // a client may remember that it was not there
-		}
-		if bad == nil {
-			var ok bool
-			if ok, bad = s.shows(ctx, name, want); ok {
-				continue
-			}
+		if !s.shows(ctx, root, want) {
+			missing++
 		}
 		if ctx.Err() != nil {
 			return 0, errors.Join(context.Cause(ctx), root.Close())
 		}
-		missing++
 	}
 	return missing, root.Close()
 }
 
-// shows reads one file anew.
-func (s Scanner) shows(ctx context.Context, name string, want Expected) (bool, error) {
+// shows reads one file anew. Why it cannot be read is the same to who waits for it.
+func (s Scanner) shows(ctx context.Context, root *os.Root, want Expected) bool {
+	name, err := Unquote(want.Path)
+	if err != nil || refresh(root, path.Dir(name)) != nil { // a client may remember that it was not there
+		return false
+	}
 	h, err := openFolder(s.Root, path.Dir(name))
 	if err != nil {
-		return false, err
+		return false
 	}
 	defer h.close()
 	e, err := h.stat(path.Base(name), false)
-	e.Name = path.Base(name)
 	if err != nil || e.Kind != File || e.Size != want.Size {
-		return false, err
+		return false
 	}
+	e.Name = path.Base(name)
 	r := reader{walk: newWalk(s, nil)}
-	if err := r.digest(ctx, h, &e); err != nil {
-		return false, err
-	}
-	return e.Digest.String() == want.Digest, nil
+	return r.digest(ctx, h, &e) == nil && e.Digest.String() == want.Digest
 }

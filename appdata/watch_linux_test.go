@@ -121,8 +121,8 @@ func TestBurstsAreGatheredAndHalfWrittenFilesNamed(t *testing.T) {
 	if busy == 0 {
 		t.Error("a file that was being written was not named")
 	}
-	if d := until(t, told, "."); len(d.Busy) > 0 {
-		t.Errorf("still busy: %q", d.Busy)
+	for len(until(t, told, ".").Busy) > 0 { // what was told before it was closed; at last it rests
+		times++
 	}
 	if times > 100 {
 		t.Errorf("told %d times", times)
