@@ -7,6 +7,7 @@
 //	node    Publish --------> coterie.keystore_recipient <-------- Register   administrator
 //	node    Unshared, Share -> coterie.keystore_copy <---- Stage              administrator
 //	                           coterie.keystore
+//	node    Look, Self.Vote, Self.Report, Self.Turn --> coterie.keystore_rollout <-- Activate, Recall   administrator
 //
 // A version is staged by who was first: whoever staged upon the same predecessor
 // later gets a *ConflictError, and nothing of his is kept. A call whose answer was

@@ -206,8 +206,12 @@ func TestAReaderSeesNoCiphertextAndAnAgentStagesNothing(t *testing.T) {
 	for role, refused := range map[string][]string{
 		"coterie_reader": {"SELECT content FROM coterie.keystore", "SELECT key FROM coterie.keystore_copy", "SELECT * FROM coterie.keystore_fetch('server', 1, 'app-a')"},
 		"coterie_agent": {"SELECT coterie.keystore_recovery('x', '', '')", "INSERT INTO coterie.keystore_copy VALUES ('server', 1, 'app-a', '', '')",
-			"SELECT coterie.keystore_stage('server', 1, 'jks', 1, '', '', '', '', now(), now(), '', '{}', '{}', '{}', '', '')"},
-		"coterie_operator": {"SELECT coterie.keystore_publish('app-a', 1, '', '', '')", "SELECT coterie.keystore_share('app-a', 1, 'server', 1, 'app-a', '', '')"},
+			"SELECT coterie.keystore_stage('server', 1, 'jks', 1, '', '', '', '', now(), now(), '', '{}', '{}', '{}', '', '')",
+			"SELECT coterie.keystore_activate('server', 1, 0, '1m', '', '')", "SELECT coterie.keystore_recall(1, '', '')",
+			"UPDATE coterie.keystore SET state = 'active'", "INSERT INTO coterie.keystore_rollout (name, version, patience) VALUES ('server', 1, '1m')"},
+		"coterie_operator": {"SELECT coterie.keystore_publish('app-a', 1, '', '', '')", "SELECT coterie.keystore_share('app-a', 1, 'server', 1, 'app-a', '', '')",
+			"SELECT coterie.keystore_vote('app-a', 1, 'server', 1, true, true, false, '')", "SELECT coterie.keystore_turn('app-a', 1, 1, 1, 'done', '', '', '')",
+			"SELECT coterie.keystore_report('app-a', 1, 'server', 1, 'proved', NULL, NULL, NULL, NULL, '')"},
 	} {
 		for _, statement := range refused {
 			tx := db.MustBegin()

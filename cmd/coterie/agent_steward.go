@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coterie-ha/coterie/coordinator"
+	"github.com/coterie-ha/coterie/coordinator/keyring"
+	"github.com/coterie-ha/coterie/jobs"
+	"github.com/coterie-ha/coterie/keystore"
+	"github.com/coterie-ha/coterie/keystore/place"
+	"github.com/coterie-ha/coterie/keystore/rollout"
+)
+
+// look opens a version, and looks at it as this node's server would.
+func (s *steward) look(ctx context.Context, version int64) rollout.Vote {
+	v := rollout.Vote{Version: version, OK: true, Serves: s.keeper.Serves, Alone: s.cfg.Keystore.Reload == "restart"}
+	c, err := s.open(ctx, version)
+	if err == nil && v.Serves {
+		err = s.server.Try(c)
+	}
+	switch {
+	case errors.Is(err, keyring.ErrClosed):
+		return rollout.Vote{} // who has it shares it within seconds
+	case err != nil:
+		v.OK, v.Why = false, err.Error()
+	}
+	return v
+}
+
+// open opens a version with this node's own key, and judges it.
+func (s *steward) open(ctx context.Context, version int64) (place.Content, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Database.StatementTimeout)
+	defer cancel()
+	var none place.Content
+	content, own, err := keyring.Fetch(ctx, s.work, s.name, version, s.cfg.Node.Name)
+	if err != nil {
+		return none, err
+	}
+	b, err := s.opener.Open(keystore.Place{Cluster: s.cluster, Name: s.name, Version: version}, content, own)
+	if err != nil {
+		return none, err
+	}
+	store, err := keystore.Read(b.File, b.Passwords())
+	if err != nil {
+		return none, err
+	}
+	now := s.session.Load().Clock.Now()
+	if bad := keystore.Unfit(keystore.Check(store, keystore.Want{Alias: b.Alias, Hosts: s.cfg.Keystore.Hosts, Now: now})); len(bad) > 0 {
+		var texts []string
+		for _, f := range bad {
+			texts = append(texts, f.Text)
+		}
+		return none, errors.New(strings.Join(texts, "; "))
+	}
+	e, err := store.Served(b.Alias)
+	return place.Content{File: b.File, Alias: b.Alias, Fingerprint: e.Facts().Fingerprint}, err
+}
+
+// freshFor is how long it is not looked again at what nobody here has touched.
+const freshFor = 300 * time.Millisecond
+
+// seen is what is in place, held against a version.
+func (s *steward) seen(ctx context.Context, have int64) rollout.Report {
+	if time.Since(s.at) > freshFor {
+		s.last, s.at = s.server.Look(ctx), time.Now()
+	}
+	look := s.last
+	r := rollout.Report{State: rollout.Drifted, File: look.SHA256, Served: look.Served, Error: look.Error}
+	alias := func(v rollout.Version) bool { return s.server.Properties == "" || v.Alias == look.Alias }
+	var want rollout.Version
+	for _, v := range s.view.Versions {
+		if v.SHA256 == look.SHA256 && alias(v) {
+			r.Version = max(r.Version, v.Version)
+			if v.Version == have {
+				r.Version = have
+			}
+		}
+		if v.Version == have {
+			want = v
+		}
+	}
+	switch {
+	case have == 0 && !s.server.IsKept():
+		// Whatever it is, it is not of ours; nothing is known of it, and nothing wrong.
+		r.Version, r.State, r.Error = 0, rollout.Placed, ""
+	case have == 0:
+		r.Error = "what was there before is not back"
+	case r.Version != have:
+		r.Error = strings.Join(slices.DeleteFunc([]string{fmt.Sprintf("the file is not that of version %d", have), look.Error}, func(t string) bool { return t == "" }), ": ")
+	case !s.server.Proves():
+		r.State, r.Error = rollout.Placed, ""
+	case look.Served == want.Fingerprint:
+		r.State, r.Error = rollout.Proved, ""
+	case look.Served != "":
+		r.Error = fmt.Sprintf("%s shows another certificate than that of version %d", s.cfg.Keystore.Address, have)
+	}
+	return r
+}
+
+// put puts a version in place, or what was there before any.
+func (s *steward) put(ctx context.Context, p rollout.Putting) error {
+	ready, err := s.emptied(ctx)
+	if err != nil {
+		return err
+	}
+	defer ready()
+	err = s.putNow(ctx, p)
+	s.at = time.Time{}
+	switch {
+	case err == nil:
+		s.log.Info("keystore in place", "keystore", s.name, "version", p.Version)
+	case s.told != err.Error():
+		s.log.Warn("keystore not in place", "keystore", s.name, "version", p.Version, "err", err)
+	}
+	s.told = ""
+	if err != nil {
+		s.told = err.Error()
+	}
+	return err
+}
+
+func (s *steward) putNow(ctx context.Context, p rollout.Putting) error {
+	if p.Version == 0 {
+		return s.server.Restore(ctx)
+	}
+	c, err := s.open(ctx, p.Version)
+	if err != nil {
+		return err
+	}
+	if p.First {
+		err = s.server.Keep()
+	} else {
+		err = s.server.Forget()
+	}
+	if err != nil {
+		return err
+	}
+	return s.server.Put(ctx, c, p.Forward)
+}
+
+// emptied drains this node if its server is about to be restarted, and returns what
+// has it take part again.
+func (s *steward) emptied(ctx context.Context) (ready func(), err error) {
+	if s.cfg.Keystore.Reload != "restart" || s.knows().state != coordinator.Ready {
+		return func() {}, nil
+	}
+	s.know(func(k *memory) { k.restarting = true })
+	poke(s.facts)
+	ready = sync.OnceFunc(func() {
+		s.know(func(k *memory) { k.restarting = false })
+		poke(s.facts)
+	})
+	s.log.Info("drained for a restart of the server", "keystore", s.name)
+	begun := time.Now()
+	for s.knows().state != coordinator.Drained && time.Since(begun) < s.cfg.Drain.Deadline {
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			ready()
+			return nil, err
+		}
+	}
+	if err := pause(ctx, s.cfg.Keystore.DrainFor); err != nil {
+		ready()
+		return nil, err
+	}
+	return ready, nil
+}
+
+func (s *steward) askManager(ctx context.Context) error {
+	m := keystore.Manager{URL: s.cfg.Keystore.URL, User: s.cfg.Keystore.User}
+	if file := s.cfg.Keystore.PasswordFile; file != "" {
+		text, err := keystore.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if m.Password, err = onePassword(text); err != nil {
+			return fmt.Errorf("%s %w", file, err)
+		}
+	}
+	return m.Reload(ctx)
+}
+
+// runCommand runs the program that reloads or restarts the server.
+func (s *steward) runCommand(ctx context.Context) error {
+	var said tail
+	exit, err := s.spawn(ctx, jobs.Command{
+		ID: "keystore/" + s.name, Argv: s.cfg.Keystore.Command, Dir: s.cfg.Node.StateDir, Output: &said,
+		Env: []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "COTERIE_NODE=" + s.cfg.Node.Name, "COTERIE_KEYSTORE=" + s.name},
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("run %s: %w", s.cfg.Keystore.Command[0], err)
+	case exit.Signal != "":
+		return fmt.Errorf("%s: %s ended it: %s", s.cfg.Keystore.Command[0], exit.Signal, said.String())
+	case exit.Code != 0:
+		return fmt.Errorf("%s: exit code %d: %s", s.cfg.Keystore.Command[0], exit.Code, said.String())
+	}
+	return nil
+}
+
+// tail keeps the end of what a program said.
+type tail struct {
+	mu   sync.Mutex // guards text
+	text []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p...)
+	t.text = t.text[max(0, len(t.text)-300):]
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(string(t.text))
+}
