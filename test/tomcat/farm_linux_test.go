@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/coterie-ha/coterie/keystore"
 	"github.com/coterie-ha/coterie/test/cluster"
 )
 
@@ -87,10 +88,33 @@ func (f *farm) stage() string {
 	f.t.Helper()
 	f.next++
 	data, fingerprint := fresh(f.t, f.next)
+	f.stageFile(data, f.pass)
+	return fingerprint
+}
+
+func (f *farm) stageFile(data []byte, pass string) {
+	f.t.Helper()
 	file := filepath.Join(f.Dir, "next.keystore")
 	write600(f.t, file, data)
-	if out, code := f.Run("-c", f.admin, "keystore", "stage", file, "--password-file", f.pass, "-y"); code != 0 {
+	if out, code := f.Run("-c", f.admin, "keystore", "stage", file, "--password-file", pass, "-y"); code != 0 {
 		f.t.Fatalf("stage: exit code %d: %s", code, out)
 	}
-	return fingerprint
+}
+
+// stageForeign stages a version that every node opens, and whose password is not the
+// one that the servers' own configuration has.
+func (f *farm) stageForeign() {
+	f.t.Helper()
+	f.next++
+	data, _ := fresh(f.t, f.next)
+	s, err := keystore.Read(data, keystore.Passwords{Store: "changeit"})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if data, err = keystore.Write(s, keystore.PKCS12, "another"); err != nil {
+		f.t.Fatal(err)
+	}
+	pass := filepath.Join(f.Dir, "another")
+	write600(f.t, pass, []byte("another\n"))
+	f.stageFile(data, pass)
 }

@@ -87,8 +87,10 @@ func TestNoHandshakeFailsWhileVersionsAreRolledOut(t *testing.T) {
 		})
 	}
 	var took []time.Duration
+	var last string
 	for len(took) < *rollouts || shaken.Load() < *handshakes && failed.Load() == 0 {
 		fingerprint := f.stage()
+		last = fingerprint
 		if out, code := f.Run("-c", f.admin, "keystore", "activate", "-y"); code != 0 {
 			t.Fatalf("activate: exit code %d: %s\n%s", code, out, f.Picture())
 		}
@@ -100,6 +102,7 @@ func TestNoHandshakeFailsWhileVersionsAreRolledOut(t *testing.T) {
 			}
 		}
 	}
+	f.refused(last)
 	close(stop)
 	clients.Wait()
 	slices.Sort(took)
@@ -107,6 +110,21 @@ func TestNoHandshakeFailsWhileVersionsAreRolledOut(t *testing.T) {
 		len(took), len(f.nodes), took[len(took)/2].Round(time.Millisecond), took[len(took)*99/100].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond), failed.Load(), shaken.Load()+failed.Load())
 	if failed.Load() > 0 {
 		t.Errorf("%d handshakes failed", failed.Load())
+	}
+}
+
+// refused brings a version that Tomcat cannot take up: the first that tries has back
+// what it had, and the others never had anything else.
+func (f *farm) refused(last string) {
+	f.t.Helper()
+	f.stageForeign()
+	if out, code := f.Run("-c", f.admin, "keystore", "activate", "-y"); code != 1 || !strings.Contains(out, "COT-924") || strings.Contains(out, "the others follow") {
+		f.t.Errorf("a password that Tomcat does not have: exit code %d: %s", code, out)
+	}
+	for _, i := range f.nodes {
+		if got, err := leaf(f.t.Context(), i.port); err != nil || got != last {
+			f.t.Errorf("%s shows %.16s after it went back to %.16s: %v", i.Name, got, last, err)
+		}
 	}
 }
 
