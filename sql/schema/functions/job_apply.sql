@@ -68,11 +68,12 @@ BEGIN
     END LOOP;
 
     DELETE FROM coterie.job_group g WHERE NOT EXISTS (SELECT FROM coterie.job j WHERE j.group_name = g.name);
-    -- A lease that is still held when its job is removed goes with a later application.
+    -- A lease that is still held when its job is removed goes with a later application: it has had no class since then,
+    -- as few others.
     DELETE FROM coterie.lease
     WHERE name IN (SELECT l.name FROM coterie.lease l
-                   WHERE l.name LIKE 'job/%' AND l.node IS NULL
-                     AND NOT EXISTS (SELECT FROM coterie.job j WHERE j.name = substr(l.name, 5)) -- by its index, statistics or not
+                   WHERE l.name LIKE 'job/%' AND l.node IS NULL AND l.class IS NULL
+                     AND NOT EXISTS (SELECT FROM coterie.job j WHERE 'job/' || j.name = l.name)
                    FOR UPDATE SKIP LOCKED);
     RETURN number;
 END $$;
