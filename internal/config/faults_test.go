@@ -58,6 +58,8 @@ actions:
 
 func TestEachWrongValueIsToldInWords(t *testing.T) {
 	for name, c := range map[string]struct{ yaml, want string }{
+		"hook for all":           {"hooks: [{name: x, files: [conf], jobs: [a], command: [/bin/true]}]", `3:19 hooks[0].files stands beside on or jobs; a hook is for files or for runs`},
+		"files outside":          {"hooks: [{name: x, files: [../conf], command: [/bin/true]}]", `3:19 hooks[0].files has "../conf", which is no pattern of a path in the share, such as conf/*.keystore`},
 		"word for a duration":    {"drain: {deadline: fifteen}", `3:19 drain.deadline: "fifteen" is not a duration (write 15s, 2m)`},
 		"number for a duration":  {"drain: {deadline: 15}", `3:19 drain.deadline: "15" has no unit (write 15s, 15m)`},
 		"negative duration":      {"drain: {deadline: -1s}", `3:19 drain.deadline: "-1s" is negative`},
