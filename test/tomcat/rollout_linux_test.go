@@ -27,9 +27,9 @@ import (
 func TestMain(m *testing.M) { cluster.Main(m) }
 
 var (
-	rollouts   = flag.Int("rollouts", 5, "versions that are brought to three Tomcats while clients call them")
-	handshakes = flag.Int64("handshakes", 500, "full handshakes that clients make meanwhile, at least")
-	kills      = flag.Int("kills", 3, "rollouts in which an agent, a host, a Tomcat or PostgreSQL is killed")
+	rollouts   = flag.Int("rollouts", 3, "versions that are brought to three Tomcats while clients call them")
+	handshakes = flag.Int64("handshakes", 300, "full handshakes that clients make meanwhile, at least")
+	kills      = flag.Int("kills", 4, "rollouts in which an agent, a host, a Tomcat or PostgreSQL is killed")
 )
 
 // fresh is a keystore with a new key, and its certificate's fingerprint.
