@@ -230,10 +230,9 @@ func TestHostileFilesCostAClearError(t *testing.T) {
 		t.Errorf("%d files, want 60 at least", len(files))
 	}
 	for name, f := range files {
-		before := allocated()
-		begun := time.Now()
+		before, begun := allocated(), spent(t)
 		s, err := Read(f.data, Passwords{Store: "changeit"})
-		if took := time.Since(begun); took > time.Second {
+		if took := spent(t) - begun; took > time.Second {
 			t.Errorf("%s: took %v", name, took)
 		}
 		if got := allocated() - before; got > 64<<20 {
@@ -243,6 +242,17 @@ func TestHostileFilesCostAClearError(t *testing.T) {
 			t.Errorf("%s: got %v, %v; want %v", name, s, err, f.want)
 		}
 	}
+}
+
+// spent is the processor time of this process: a bound of it holds whoever else is at
+// work on the machine.
+func spent(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func allocated() uint64 {
@@ -274,15 +284,15 @@ func TestTheLargestFilesStayWithinBounds(t *testing.T) {
 		"pkcs12": signedP12(dataSafe(bags...)),
 		"rounds": macP12(oidSHA1, number(mostRounds), sequence()),
 	} {
-		before, begun := allocated(), time.Now()
+		before, begun := allocated(), spent(t)
 		_, err := Read(data, Passwords{Store: "changeit"})
 		if err != nil && name != "rounds" {
 			t.Errorf("%s: %v", name, err)
 		}
-		if took := time.Since(begun); took > time.Second {
+		if took := spent(t) - begun; took > time.Second {
 			t.Errorf("%s: took %v", name, took)
 		}
-		t.Logf("%s: %d kB in %v, %d MiB", name, len(data)>>10, time.Since(begun), (allocated()-before)>>20)
+		t.Logf("%s: %d kB in %v, %d MiB", name, len(data)>>10, spent(t)-begun, (allocated()-before)>>20)
 		if got := allocated() - before; got > 64<<20 {
 			t.Errorf("%s: allocated %d MiB", name, got>>20)
 		}
