@@ -176,7 +176,6 @@ func (a *agent) run(ctx context.Context) error {
 	loops.Go(func() error { return a.license(life) })
 	loops.Go(func() error { return a.keys(life) })
 	loops.Go(func() error { return a.rollouts(life) })
-	loops.Go(func() error { return a.spare(life) })
 	loops.Go(func() error { return a.citizen(ctx, life) })
 	err := loops.Wait()
 	if errors.Is(err, errLeft) {
