@@ -199,8 +199,16 @@ func (w *watching) forget(folder string) {
 func (w *watching) settled(now time.Time) Dirty {
 	d := Dirty{Lost: w.lost}
 	w.lost = ""
+	// What is told takes its neighbours in time with it: a file that went from one
+	// folder to another is a rename only to who looks at both.
+	rest := w.Settle
+	for _, r := range w.folders {
+		if now.Sub(r.last) >= w.Settle || now.Sub(r.first) >= w.Most {
+			rest = w.Settle / 2
+		}
+	}
 	for folder, r := range w.folders {
-		if now.Sub(r.last) < w.Settle && now.Sub(r.first) < w.Most {
+		if now.Sub(r.last) < rest && now.Sub(r.first) < w.Most {
 			continue
 		}
 		d.Folders = append(d.Folders, Quote(folder))

@@ -100,7 +100,9 @@ func TestWhatAHostChangesIsInTheJournalAtOnce(t *testing.T) {
 	if err := os.Rename(filepath.Join(share, "conf/00"), filepath.Join(share, "moved")); err != nil {
 		t.Fatal(err)
 	}
-	c.Await(`SELECT count(*) = $1 FROM coterie.appdata_changes WHERE change = 'renamed' AND from_path LIKE 'conf/00/%'`, files/10)
+	// A look that had begun before may have seen one half of it: then it is a deletion and a creation.
+	c.Await(`SELECT count(*) = $1 FROM coterie.appdata_changes WHERE kind = 'file' AND path LIKE 'moved/%' AND change IN ('renamed', 'created')`, files/10)
+	c.Await(`SELECT count(*) = $1 FROM coterie.appdata_changes WHERE kind = 'file' AND (from_path LIKE 'conf/00/%' OR change = 'deleted' AND path LIKE 'conf/00/%')`, files/10)
 	write(t, filepath.Join(share, "conf/01/file001"), "y")
 	if err := os.Remove(filepath.Join(share, "conf/02/file002")); err != nil {
 		t.Fatal(err)
