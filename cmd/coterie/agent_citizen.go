@@ -124,7 +124,9 @@ const aMoment = 2 * time.Second
 // message tells people what keeps this node from working as it should.
 func (a *agent) message(k memory) string {
 	switch {
-	case !k.looked, k.state == coordinator.Joining && k.share.Usable() && !k.proof.Proved && time.Since(a.started) < aMoment:
+	case k.state == coordinator.Joining && (!k.looked || k.share.Usable()) && time.Since(a.started) < aMoment:
+		return ""
+	case !k.looked:
 		return "looking at the share"
 	case !k.share.Usable():
 		return "share " + string(k.share.State) + ": " + k.share.Reason

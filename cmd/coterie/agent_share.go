@@ -80,7 +80,7 @@ func (a *agent) circle(ctx context.Context) error {
 		case fresh:
 			poke(a.looks)
 		}
-		if err := pause(ctx, max(20*time.Millisecond, 2*time.Since(begun))); err != nil {
+		if err := pause(ctx, max(50*time.Millisecond, 4*time.Since(begun))); err != nil {
 			return err
 		}
 	}

@@ -8,7 +8,8 @@ BEGIN
 
     -- A notification holds one lock of the whole server until its transaction is on disk, so nobody is woken
     -- for what gives nobody anything to do at once: that a lease was taken, or that one is free which no node
-    -- takes by itself, or what a node says of itself, unless it is that it takes leases now; twenty that start
+    -- takes by itself, or what a node says of itself, unless it is that it takes leases now, or who could open
+    -- a keystore where there is none; twenty that start
     -- together would wake each other hundreds of times. Asked here, and not by a WHEN of the trigger, which is
     -- read anew at each statement.
     --
@@ -16,6 +17,7 @@ BEGIN
     -- that listens and does not read: when it is full, what would notify fails. A hint that is not sent costs a heartbeat.
     IF NEW.kind NOT IN ('lease.claimed', 'node.joined', 'session.began', 'storage.changed')
        AND (NEW.kind <> 'node.reported' OR NEW.detail ->> 'state' = 'ready')
+       AND (NEW.kind <> 'keystore.key' OR EXISTS (SELECT FROM coterie.keystore))
        AND NEW.rule IS DISTINCT FROM 'taken by name only'
        AND pg_catalog.pg_notification_queue_usage() < 0.5 THEN
         PERFORM pg_catalog.pg_notify('coterie', '');

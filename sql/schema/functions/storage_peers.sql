@@ -1,8 +1,10 @@
 CREATE OR REPLACE FUNCTION coterie.storage_peers(p_node text, p_incarnation bigint)
 RETURNS TABLE (peer text, incarnation bigint, nonce text, every_ms bigint, newer boolean, counts boolean, first boolean, sees_me boolean, generation bigint)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$ -- so that its plan is kept
+#variable_conflict use_column
+BEGIN
     -- A peer that is frozen, or cannot use its own share, is not waited for.
-    SELECT c.node, c.incarnation, c.nonce, (extract(epoch FROM c.every) * 1000)::bigint,
+    RETURN QUERY SELECT c.node, c.incarnation, c.nonce, (extract(epoch FROM c.every) * 1000)::bigint,
            c.at > mine.started_at,
            n.state IN ('ready', 'draining', 'drained') OR (n.joined_at, n.name) < (me.joined_at, me.name),
            (n.joined_at, n.name) < (me.joined_at, me.name),
@@ -17,8 +19,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_t
     LEFT JOIN coterie.sight g ON g.reader = c.node AND g.reader_incarnation = c.incarnation AND g.writer = p_node AND g.writer_incarnation = p_incarnation
     WHERE mine.node = p_node AND mine.incarnation = p_incarnation
       AND (c.node = p_node OR s.expires_at > coterie.clock() AND s.renewed_at > coterie.clock() - 2.25 * t.heartbeat
-           AND coalesce(v.state, 'OK') IN ('OK', 'DEGRADED'))
-$$;
+           AND coalesce(v.state, 'OK') IN ('OK', 'DEGRADED'));
+END $$;
 COMMENT ON FUNCTION coterie.storage_peers(text, bigint) IS
     'For a node''s present life: itself and the other nodes that live and can use the share, what each writes there and how often; whether it told so since this life began; whether the node must see it and be seen by it before it is ready, and whether it came before; whether it sees the node, null when it has not told; and the generation that the share must have.';
 REVOKE ALL ON FUNCTION coterie.storage_peers(text, bigint) FROM PUBLIC;
