@@ -117,14 +117,18 @@ func (k memory) goal() coordinator.Goal {
 	return k.wanted.Goal
 }
 
-// aMoment is how long a node that starts does not say for whom it waits: that is
-// over before anybody reads it, and each word of it would be heard by all nodes.
+// aMoment is how long a node that starts is silent about what it waits for, which is
+// over before anybody reads it and would be heard by all nodes, and reads no lists.
 const aMoment = 2 * time.Second
+
+func (a *agent) starting() bool {
+	return a.knows().state == coordinator.Joining && time.Since(a.started) < aMoment
+}
 
 // message tells people what keeps this node from working as it should.
 func (a *agent) message(k memory) string {
 	switch {
-	case k.state == coordinator.Joining && (!k.looked || k.share.Usable()) && time.Since(a.started) < aMoment:
+	case a.starting() && (!k.looked || k.share.Usable()):
 		return ""
 	case !k.looked:
 		return "looking at the share"

@@ -36,7 +36,9 @@ func (a *agent) keys(ctx context.Context) error {
 		}
 		if err == nil {
 			published = incarnation
-			err = a.shareKeystores(ctx, opener, incarnation)
+			if !a.starting() { // the word that it is ready wakes this, too
+				err = a.shareKeystores(ctx, opener, incarnation)
+			}
 		}
 		if err != nil && ctx.Err() == nil {
 			a.log.Debug("keystores not shared", "err", err)

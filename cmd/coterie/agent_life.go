@@ -94,7 +94,7 @@ func (a *agent) began(incarnation int64, _ time.Time) {
 	a.log.Info("session began", "incarnation", incarnation)
 	a.seatsBegan(incarnation)
 	poke(a.keyed)
-	poke(a.looks) // so that others hear soon what this life writes to the share
+	poke(a.told) // of whom to look for on the share, so that others hear soon what this life writes there
 	poke(a.rolled)
 	poke(a.facts)
 }
@@ -129,9 +129,11 @@ func (a *agent) ticked(t leases.Tick) {
 	}
 	if told {
 		poke(a.told)
-		poke(a.licensed)
 		poke(a.keyed)
 		poke(a.rolled)
+		if !a.starting() { // the word that it is ready is in the ledger, too
+			poke(a.licensed)
+		}
 	}
 	poke(a.facts)
 }

@@ -31,11 +31,13 @@ SELECT (SELECT to_json(v) FROM coterie.status v) AS status,
 // follow reads again what moved: the node's goal, the jobs' definitions, and the
 // lists that the console shows. What takes long is read less often.
 func (a *agent) follow(ctx context.Context) error {
+	started := time.After(aMoment)
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-a.moved:
+		case <-started:
 		}
 		begun := time.Now()
 		if err := a.catchUp(ctx); err != nil && ctx.Err() == nil {
@@ -80,6 +82,9 @@ func (a *agent) catchUp(ctx context.Context) error {
 		k.wanted = wanted
 	})
 	poke(a.facts)
+	if a.starting() {
+		return nil // the lists take long, and nobody has asked for them yet
+	}
 	docs, err := look(ctx, a.work)
 	if err != nil {
 		return err

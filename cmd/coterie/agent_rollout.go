@@ -127,7 +127,7 @@ func (s *steward) rounds(ctx context.Context, read bool) error {
 func (s *steward) read(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Database.StatementTimeout)
 	defer cancel()
-	v, err := keyring.Look(ctx, s.work, s.name)
+	v, err := keyring.Look(ctx, s.work, s.name, s.keeper.Serves)
 	if err == nil {
 		s.view = v
 	}

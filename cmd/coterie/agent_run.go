@@ -325,7 +325,13 @@ func (a *agent) listen(ctx context.Context) error {
 	o.Budget = 0
 	// A dead line is noticed by TCP; the ping is for one that only looks alive, and
 	// rare, because a node at rest costs its heartbeats and nothing else.
-	listener := schema.Listener{Options: o, Channel: "coterie", Ping: 10 * time.Minute}
+	listener := schema.Listener{Options: o, Channel: "coterie", Ping: 10 * time.Minute, Told: func(text string) bool {
+		share := text == "share"
+		if share {
+			poke(a.told)
+		}
+		return share
+	}}
 	loops, ctx := errgroup.WithContext(ctx)
 	loops.Go(func() error { return listener.Run(ctx, hints) })
 	loops.Go(func() error {

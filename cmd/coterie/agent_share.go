@@ -63,13 +63,13 @@ func (a *agent) wasReady() bool { return a.knows().state != coordinator.Joining 
 // circle hears of nodes that wait to be seen, whenever the ledger moved: apart from
 // what follow reads, which may take long, and is waited for by nobody.
 func (a *agent) circle(ctx context.Context) error {
+	var wait time.Duration
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-a.told:
 		}
-		begun := time.Now()
 		asking, cancel := context.WithTimeout(ctx, a.cfg.Database.StatementTimeout)
 		fresh, err := a.member.Learn(asking, a.session.Load().View().Incarnation, a.wasReady())
 		cancel()
@@ -79,8 +79,10 @@ func (a *agent) circle(ctx context.Context) error {
 			poke(a.told)
 		case fresh:
 			poke(a.looks)
+			wait = 0 // who comes in company is not to wait for the next
 		}
-		if err := pause(ctx, max(50*time.Millisecond, 4*time.Since(begun))); err != nil {
+		wait = min(max(2*wait, 25*time.Millisecond), 100*time.Millisecond)
+		if err := pause(ctx, wait); err != nil {
 			return err
 		}
 	}

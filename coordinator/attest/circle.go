@@ -204,10 +204,11 @@ func (c *Circle) everybody(now time.Time) Verdict {
 	var waiting []string
 	for _, name := range c.Names() {
 		p := c.peers[name]
+		s := p.sight(now)
 		if !p.Counts {
+			v.Hurry = v.Hurry || s == Unknown // it may wait to be seen
 			continue
 		}
-		s := p.sight(now)
 		switch {
 		case s == Seen && p.SeesMe == Seen:
 			continue
@@ -233,6 +234,7 @@ func (c *Circle) majority(now time.Time) Verdict {
 	for _, name := range c.Names() {
 		p := c.peers[name]
 		if !p.Counts {
+			v.Hurry = v.Hurry || p.sight(now) == Unknown
 			continue
 		}
 		all++

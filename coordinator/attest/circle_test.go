@@ -257,3 +257,22 @@ func TestBothWaysAreNeeded(t *testing.T) {
 		}
 	}
 }
+
+// A peer that told its nonce before this life began is seen only when its round
+// rises. Nobody waits for it, but it waits.
+func TestWhoIsNotWaitedForIsLookedForSoon(t *testing.T) {
+	for _, ready := range []bool{false, true} {
+		c, now := &Circle{}, time.Unix(0, 0)
+		c.Learn([]Peer{{Node: "b", Incarnation: 1, Nonce: nonce("b"), Every: turn}}, ready)
+		for _, look := range []struct {
+			round int64
+			hurry bool
+		}{{1, true}, {1, true}, {2, false}} {
+			now = now.Add(30 * time.Millisecond)
+			c.Saw(&appdata.Words{Peers: map[string]appdata.Word{"b": {Nonce: nonce("b"), Round: look.round}}}, now)
+			if v := c.Judge(now); !v.Proved || v.Hurry != look.hurry {
+				t.Errorf("ready %t, round %d: proved %t, hurry %t; want true, %t", ready, look.round, v.Proved, v.Hurry, look.hurry)
+			}
+		}
+	}
+}

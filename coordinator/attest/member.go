@@ -174,7 +174,7 @@ type peerRow struct {
 }
 
 // Learn asks the database for the peers. It reports whether there is one that
-// was not known: it waits to be seen.
+// was not known: it waits to be seen; or whether this life looks for the first time.
 func (m *Member) Learn(ctx context.Context, incarnation int64, ready bool) (fresh bool, err error) {
 	if incarnation == 0 {
 		return false, nil
@@ -185,7 +185,7 @@ func (m *Member) Learn(ctx context.Context, incarnation int64, ready bool) (fres
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.life != incarnation {
+	if fresh = m.life != incarnation; fresh {
 		m.circle.Forget()
 	}
 	m.life = incarnation

@@ -14,38 +14,19 @@ import (
 	"github.com/coterie-ha/coterie/keystore/rollout"
 )
 
-// All that a round is decided upon, as it is at one moment. Only nodes that live take
-// part.
-const lookSQL = `
-SELECT json_build_object(
-    'active', coalesce((SELECT k.version FROM coterie.keystores k WHERE k.name = $1 AND k.state = 'active'), 0),
-    'staged', coalesce((SELECT k.version FROM coterie.keystores k WHERE k.name = $1 AND k.state = 'staged' ORDER BY k.version DESC LIMIT 1), 0),
-    'rollout', (SELECT json_build_object('id', r.id, 'version', r.version, 'previous', coalesce(r.previous, 0), 'phase', r.phase,
-                                         'canary', coalesce(r.canary, ''), 'overdue', r.overdue, 'turn', r.turn)
-                FROM coterie.keystore_rollouts r WHERE r.name = $1 AND r.ended_at IS NULL),
-    'members', coalesce((
-        SELECT json_agg(json_build_object(
-            'node', n.name,
-            'votes', coalesce((SELECT json_agg(json_build_object('version', v.version, 'ok', v.ok, 'serves', v.serves, 'alone', v.alone, 'why', v.why))
-                               FROM coterie.keystore_votes v WHERE v.name = $1 AND v.node = n.name AND v.incarnation = n.incarnation), '[]'),
-            'fresh', c.incarnation IS NOT DISTINCT FROM n.incarnation,
-            'report', CASE WHEN c.node IS NOT NULL THEN json_build_object(
-                'version', coalesce(c.version, 0), 'state', c.state, 'file', coalesce(c.file_sha256, ''), 'served', coalesce(c.served_fingerprint, ''),
-                'rollout', coalesce(c.rollout, 0), 'phase', coalesce(c.phase, ''), 'error', c.error) END)
-                        ORDER BY n.started_at, n.name)
-        FROM coterie.nodes n LEFT JOIN coterie.certificates c ON c.keystore = $1 AND c.node = n.name
-        WHERE n.state NOT IN ('left', 'evicted', 'dead', 'suspect')), '[]'),
-    'versions', coalesce((
-        SELECT json_agg(json_build_object('version', k.version, 'sha256', k.sha256, 'alias', k.alias, 'fingerprint', k.fingerprint,
-                                         'ends', extract(epoch FROM k.not_after)::bigint))
-        FROM coterie.keystores k WHERE k.name = $1), '[]'))`
+const lookSQL = `SELECT coterie.keystore_look($1, $2)`
 
-// Look reads what a round of a keystore's rollout is decided upon.
-func Look(ctx context.Context, db *sqlx.DB, name string) (rollout.View, error) {
+// Look reads what a round of a keystore's rollout is decided upon, as it is at one
+// moment: nothing where there is no such keystore, and serves says that this node
+// has no server for it either.
+func Look(ctx context.Context, db *sqlx.DB, name string, serves bool) (rollout.View, error) {
 	var v rollout.View
 	var text []byte
-	if err := db.GetContext(ctx, &text, lookSQL, name); err != nil {
+	if err := db.GetContext(ctx, &text, lookSQL, name, serves); err != nil {
 		return v, fmt.Errorf("read the rollout of %s: %w", name, err)
+	}
+	if text == nil {
+		return v, nil
 	}
 	if err := json.Unmarshal(text, &v); err != nil {
 		return v, fmt.Errorf("read the rollout of %s: %w", name, err)

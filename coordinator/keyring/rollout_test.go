@@ -35,7 +35,7 @@ func self(db *sqlx.DB, node string) keyring.Self {
 
 func look(t *testing.T, db *sqlx.DB) rollout.View {
 	t.Helper()
-	v, err := keyring.Look(t.Context(), db, "server")
+	v, err := keyring.Look(t.Context(), db, "server", true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,10 @@ type Listener struct {
 	Channel string
 	Ping    time.Duration // DefaultPing if 0
 	Trouble func(error)   // told of each lost connection and failed attempt, may be nil
+
+	// Told hears what a notification says, and whether it has seen to it, so that no
+	// hint is needed; may be nil. It must not wait.
+	Told func(text string) bool
 }
 
 // Run puts a hint into hints for each notification, and each time that one may
@@ -121,8 +125,10 @@ func (l Listener) pump(ctx context.Context, inner *pq.Listener, hints chan<- str
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-inner.Notify: // nil after a reconnect
-			hint()
+		case n := <-inner.Notify: // nil after a reconnect
+			if n == nil || l.Told == nil || !l.Told(n.Extra) {
+				hint()
+			}
 		case <-ping.C:
 			// An error means that there is no connection, which inner knows.
 			_ = inner.Ping()

@@ -136,7 +136,7 @@ func (p plan) attempt(ctx context.Context, db *sqlx.DB, again bool) (r Result, e
 	if r, err = p.applyPending(ctx, tx, recorded); err != nil {
 		return Result{}, err
 	}
-	if err := applyCode(ctx, tx, p.code); err != nil {
+	if err := applyAll(ctx, tx, p.code); err != nil {
 		return Result{}, err
 	}
 	if err := p.grants.apply(ctx, tx); err != nil {
@@ -199,33 +199,31 @@ func (p plan) applyPending(ctx context.Context, tx *sqlx.Tx, recorded []Applied)
 	for _, a := range recorded {
 		r.From = max(r.From, a.Version)
 	}
+	files := make([]file, 0, len(pending))
 	for _, m := range pending {
-		if err := m.apply(ctx, tx); err != nil {
-			return Result{}, err
-		}
-		if _, err := tx.ExecContext(ctx, recordSQL, m.version, m.name, m.sha256, m.needs); err != nil {
-			return Result{}, fmt.Errorf("record %s: %w", m.name, err)
-		}
+		f := m.file
+		f.text += fmt.Sprintf("\n;\nINSERT INTO coterie.schema_version (version, name, sha256, needs, applied_at) VALUES (%d, %s, %s, %d, coterie.clock())",
+			m.version, pq.QuoteLiteral(m.name), pq.QuoteLiteral(m.sha256), m.needs)
+		files = append(files, f)
 		r.Applied = append(r.Applied, m.name)
 	}
-	return r, nil
+	return r, applyAll(ctx, tx, files)
 }
 
-// applyCode applies functions and views, all at once: a round trip for each would
-// take as long as its work. Only when something is wrong they go one by one, to
-// find the file.
-func applyCode(ctx context.Context, tx *sqlx.Tx, files []file) error {
+// applyAll applies files all at once: a round trip for each would take as long as
+// its work. Only when something is wrong they go one by one, to find the file.
+func applyAll(ctx context.Context, tx *sqlx.Tx, files []file) error {
 	var all strings.Builder
 	for _, f := range files {
 		fmt.Fprintf(&all, "%s\n;\n", f.text)
 	}
-	if _, err := tx.ExecContext(ctx, `SAVEPOINT code`); err != nil {
+	if _, err := tx.ExecContext(ctx, `SAVEPOINT files`); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, all.String()); err == nil {
 		return nil
 	}
-	if _, err := tx.ExecContext(ctx, `ROLLBACK TO SAVEPOINT code`); err != nil {
+	if _, err := tx.ExecContext(ctx, `ROLLBACK TO SAVEPOINT files`); err != nil {
 		return err
 	}
 	for _, f := range files {

@@ -20,7 +20,8 @@ BEGIN
        AND (NEW.kind <> 'keystore.key' OR EXISTS (SELECT FROM coterie.keystore))
        AND NEW.rule IS DISTINCT FROM 'taken by name only'
        AND pg_catalog.pg_notification_queue_usage() < 0.5 THEN
-        PERFORM pg_catalog.pg_notify('coterie', '');
+        -- That somebody waits to be seen on the share is no matter of leases: no heartbeat is needed to look there.
+        PERFORM pg_catalog.pg_notify('coterie', CASE WHEN NEW.kind = 'storage.challenged' THEN 'share' ELSE '' END);
     END IF;
     RETURN NULL;
 END $$;

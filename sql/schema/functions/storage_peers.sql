@@ -1,6 +1,7 @@
 CREATE OR REPLACE FUNCTION coterie.storage_peers(p_node text, p_incarnation bigint)
 RETURNS TABLE (peer text, incarnation bigint, nonce text, every_ms bigint, newer boolean, counts boolean, first boolean, sees_me boolean, generation bigint)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$ -- so that its plan is kept
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp
+    SET plan_cache_mode = force_generic_plan AS $$ -- planned once for each connection
 #variable_conflict use_column
 BEGIN
     -- A peer that is frozen, or cannot use its own share, is not waited for.
