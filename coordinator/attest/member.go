@@ -26,6 +26,7 @@ type Member struct {
 	said       int64
 	circle     Circle
 	life       int64 // incarnation of which the circle knows
+	asked      int64 // incarnation of which it knew when the look was asked for
 	told       int64 // incarnation in which the nonce is known to the database
 	generation int64
 }
@@ -38,6 +39,7 @@ func (m *Member) Ask(s appdata.Share) appdata.Share {
 		m.word.Nonce = rand.Text()
 	}
 	m.word.Round++
+	m.asked = m.life
 	s.Word, s.Said, s.Peers, s.Generation = m.word, m.said, m.circle.Names(), m.generation
 	return s
 }
@@ -80,7 +82,8 @@ func (m *Member) Saw(ctx context.Context, incarnation int64, ready bool, begun t
 	return v, err
 }
 
-// saw reports whether the peers of this life had been looked for.
+// saw reports whether the peers of this life were looked for. What was learned while
+// the look was under way does not count: they were not among those asked for.
 func (m *Member) saw(incarnation int64, begun time.Time, c *appdata.Condition) (knew bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -91,7 +94,7 @@ func (m *Member) saw(incarnation int64, begun time.Time, c *appdata.Condition) (
 		m.said = m.word.Round
 	}
 	m.circle.Saw(c.Words, begun)
-	return m.life == incarnation
+	return m.asked == incarnation
 }
 
 func (m *Member) doubtful(incarnation int64, now time.Time) bool {

@@ -189,3 +189,34 @@ func TestAnOlderGenerationIsNamed(t *testing.T) {
 		t.Error("it was written to")
 	}
 }
+
+// Who tells its nonce before it has looked for the others' words takes what they
+// write in answer for what was there before, and waits for their next turns.
+func TestANonceIsToldOnceTheOthersWereLookedFor(t *testing.T) {
+	db, dir := database(t), share(t)
+	n := join(t, db, "a", dir)
+	told := func() (n int) {
+		if err := db.Get(&n, `SELECT count(*) FROM coterie.challenge`); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	begun := time.Now()
+	c, err := n.member.Ask(n.share).Probe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.member.Learn(t.Context(), n.life, false); err != nil { // while the look is under way
+		t.Fatal(err)
+	}
+	if _, err := n.member.Saw(t.Context(), n.life, false, begun, &c); err != nil {
+		t.Fatal(err)
+	}
+	if told() != 0 {
+		t.Error("told before the others were looked for")
+	}
+	n.look()
+	if told() != 1 {
+		t.Error("not told after they were")
+	}
+}
