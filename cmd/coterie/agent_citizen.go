@@ -81,6 +81,9 @@ func (a *agent) presentAgain(ctx context.Context, found coordinator.State) bool 
 func (a *agent) become(s coordinator.State, message string) {
 	var was coordinator.State
 	a.know(func(k *memory) { was, k.state, k.message = k.state, s, message })
+	if s == coordinator.Ready {
+		a.work.SetMaxOpenConns(a.cfg.Database.PoolSize)
+	}
 	if was != s {
 		a.log.Info("state changed", "from", was, "to", s, "message", message)
 	}
