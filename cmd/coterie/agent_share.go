@@ -23,6 +23,9 @@ func (a *agent) prober() appdata.Prober {
 		Probe: func(ctx context.Context, s appdata.Share) (appdata.Condition, error) {
 			c, v, err := a.probe(ctx, s)
 			hurry.next(v.Hurry)
+			if v.Asks {
+				poke(a.told)
+			}
 			return c, err
 		},
 		Every: a.cfg.AppData.CheckEvery,
@@ -49,6 +52,12 @@ func (a *agent) probe(ctx context.Context, s appdata.Share) (appdata.Condition, 
 	if err != nil {
 		a.log.Debug("the share is not proved with the others", "err", err)
 	}
+	if was := v; !was.Proved && was.State == appdata.OK {
+		// What was learned meanwhile counts.
+		if v = a.member.Verdict(a.session.Load().View().Incarnation, time.Now()); !v.Proved {
+			v = was
+		}
+	}
 	var was attest.Verdict
 	a.know(func(k *memory) { was, k.proof = k.proof, v })
 	if was != v || !v.Proved {
@@ -64,14 +73,15 @@ func (a *agent) wasReady() bool { return a.knows().state != coordinator.Joining 
 // what follow reads, which may take long, and is waited for by nobody.
 func (a *agent) circle(ctx context.Context) error {
 	var wait time.Duration
+	asking := haste{poke: func() { poke(a.told) }}
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-a.told:
 		}
-		asking, cancel := context.WithTimeout(ctx, a.cfg.Database.StatementTimeout)
-		fresh, err := a.member.Learn(asking, a.session.Load().View().Incarnation, a.wasReady())
+		learning, cancel := context.WithTimeout(ctx, a.cfg.Database.StatementTimeout)
+		fresh, err := a.member.Learn(learning, a.session.Load().View().Incarnation, a.wasReady())
 		cancel()
 		switch {
 		case err != nil && ctx.Err() == nil:
@@ -81,11 +91,34 @@ func (a *agent) circle(ctx context.Context) error {
 			poke(a.looks)
 			wait = 0 // who comes in company is not to wait for the next
 		}
+		again := a.reconsider()
+		if asking.next(again); again && asking.wait > asksAlone {
+			poke(a.looks)
+		}
 		wait = min(max(2*wait, 25*time.Millisecond), 100*time.Millisecond)
 		if err := pause(ctx, wait); err != nil {
 			return err
 		}
 	}
+}
+
+// asksAlone is how seldom a node asks only whether the others have seen it. Less often
+// than that it looks as well: one of them may wait for something new from it.
+const asksAlone = 200 * time.Millisecond
+
+// reconsider takes in what the others say that they see, and reports whether to ask
+// again soon.
+func (a *agent) reconsider() (again bool) {
+	k := a.knows()
+	if !k.share.Usable() || k.proof.Proved {
+		return false // what is proved is doubted only after a look
+	}
+	v := a.member.Verdict(a.session.Load().View().Incarnation, time.Now())
+	if v.Proved {
+		a.know(func(k *memory) { k.proof = v })
+		poke(a.facts)
+	}
+	return v.Asks && !v.Hurry
 }
 
 // haste is how soon a node looks again while it waits for others: less and less.

@@ -38,6 +38,7 @@ type Verdict struct {
 	Reason  string        // why
 	Waiting string        // what keeps it from being proved; empty when proved
 	Hurry   bool          // look again soon: somebody waits, or is late
+	Asks    bool          // ask the database again soon: others may have seen this node
 }
 
 // Told is a sight that is news to the database.
@@ -217,7 +218,8 @@ func (c *Circle) everybody(now time.Time) Verdict {
 		case p.SeesMe == Unseen:
 			v.worsen(appdata.WrongShare, fmt.Sprintf("%s does not see what is written here", name))
 		}
-		v.Proved, v.Hurry = false, true
+		v.Proved = false
+		v.Hurry, v.Asks = v.Hurry || s != Seen, v.Asks || s == Seen
 		waiting = append(waiting, name)
 	}
 	if len(waiting) > 0 {

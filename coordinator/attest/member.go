@@ -82,6 +82,17 @@ func (m *Member) Saw(ctx context.Context, incarnation int64, ready bool, begun t
 	return v, err
 }
 
+// Verdict is what the node concludes from what was seen and learned so far; nothing
+// before the others were told of this life.
+func (m *Member) Verdict(incarnation int64, now time.Time) Verdict {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.life != incarnation || m.told != incarnation || incarnation == 0 {
+		return Verdict{}
+	}
+	return m.circle.Judge(now)
+}
+
 // saw reports whether the peers of this life were looked for. What was learned while
 // the look was under way does not count: they were not among those asked for.
 func (m *Member) saw(incarnation int64, begun time.Time, c *appdata.Condition) (knew bool) {
