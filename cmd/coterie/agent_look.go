@@ -82,8 +82,8 @@ func (a *agent) catchUp(ctx context.Context) error {
 		k.wanted = wanted
 	})
 	poke(a.facts)
-	if a.starting() {
-		return nil // the lists take long, and nobody has asked for them yet
+	if time.Since(a.started) < aMoment {
+		return nil // the lists take long, others may be starting too, and nobody has asked for them yet
 	}
 	docs, err := look(ctx, a.work)
 	if err != nil {
