@@ -81,9 +81,6 @@ func (a *agent) presentAgain(ctx context.Context, found coordinator.State) bool 
 func (a *agent) become(s coordinator.State, message string) {
 	var was coordinator.State
 	a.know(func(k *memory) { was, k.state, k.message = k.state, s, message })
-	if s == coordinator.Ready {
-		a.work.SetMaxOpenConns(a.cfg.Database.PoolSize)
-	}
 	if was != s {
 		a.log.Info("state changed", "from", was, "to", s, "message", message)
 	}
@@ -120,19 +117,18 @@ func (k memory) goal() coordinator.Goal {
 	return k.wanted.Goal
 }
 
-// aMoment is how long a node that starts is silent about what it waits for, which is
-// over before anybody reads it and would be heard by all nodes, and reads no lists.
+// aMoment is how long a node is young.
 const aMoment = 2 * time.Second
 
-func (a *agent) starting() bool {
-	return a.knows().state == coordinator.Joining && time.Since(a.started) < aMoment
-}
+// young says that the node has just started, perhaps with twenty others at once, all
+// of which wait to be ready: what is not needed for that is not asked of the database.
+func (a *agent) young() bool { return time.Since(a.started) < aMoment }
 
 // message tells people what keeps this node from working as it should.
 func (a *agent) message(k memory) string {
 	switch {
-	case a.starting() && (!k.looked || k.share.Usable()):
-		return ""
+	case k.state == coordinator.Joining && a.young() && (!k.looked || k.share.Usable()):
+		return "" // it is over before anybody reads it, and would be heard by all nodes
 	case !k.looked:
 		return "looking at the share"
 	case !k.share.Usable():

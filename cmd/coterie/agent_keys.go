@@ -28,15 +28,15 @@ func (a *agent) keys(ctx context.Context) error {
 		case <-a.keyed:
 		}
 		incarnation := a.session.Load().View().Incarnation
-		if incarnation == 0 || a.starting() && a.cfg.Keystore.File == "" {
-			continue // its beginning is told, and that it is ready
+		if incarnation == 0 || a.young() && a.cfg.Keystore.File == "" {
+			continue // its beginning is told, and when it is not young any more
 		}
 		if incarnation != published {
 			err = a.publishKey(ctx, opener, incarnation)
 		}
 		if err == nil {
 			published = incarnation
-			if !a.starting() {
+			if !a.young() {
 				err = a.shareKeystores(ctx, opener, incarnation)
 			}
 		}

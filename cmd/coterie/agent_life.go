@@ -131,7 +131,7 @@ func (a *agent) ticked(t leases.Tick) {
 		poke(a.told)
 		poke(a.keyed)
 		poke(a.rolled)
-		if !a.starting() { // the word that it is ready is in the ledger, too
+		if !a.young() {
 			poke(a.licensed)
 		}
 	}

@@ -31,13 +31,16 @@ SELECT (SELECT to_json(v) FROM coterie.status v) AS status,
 // follow reads again what moved: the node's goal, the jobs' definitions, and the
 // lists that the console shows. What takes long is read less often.
 func (a *agent) follow(ctx context.Context) error {
-	started := time.After(aMoment)
+	grown := time.After(aMoment)
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-a.moved:
-		case <-started:
+		case <-grown:
+			a.work.SetMaxOpenConns(a.cfg.Database.PoolSize)
+			poke(a.licensed)
+			poke(a.keyed)
 		}
 		begun := time.Now()
 		if err := a.catchUp(ctx); err != nil && ctx.Err() == nil {
@@ -82,8 +85,8 @@ func (a *agent) catchUp(ctx context.Context) error {
 		k.wanted = wanted
 	})
 	poke(a.facts)
-	if time.Since(a.started) < aMoment {
-		return nil // the lists take long, others may be starting too, and nobody has asked for them yet
+	if a.young() {
+		return nil // the lists take long
 	}
 	docs, err := look(ctx, a.work)
 	if err != nil {

@@ -197,7 +197,7 @@ func (a *agent) open(ctx context.Context) error {
 	if a.work, err = schema.Open(ctx, a.options("agent", a.cfg.Database.PoolSize)); err != nil {
 		return errors.Join(err, a.beats.Close())
 	}
-	a.work.SetMaxOpenConns(min(2, a.cfg.Database.PoolSize)) // until it is ready: twenty nodes may start at once
+	a.work.SetMaxOpenConns(min(2, a.cfg.Database.PoolSize)) // while it is young
 	if a.pooling, err = schema.FindPooling(ctx, a.options("pooler", 0)); err != nil {
 		return err
 	}

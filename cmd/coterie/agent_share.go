@@ -95,7 +95,7 @@ func (a *agent) circle(ctx context.Context) error {
 		if asking.next(again); again && asking.wait > asksAlone {
 			poke(a.looks)
 		}
-		wait = min(max(2*wait, 25*time.Millisecond), 100*time.Millisecond)
+		wait = min(max(2*wait, 10*time.Millisecond), 100*time.Millisecond)
 		if err := pause(ctx, wait); err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ type Note struct {
 const (
 	extension = ".dump"
 	noted     = ".json"
-	layout    = "20060102T150405Z"
+	layout    = "20060102T150405.999999Z" // requests are no slots, and come within one second
 )
 
 // Take makes a backup. A slot that has one is not backed up once more. The token is

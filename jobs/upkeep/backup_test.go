@@ -160,3 +160,19 @@ func TestHalvesOfFormerAttemptsAreRemoved(t *testing.T) {
 		t.Errorf("left: %s", got)
 	}
 }
+
+func TestTwoRequestsOfOneSecondAreTwoBackups(t *testing.T) {
+	whole := time.Date(2026, 11, 21, 1, 0, 0, 0, time.UTC)
+	for _, at := range []time.Time{whole, whole.Add(250001 * time.Microsecond)} {
+		name := "deploy-" + at.Format(layout) + "-7" + extension
+		if !(Backups{Database: "deploy"}).ours(name) {
+			t.Errorf("%s is not known again", name)
+		}
+	}
+	if whole.Format(layout) == whole.Add(time.Microsecond).Format(layout) {
+		t.Error("two instants have one name")
+	}
+	if got := whole.Format(layout); got != "20261121T010000Z" {
+		t.Errorf("a slot is named %s", got)
+	}
+}
