@@ -234,11 +234,12 @@ func letIn(t *testing.T, tomcat string) {
 		t.Errorf("refused: %s", got)
 	}
 	// The agent goes: whoever is in stays in, and the filter lets others in by its rule.
+	former := cluster.Get[int64](o.Cluster, `SELECT incarnation FROM coterie.nodes`)
 	n.KillHost()
 	c.want("ana", "one", http.StatusOK)
 	c.want("cid", "one", http.StatusOK)
 	n.Start()
-	o.AwaitReady()
+	o.Await(`SELECT state = 'ready' AND incarnation <> $1 FROM coterie.nodes`, former)
 	c.want("ana", "one", http.StatusOK)
 	o.Await(`SELECT in_use = 1 AND excess = 0 FROM coterie.license_pools`)
 	c.expire()
