@@ -16,7 +16,7 @@ import (
 // What ends only when it is told to; then it says whether it was asked to end before.
 const awayActions = `actions:
   - name: patient
-    command: [/bin/sh, -c, 'trap "echo asked" TERM; echo $$ > $0/pid; mv $0/pid $0/began-$COTERIE_JOB; while [ ! -e $0/go ]; do sleep 0.05; done; echo finished', "HERE"]
+    command: [/bin/sh, -c, 'trap "echo asked" TERM; echo $$ > $0/pid.$$; mv $0/pid.$$ $0/began-$COTERIE_JOB; while [ ! -e $0/go ]; do sleep 0.05; done; echo finished', "HERE"]
 `
 
 const awayFile = `
@@ -43,7 +43,12 @@ func TestARunWhoseEffectsAreFencedFinishesWhileTheDatabaseIsFrozen(t *testing.T)
 	}
 	for _, job := range []string{"fenced", "plain"} {
 		c.Await(`SELECT count(*) = 1 FROM coterie.runs WHERE job = $1 AND outcome = 'running'`, job)
-		for _, err := os.Stat(began(job)); err != nil; _, err = os.Stat(began(job)) {
+		for patience := 500; ; patience-- {
+			if _, err := os.Stat(began(job)); err == nil {
+				break
+			} else if patience == 0 {
+				t.Fatalf("the program of %s did not begin: %v", job, err)
+			}
 			c.Elapse(20 * time.Millisecond)
 		}
 	}
