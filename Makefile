@@ -37,7 +37,10 @@ test: postgres ## all tests; TESTFLAGS= takes the long way
 	$(GO) test $(TESTFLAGS) ./...
 
 unit: postgres ## the tests of parts and protocols, a minute on two processors; no processes of ours
-	$(GO) test -short -p 4 -skip '$(KILLERS)' $$($(GO) list ./... | grep -v -e /test/ -e /upheaval$$ -e /demo$$ -e /cmd/ -e /supervisor$$ -e /pgserver$$)
+	$(GO) test -short -p 4 -skip '$(KILLERS)' $(LONGEST) $$($(GO) list ./... | grep -v -e /test/ -e /upheaval$$ -e /demo$$ -e /cmd/ -e /supervisor$$ -e /pgserver$$ $(LONGEST:./%=-e /%$$))
+
+# What takes longest begins first.
+LONGEST = ./sql/schema ./jobs ./license
 
 # What in other packages starts nodes and clients as processes, and kills them.
 KILLERS = NoSeatIsGrantedTwice|JudgeCatches|JudgeAccuses|ACrashOfTheServer

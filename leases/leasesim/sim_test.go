@@ -32,7 +32,7 @@ func TestStormsBreakNoPromise(t *testing.T) {
 	if most == 0 {
 		most = 100
 		if testing.Short() {
-			most = 20
+			most = 12
 		}
 	}
 	began := time.Now()
