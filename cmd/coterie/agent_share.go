@@ -52,8 +52,8 @@ func (a *agent) probe(ctx context.Context, s appdata.Share) (appdata.Condition, 
 	if err != nil {
 		a.log.Debug("the share is not proved with the others", "err", err)
 	}
-	if was := v; !was.Proved && was.State == appdata.OK {
-		// What was learned meanwhile counts.
+	if was := v; !was.Proved && was.State == appdata.OK && c.Words != nil && c.Usable() {
+		// What was learned meanwhile counts, where the share has no troubles of its own.
 		if v = a.member.Verdict(a.session.Load().View().Incarnation, time.Now()); !v.Proved {
 			v = was
 		}
