@@ -15,6 +15,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// without leaves a test out, loudly, where the machine lacks something; in CI that
+// is a failure.
+func without(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("COTERIE_CI") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
 // hungShare mounts a file system whose server reads requests and never
 // answers, as a hard mount of a dead server does. Who touches it below its
 // root waits in state D, and SIGKILL does not help.
@@ -22,7 +32,7 @@ func hungShare(t *testing.T) (dir string, asked <-chan struct{}, free func()) {
 	t.Helper()
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		t.Skipf("NO FUSE, SO NO HUNG SHARE: not tested: %v", err)
+		without(t, "NO FUSE, SO NO HUNG SHARE: not tested: %v", err)
 	}
 	dir = filepath.Join(t.TempDir(), "share")
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -31,7 +41,7 @@ func hungShare(t *testing.T) (dir string, asked <-chan struct{}, free func()) {
 	options := fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd)
 	if err := unix.Mount("hung", dir, "fuse", 0, options); err != nil {
 		unix.Close(fd)
-		t.Skipf("NO RIGHT TO MOUNT, SO NO HUNG SHARE: not tested: %v", err)
+		without(t, "NO RIGHT TO MOUNT, SO NO HUNG SHARE: not tested: %v", err)
 	}
 	freed := false
 	free = func() {
