@@ -141,7 +141,7 @@ func (e eventRow) sentence() string {
 			return ""
 		}
 		return fmt.Sprintf("%s sees the share %s: %s", e.Subject, e.To, e.Reason)
-	case "lease.declared", "node.joined", "storage.challenged", "setting.changed", "job.created", "job.removed":
+	case "lease.declared", "node.joined", "storage.challenged", "keystore.key", "setting.changed", "job.created", "job.removed":
 		return ""
 	}
 	return strings.TrimSpace(strings.ReplaceAll(e.Kind, ".", " ") + " " + e.Subject + " " + e.Reason)
