@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
@@ -17,21 +18,13 @@ import (
 
 // lookSQL reads every list that the console shows, in one statement. It is asked
 // only when the ledger or the runs moved.
-const lookSQL = `
-SELECT (SELECT to_json(v) FROM coterie.status v) AS status,
-       (SELECT json_agg(v) FROM (SELECT * FROM coterie.nodes ORDER BY name) v) AS nodes,
-       (SELECT json_agg(v) FROM (SELECT * FROM coterie.jobs ORDER BY name LIMIT 1000) v) AS jobs,
-       (SELECT json_agg(v) FROM (SELECT * FROM coterie.leases ORDER BY name LIMIT 1000) v) AS leases,
-       (SELECT json_agg(v) FROM coterie.runs_recent(100) v) AS runs,
-       (SELECT json_agg(v) FROM (SELECT * FROM coterie.events ORDER BY id DESC LIMIT 100) v) AS events,
-       (SELECT json_agg(v) FROM (SELECT * FROM coterie.takeovers ORDER BY claimed_at DESC LIMIT 50) v) AS takeovers,
-       (SELECT json_agg(v) FROM coterie.findings v) AS findings,
-       (SELECT json_agg(v) FROM (SELECT * FROM coterie.storages ORDER BY node) v) AS storages`
+const lookSQL = `SELECT coterie.console_lists()`
 
 // follow reads again what moved: the node's goal, the jobs' definitions, and the
 // lists that the console shows. What takes long is read less often.
 func (a *agent) follow(ctx context.Context) error {
-	grown := time.After(aMoment)
+	// Nodes that start together do not all grow at once.
+	grown := time.After(aMoment + rand.N(aMoment))
 	for {
 		select {
 		case <-ctx.Done():
@@ -118,19 +111,21 @@ func (a *agent) recordStep(ctx context.Context) error {
 }
 
 func look(ctx context.Context, db *sqlx.DB) (map[string]console.Document, error) {
-	row := db.QueryRowxContext(ctx, lookSQL)
-	lists := map[string]any{}
-	if err := row.MapScan(lists); err != nil {
+	var all []byte
+	if err := db.GetContext(ctx, &all, lookSQL); err != nil {
 		return nil, fmt.Errorf("read the lists: %w", err)
 	}
 	asOf := time.Now()
+	lists := map[string]json.RawMessage{}
+	if err := json.Unmarshal(all, &lists); err != nil {
+		return nil, fmt.Errorf("read the lists: %w", err)
+	}
 	docs := make(map[string]console.Document, len(lists))
 	for name, list := range lists {
-		doc, _ := list.([]byte)
-		if doc == nil {
-			doc = []byte("[]")
+		if string(list) == "null" {
+			list = json.RawMessage("[]")
 		}
-		docs[name] = console.Document{Rows: json.RawMessage(doc), AsOf: asOf}
+		docs[name] = console.Document{Rows: list, AsOf: asOf}
 	}
 	return docs, nil
 }

@@ -1,0 +1,48 @@
+CREATE OR REPLACE FUNCTION coterie.findings_of_appdata() RETURNS SETOF coterie.finding
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, coterie, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM coterie.storage) THEN
+        RETURN QUERY
+        WITH alive AS (
+            SELECT s.node AS name FROM coterie.session s WHERE s.expires_at > coterie.clock()
+        )
+        SELECT k.code, CASE g.state WHEN 'DEGRADED' THEN 'warning' ELSE 'error' END, g.node, g.since,
+               format('%s: %s%s', g.node, k.text, coalesce(': ' || nullif(g.reason, ''), '')), k.remedy
+        FROM coterie.storage g
+        JOIN alive a ON a.name = g.node
+        JOIN (VALUES ('NOT_MOUNTED', 'COT-301', 'the share is not mounted', 'mount it'),
+                     ('HUNG', 'COT-302', 'the share hangs', 'look at the file server and the network between'),
+                     ('READ_ONLY', 'COT-303', 'the share is read-only', 'remount it with write access'),
+                     ('WRONG_SHARE', 'COT-304', 'it is another share', 'compare the mounts of the nodes'),
+                     ('FULL', 'COT-305', 'the share is full', 'free space or inodes'),
+                     ('STALE', 'COT-306', 'the share is stale', 'mount it again'),
+                     ('OLD_GENERATION', 'COT-307', 'the share is of an old generation', 'find out whether it was restored from a backup'),
+                     ('DEGRADED', 'COT-308', 'the share is slow or flawed', 'coterie doctor --explain COT-308')
+             ) AS k (state, code, text, remedy) ON k.state = g.state::text
+        UNION ALL
+        SELECT 'COT-314', 'error', x.reader, x.since, format('%s and %s do not see one share: %s', x.reader, x.writer, x.reason),
+               'compare the mounts of the two nodes, source and options'
+        FROM coterie.sights x
+        JOIN coterie.storage r ON r.node = x.reader AND r.state IN ('OK', 'DEGRADED')
+        JOIN coterie.storage w ON w.node = x.writer AND w.state IN ('OK', 'DEGRADED')
+        WHERE NOT x.seen
+        UNION ALL
+        SELECT 'COT-316', 'warning', h.node, h.acted_at, format('%s: hook %s did not work: %s', h.node, h.hook, h.trouble), 'do what it should have done on that node, and mend it'
+        FROM coterie.appdata_hook h JOIN alive a ON a.name = h.node WHERE h.trouble <> '';
+    END IF;
+    IF EXISTS (SELECT FROM coterie.appdata_tree) THEN
+        RETURN QUERY
+        SELECT 'COT-315', 'warning', t.name, t.doubted_at, format('%s: %s may have missed changes: %s', t.name, t.doubted_by, t.doubt),
+               CASE WHEN EXISTS (SELECT FROM coterie.job j WHERE j.action = 'coterie.verify-manifest' AND j.enabled)
+                    THEN 'wait for the scan that was asked for' ELSE 'coterie appdata scan; a job with the action coterie.verify-manifest does it by itself' END
+        FROM coterie.appdata_tree t WHERE t.doubted_at < coterie.clock() - interval '1 minute'
+        UNION ALL
+        SELECT 'COT-312', 'error', t.name, t.held_since,
+               format('%s: %s files are missing, too many to be believed', t.name, t.held_files),
+               'see that the right share is mounted; if they are really gone: coterie appdata accept'
+        FROM coterie.appdata_tree t WHERE t.held_files > 0;
+    END IF;
+END $$;
+COMMENT ON FUNCTION coterie.findings_of_appdata() IS 'Open problems of the share and its files.';
+REVOKE ALL ON FUNCTION coterie.findings_of_appdata() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.findings_of_appdata() TO coterie_reader;
