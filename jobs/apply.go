@@ -25,6 +25,10 @@ var (
 	ErrDisabled = errors.New("the job is disabled")
 	// ErrTooMany means that more requests wait than anybody will look through.
 	ErrTooMany = errors.New("too many requests wait")
+	// ErrNoRequest means that no request of this number waits.
+	ErrNoRequest = errors.New("no such request waits")
+	// ErrBegun means that the run of a request has begun.
+	ErrBegun = errors.New("its run has begun")
 )
 
 // refusals are the SQLSTATEs of job_apply and run_request.
@@ -243,26 +247,4 @@ func missingBuiltins(current []Definition) Changes {
 		}
 	}
 	return missing
-}
-
-// Asking is a run that somebody asks for.
-type Asking struct {
-	Job, By, Reason string
-	Params          Params // over those of the job
-}
-
-// Request asks for a run of a job as soon as a node can, and returns the due_at
-// that the run will have.
-func Request(ctx context.Context, db *sqlx.DB, a Asking) (due time.Time, err error) {
-	params := []byte("{}")
-	if len(a.Params) > 0 {
-		if params, err = json.Marshal(a.Params); err != nil {
-			return time.Time{}, fmt.Errorf("request a run of %s: %w", a.Job, err)
-		}
-	}
-	due, err = ask[time.Time](ctx, db, `SELECT coterie.run_request($1, $2, $3, $4::jsonb)`, a.Job, oneLine(a.By, 200), oneLine(a.Reason, reasonSize), string(params))
-	if err != nil {
-		return time.Time{}, fmt.Errorf("request a run of %s: %w", a.Job, refused(err))
-	}
-	return due, nil
 }

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -231,5 +232,79 @@ func TestARequestThatFailedIsTriedAgainByAnyNodeAfterAPause(t *testing.T) {
 	}
 	if kinds := get[string](l, l.db.Pool, `SELECT string_agg(kind || ' ' || attempt, ', ') FROM coterie.notice`); kinds != "failed 2" {
 		t.Errorf("hooks are to tell: %s", kinds)
+	}
+}
+
+func TestWhatIsWithdrawnIsNeverBegunAndHasARow(t *testing.T) {
+	t.Parallel()
+	l := queued(t, 3, "a")
+	operator := l.db.Operator().DB
+	l.take("a", 100)
+	if err := Withdraw(t.Context(), operator, 2, "ann", "asked twice"); err != nil {
+		t.Fatal(err)
+	}
+	if err := Withdraw(t.Context(), operator, 2, "ann", ""); !errors.Is(err, ErrNoRequest) {
+		t.Errorf("withdrawn twice: %v", err)
+	}
+	if got := get[string](l, l.db.Pool, `SELECT format('%s %s %s', outcome, requested_by, reason) FROM coterie.run WHERE request = 2`); got != "skipped ann withdrawn by ann: asked twice" {
+		t.Errorf("its row says %q", got)
+	}
+	if got := l.take("a", 100); strings.Join(got, " ") != "request/1 request/3" {
+		t.Errorf("a has %v", got)
+	}
+	// One that runs is not taken back; one that waits for another attempt keeps the row that it has.
+	l.exec(`INSERT INTO coterie.run (job, due_at, token, nonce, node, started_at, outcome, requested_by, request)
+	        SELECT job, due_at, 1, 1, 'a', due_at, 'running', requested_by, id FROM coterie.request WHERE id IN (1, 3)`)
+	if err := Withdraw(t.Context(), operator, 1, "ann", ""); !errors.Is(err, ErrBegun) {
+		t.Errorf("one that runs: %v", err)
+	}
+	l.exec(`UPDATE coterie.run SET outcome = 'failed', exit_code = 1, finished_at = started_at + interval '1s', reason = 'exit code 1' WHERE request = 3`)
+	if err := Withdraw(t.Context(), operator, 3, "ann", ""); err != nil {
+		t.Error(err)
+	}
+	if got := get[string](l, l.db.Pool, `SELECT outcome FROM coterie.run WHERE request = 3`); got != "failed" {
+		t.Errorf("the attempt that failed is called %s", got)
+	}
+}
+
+// Of a run that begins and a request that is withdrawn at the same moment, one wins.
+func TestAWithdrawalAndABeginNeverBothHappen(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "a")
+	d := l.define(Definition{Name: "plain", Schedule: "@every 1000h"})
+	token := l.hand("plain", "a")
+	begun, withdrawn := 0, 0
+	for n := range 60 {
+		due, err := Request(t.Context(), l.db.Operator().DB, Asking{Job: "plain", By: "ann"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := get[int64](l, l.db.Pool, `SELECT id FROM coterie.request WHERE job = 'plain' AND due_at = $1`, due)
+		d.Generation = get[int64](l, l.db.Pool, `SELECT generation FROM coterie.job WHERE name = 'plain'`)
+		withdraw := func() error { return Withdraw(t.Context(), l.db.Operator().DB, id, "bob", "") }
+		answer := make(chan error, 1)
+		switch n % 6 {
+		case 0:
+			answer <- withdraw()
+		case 1: // asked after the run has begun
+		default:
+			go func() { answer <- withdraw() }()
+		}
+		got := l.begin("a", d, due, token, int64(n+1))
+		if n%6 == 1 {
+			answer <- withdraw()
+		}
+		switch err := <-answer; {
+		case got == "begun" && (errors.Is(err, ErrBegun) || errors.Is(err, ErrNoRequest)):
+			begun++
+			l.end("a", "plain", due, token, int64(n+1), Succeeded)
+		case got == "accounted" && err == nil:
+			withdrawn++
+		default:
+			t.Fatalf("run_begin says %s and the withdrawal %v", got, err)
+		}
+	}
+	if begun == 0 || withdrawn == 0 {
+		t.Errorf("%d begun and %d withdrawn: no race was tried", begun, withdrawn)
 	}
 }

@@ -57,6 +57,8 @@ func tellEvent(r table.Row) string {
 		return withReason(fmt.Sprintf("%s %s the job%s", r.Text("actor"), strings.TrimPrefix(r.Text("kind"), "job."), changedFields(r)), r)
 	case "job.requested":
 		return withReason(byWhom(r)+" asked for a run", r)
+	case "job.withdrawn":
+		return withReason(byWhom(r)+" withdrew a request", r)
 	case "cluster.paused", "cluster.unpaused":
 		return withReason(fmt.Sprintf("%s %s hand-overs", byWhom(r), strings.TrimPrefix(r.Text("kind"), "cluster.")), r)
 	case "cluster.initialised":

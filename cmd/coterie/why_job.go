@@ -79,7 +79,7 @@ func (j *jobCase) tellNow(ctx context.Context) error {
 		}
 	}
 	// How its definition came about.
-	err := j.k.tellLast(ctx, j.story, j.lease, j.now.Add(time.Second), "job.created", "job.changed", "job.removed", "job.requested")
+	err := j.k.tellLast(ctx, j.story, j.lease, j.now.Add(time.Second), "job.created", "job.changed", "job.removed", "job.requested", "job.withdrawn")
 	if err != nil {
 		return err
 	}

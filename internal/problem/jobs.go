@@ -62,6 +62,10 @@ it did not exist, or that part of the history is no longer kept.`},
 			"coterie jobs JOB shows its runs",
 			`The job has no run that was due at this time, or it is no longer kept. Slots
 that were skipped or missed did not run and have said nothing.`},
+		{"COT-523", ExitNone, "no such request",
+			"coterie requests",
+			`No request of this number waits. Perhaps it has been run or withdrawn meanwhile:
+coterie jobs JOB shows the run that it became.`},
 		{"COT-530", ExitDegraded, "certificate ends soon",
 			"put a new one in its place, and look again: coterie run JOB",
 			`A certificate that the action coterie.check-certificates saw ends within thirty

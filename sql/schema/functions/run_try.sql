@@ -15,7 +15,8 @@ BEGIN
         RETURN 'early';
     END IF;
 
-    SELECT q.* INTO asked FROM coterie.request q WHERE q.job = p_job AND q.due_at = p_due_at;
+    -- Locked, because it may be withdrawn at this moment.
+    SELECT q.* INTO asked FROM coterie.request q WHERE q.job = p_job AND q.due_at = p_due_at FOR UPDATE;
     IF asked.job IS NULL AND (p_due_at < (may.j).since OR p_due_at <= coterie.run_accounted(p_job)
                               OR EXISTS (SELECT FROM coterie.run r WHERE r.job = p_job AND r.due_at = p_due_at)) THEN
         RETURN 'accounted';
