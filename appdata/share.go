@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"time"
 )
 
@@ -22,14 +23,14 @@ type Share struct {
 	Token      int64    `json:"token,omitempty"`      // highest that this node knows of; kept on the share for all to see
 }
 
-var nodeName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
+var nodeName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`) })
 
 // Check says what makes no sense in s; the share itself is not touched.
 func (s Share) Check() error {
 	switch {
 	case !filepath.IsAbs(s.Path):
 		return fmt.Errorf("share %q: not an absolute path", s.Path)
-	case !nodeName.MatchString(s.Node):
+	case !nodeName().MatchString(s.Node):
 		return fmt.Errorf("share %q: %q is not a node's name", s.Path, s.Node)
 	case s.ID != "" && s.Cluster == "":
 		return fmt.Errorf("share %q: a cluster id without a name", s.Path)

@@ -71,7 +71,7 @@ func tokens(root *os.Root) (int64, error) {
 // readToken reads one node's file. What no node of ours wrote is damaged and
 // counts for nothing.
 func readToken(root *os.Root, node string) (int64, error) {
-	if !nodeName.MatchString(node) {
+	if !nodeName().MatchString(node) {
 		return 0, &damagedError{fmt.Errorf("%.80q is not a node's name", node)}
 	}
 	f, err := openPlain(root, path.Join(tokensDir, node))

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Word is what a node's challenge file says: a nonce that the node has drawn for
@@ -28,7 +29,7 @@ type Words struct {
 
 const wordEnd = ".challenge"
 
-var nonceText = regexp.MustCompile(`^[A-Z2-7]{16,64}$`)
+var nonceText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z2-7]{16,64}$`) })
 
 func (w Word) String() string { return w.Nonce + " " + strconv.FormatInt(w.Round, 10) + "\n" }
 
@@ -36,7 +37,7 @@ func (w Word) String() string { return w.Nonce + " " + strconv.FormatInt(w.Round
 func ParseWord(text string) (Word, error) {
 	nonce, round, found := strings.Cut(strings.TrimSuffix(text, "\n"), " ")
 	n, err := strconv.ParseInt(round, 10, 64)
-	if !found || err != nil || n < 1 || !nonceText.MatchString(nonce) {
+	if !found || err != nil || n < 1 || !nonceText().MatchString(nonce) {
 		return Word{}, &damagedError{fmt.Errorf("%.80q is not a challenge", text)}
 	}
 	return Word{nonce, n}, nil
@@ -44,7 +45,7 @@ func ParseWord(text string) (Word, error) {
 
 // ReadWord reads a node's challenge file, as seen from here.
 func ReadWord(sharePath, node string) (Word, error) {
-	if !nodeName.MatchString(node) {
+	if !nodeName().MatchString(node) {
 		return Word{}, fmt.Errorf("challenge of %q: not a node's name", node)
 	}
 	root, err := os.OpenRoot(sharePath)
@@ -72,7 +73,7 @@ func readWord(root *os.Root, node string) (Word, error) {
 func (s Share) readWords(c *Condition, root *os.Root) (ours bool) {
 	c.Words = &Words{Peers: map[string]Word{}}
 	for _, peer := range s.Peers {
-		if !nodeName.MatchString(peer) {
+		if !nodeName().MatchString(peer) {
 			continue
 		}
 		w, err := readWord(root, peer)

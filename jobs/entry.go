@@ -202,7 +202,7 @@ func (r *reader) exceptions(v *yaml.Node, what string) []string {
 func (r *reader) tags(v *yaml.Node, what string) []string {
 	var list []string
 	r.strings(v, what, func(at *yaml.Node) {
-		if !tags.MatchString(at.Value) {
+		if !tags().MatchString(at.Value) {
 			r.fault(at, "the tag %q must be %s", at.Value, tagsRule)
 		}
 		list = append(list, at.Value)

@@ -137,7 +137,7 @@ func (r *reader) named(m *yaml.Node, what string, do func(name string, value *ya
 	}
 	var keys []string
 	for i := 0; i < len(m.Content); i += 2 {
-		if r.name(m.Content[i], "name"); names.MatchString(m.Content[i].Value) {
+		if r.name(m.Content[i], "name"); names().MatchString(m.Content[i].Value) {
 			keys = append(keys, m.Content[i].Value)
 		}
 	}
@@ -210,7 +210,7 @@ func (r *reader) entry(entry *yaml.Node, lines map[string]int) {
 }
 
 func (r *reader) name(v *yaml.Node, key string) {
-	if !names.MatchString(v.Value) {
+	if !names().MatchString(v.Value) {
 		r.fault(v, "the %s %q must be %s", key, v.Value, namesRule)
 	}
 }

@@ -57,7 +57,7 @@ func (r *Runner) Begin(g leases.Grant, back func()) bool {
 	job, isJob := strings.CutPrefix(g.Lease, leasePrefix)
 	id, isRequest := requestID(g.Lease)
 	switch {
-	case isJob && names.MatchString(job):
+	case isJob && names().MatchString(job):
 		k.who = &held{kept: k, name: job}
 	case isRequest:
 		k.who = &errand{kept: k, id: id}

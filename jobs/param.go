@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Param is a value that an action takes, as the node's own configuration says.
@@ -120,14 +121,14 @@ func (p Param) typed(value string) any {
 }
 
 // placeholder is {NAME} where a value goes.
-var placeholder = regexp.MustCompile(`\{[a-z][a-z0-9_]{0,31}\}`)
+var placeholder = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{[a-z][a-z0-9_]{0,31}\}`) })
 
 // expand puts values where their names stand. What is no parameter stays as it is.
 func (p Params) expand(text string, quote func(value string) string) string {
 	if len(p) == 0 {
 		return text
 	}
-	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
+	return placeholder().ReplaceAllStringFunc(text, func(found string) string {
 		value, ok := p[strings.Trim(found, "{}")]
 		if !ok {
 			return found

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -28,7 +29,7 @@ const (
 )
 
 // paramNames is what parameters may be called; the database holds the same rule.
-var paramNames = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+var paramNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`) })
 
 // String lists the parameters in the order of names.
 func (p Params) String() string {
@@ -61,7 +62,7 @@ func (p Params) check() []error {
 		errs = append(errs, fmt.Errorf("there are %d parameters, and at most %d are taken", len(p), paramsMost))
 	}
 	for _, name := range slices.Sorted(maps.Keys(p)) {
-		if !paramNames.MatchString(name) {
+		if !paramNames().MatchString(name) {
 			errs = append(errs, fmt.Errorf("the parameter %.80q must be lower-case letters, digits and underscore, at most 32, beginning with a letter", name))
 		}
 		if wrong := checkText(p[name]); wrong != "" {

@@ -126,7 +126,7 @@ func show(to io.Writer, rows *sqlx.Rows) error {
 // bind numbers the parameters that a statement names.
 func (s SQL) bind(values Params) (statement string, args []any) {
 	number := map[string]int{}
-	statement = placeholder.ReplaceAllStringFunc(s.Statement, func(found string) string {
+	statement = placeholder().ReplaceAllStringFunc(s.Statement, func(found string) string {
 		name := strings.Trim(found, "{}")
 		for _, p := range s.Takes {
 			if p.Name != name {

@@ -111,7 +111,7 @@ func (p *PoolDefinition) validate() (errs []error) {
 	wrong := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("pool %q: "+format, append([]any{p.Name}, args...)...))
 	}
-	if !poolRule.MatchString(p.Name) {
+	if !poolRule().MatchString(p.Name) {
 		wrong("not a name of a-z 0-9 . -, at most 63")
 	}
 	for _, word := range []struct {

@@ -14,6 +14,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -126,8 +127,8 @@ func strict(text []byte, into any) error {
 }
 
 var (
-	serialRule = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
-	poolRule   = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
+	serialRule = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`) })
+	poolRule   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`) })
 )
 
 // mostSeats is the largest entitlement of one pool.
@@ -140,7 +141,7 @@ func (d Document) Validate() error {
 	if d.Schema != schemaName {
 		wrong("schema is %q, not %s", d.Schema, schemaName)
 	}
-	if !serialRule.MatchString(d.Serial) || d.Serial == "plain" {
+	if !serialRule().MatchString(d.Serial) || d.Serial == "plain" {
 		wrong("serial %q is not 1 to 63 of A-Z a-z 0-9 . _ -", d.Serial)
 	}
 	if len(d.Pools) == 0 {
@@ -149,7 +150,7 @@ func (d Document) Validate() error {
 	seen := map[string]bool{}
 	for i, g := range d.Pools {
 		switch {
-		case !poolRule.MatchString(g.Pool):
+		case !poolRule().MatchString(g.Pool):
 			wrong("pools[%d]: %q is not a name of a-z 0-9 . -", i, g.Pool)
 		case seen[g.Pool]:
 			wrong("pools[%d]: %s is there twice", i, g.Pool)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -25,7 +26,7 @@ func (s Server) String() string { return strconv.Itoa(s.Port) + "@" + s.Host }
 // ErrServers means that a list of licence servers cannot be understood.
 var ErrServers = errors.New("not a list of licence servers such as 27000@a:27000@b")
 
-var hostRule = regexp.MustCompile(`^[A-Za-z0-9._-]{1,253}$`)
+var hostRule = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._-]{1,253}$`) })
 
 // ParseServers reads a list as FlexNet writes it: 27000@a:27000@b, or with commas.
 // Three are a triad, of which two must answer.
@@ -34,7 +35,7 @@ func ParseServers(text string) ([]Server, error) {
 	for one := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ':' || r == ',' || r == ';' || r == ' ' }) {
 		port, host, ok := strings.Cut(one, "@")
 		n, err := strconv.Atoi(port)
-		if !ok || err != nil || n < 1 || n > 65535 || !hostRule.MatchString(host) {
+		if !ok || err != nil || n < 1 || n > 65535 || !hostRule().MatchString(host) {
 			return nil, fmt.Errorf("%w: %q", ErrServers, one)
 		}
 		if slices.Contains(servers, (Server{host, n})) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,7 @@ type proving struct {
 // handshakeTime is how long a server may take to show its certificate.
 const handshakeTime = 10 * time.Second
 
-var fingerprintRule = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var fingerprintRule = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{64}$`) })
 
 func (c *cli) keystoreProve() *cobra.Command {
 	var v proving
@@ -52,7 +53,7 @@ fingerprint; for that no database is needed. Exit code 3 if it is another.`,
 
 func (c *cli) prove(ctx context.Context, cmd *cobra.Command, address string, v proving) error {
 	want, whose := strings.ToLower(strings.ReplaceAll(v.fingerprint, ":", "")), "the fingerprint"
-	if want != "" && !fingerprintRule.MatchString(want) {
+	if want != "" && !fingerprintRule().MatchString(want) {
 		return usageProblem("%q is not the SHA-256 of a certificate", v.fingerprint).hint("", "64 hexadecimal digits, as coterie keystore show -o wide prints them")
 	}
 	if want == "" {

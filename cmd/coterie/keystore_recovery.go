@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,7 @@ import (
 	"github.com/coterie-ha/coterie/keystore"
 )
 
-var keystoreName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
+var keystoreName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`) })
 
 func (c *cli) keystoreRecoveryKey() *cobra.Command {
 	var out, reason string

@@ -60,7 +60,7 @@ its copy from one that has it. Staging the newest version again does nothing.`,
 }
 
 func (c *cli) stageKeystore(ctx context.Context, k *cluster, file string, v staging) error {
-	if !keystoreName.MatchString(v.name) {
+	if !keystoreName().MatchString(v.name) {
 		return usageProblem("%q is not a name of a-z 0-9 . -", v.name).hint("", "See: coterie keystore stage --help")
 	}
 	s, data, err := c.readKeystore(file, v.pass)

@@ -17,7 +17,7 @@ import (
 func (c *cli) requestsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "requests [JOB]",
-		Short: "Runs that were asked for and are not done, in their order, and what each waits for",
+		Short: "Runs that were asked for, and what each waits for",
 		Example: `  coterie requests
   coterie requests report -o json
   coterie requests withdraw 17 -m "asked twice"`,
@@ -67,7 +67,7 @@ func (c *cli) withdrawCommand() *cobra.Command {
 		Long: `Takes back requests that no run has begun, or that wait for another attempt.
 History has each as skipped, with who withdrew it. What runs goes on.`,
 		Example: `  coterie requests withdraw 17 -m "asked twice"
-  coterie requests report --columns id -o csv | tail -n +2 | xargs coterie requests withdraw -y`,
+  coterie requests withdraw 17 18 19 -y`,
 		Args: func(cmd *cobra.Command, args []string) error { return words(cmd, args, 1, 10000, "NUMBER") },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			numbers, err := requestNumbers(args)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Param is a value that a job may hand to an action. It is written as one text:
@@ -26,7 +27,7 @@ type Param struct {
 	Optional bool // there is a default
 }
 
-var paramName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+var paramName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`) })
 
 // longestText is how many bytes a text has at most when its bounds are not said.
 const longestText = 200
@@ -43,7 +44,7 @@ func ParseParam(text string) (Param, error) {
 		return Param{}, fmt.Errorf("%q is not NAME TYPE, such as: days int 1..365 = 90", text)
 	}
 	p := Param{Name: words[0], Type: words[1], Default: strings.TrimSpace(otherwise), Optional: optional}
-	if !paramName.MatchString(p.Name) {
+	if !paramName().MatchString(p.Name) {
 		return Param{}, fmt.Errorf("%q is no name: lower-case letters, digits and underscore, at most 32", p.Name)
 	}
 	if err := p.parseType(words[2:]); err != nil {
@@ -107,12 +108,12 @@ func (p *Param) parseBounds(rest []string) error {
 }
 
 // placeholder is {NAME} in an argument, an address, a body or a statement.
-var placeholder = regexp.MustCompile(`\{[a-z][a-z0-9_]{0,31}\}`)
+var placeholder = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{[a-z][a-z0-9_]{0,31}\}`) })
 
 // unknownPlaceholders are those that no parameter fills.
 func unknownPlaceholders(text string, params []string) []string {
 	var unknown []string
-	for _, found := range placeholder.FindAllString(text, -1) {
+	for _, found := range placeholder().FindAllString(text, -1) {
 		if !slices.Contains(params, strings.Trim(found, "{}")) {
 			unknown = append(unknown, found)
 		}
