@@ -58,6 +58,7 @@ func (s Share) look(ctx context.Context, c *Condition) {
 	if ours && ctx.Err() == nil {
 		s.tryWrite(c, root)
 		s.readTokens(c, root)
+		s.readContents(c, root)
 	}
 	s.judgeSpace(c, dir)
 }

@@ -21,6 +21,7 @@ type Share struct {
 	FSTypes    []string `json:"fs_types,omitempty"`   // allowed file systems, as in /proc/filesystems (nfs4, cifs, fuse.sshfs); empty: any
 	MinFree    int64    `json:"min_free,omitempty"`   // bytes below which the share counts as full; 0: 16 MiB
 	Token      int64    `json:"token,omitempty"`      // highest that this node knows of; kept on the share for all to see
+	Files      []string `json:"files,omitempty"`      // small files below it whose content is told
 }
 
 var nodeName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`) })
@@ -53,6 +54,7 @@ type Condition struct {
 	CaseInsensitive bool          `json:"case_insensitive"`
 	Token           int64         `json:"token"`           // highest that any node has kept there
 	Words           *Words        `json:"words,omitempty"` // what challenge files say; nil: nobody could look
+	Contents        *Contents     `json:"contents,omitempty"`
 }
 
 // Usable reports whether the application can work with the share.
@@ -77,8 +79,9 @@ func (c *Condition) worsen(s State, format string, args ...any) {
 	}
 }
 
-// sameAs reports whether b says nothing new to people: free space, latency and tokens move all the time.
+// sameAs reports whether b says nothing new to people: free space, latency and tokens move
+// all the time, and contents are others' business.
 func (c Condition) sameAs(b Condition) bool {
-	c.FreeBytes, c.FreeInodes, c.Latency, c.Token, c.Words = b.FreeBytes, b.FreeInodes, b.Latency, b.Token, b.Words
+	c.FreeBytes, c.FreeInodes, c.Latency, c.Token, c.Words, c.Contents = b.FreeBytes, b.FreeInodes, b.Latency, b.Token, b.Words, b.Contents
 	return c == b
 }

@@ -28,6 +28,15 @@ func (r *Runner) Prune(ctx context.Context, run Run) error {
 	if err != nil {
 		return fmt.Errorf("prune events: %w", err)
 	}
+	rollouts, err := prune[sql.NullInt64](ctx, r.DB, `SELECT pruned, next_id AS next FROM coterie.prune_rollouts($1, $2)`, 0)
+	if err != nil {
+		return fmt.Errorf("prune rollouts of keystores: %w", err)
+	}
+	if rollouts > 0 {
+		if _, err := fmt.Fprintf(run.Output, "%d rollouts of keystores were over for longer than runs are kept\n", rollouts); err != nil {
+			return err
+		}
+	}
 	_, err = fmt.Fprintf(run.Output, "%d runs and %d events were older than they are kept\n", runs, events)
 	return err
 }

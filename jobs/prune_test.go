@@ -43,6 +43,28 @@ func open(t *testing.T, dsn string) *sqlx.DB {
 	return db
 }
 
+// prunesRollouts has rollouts of keystores that are long over pruned. The one that
+// brought the active version stays, since it tells to which a rollback goes.
+func (l *lab) prunesRollouts() {
+	l.Helper()
+	l.exec(`INSERT INTO coterie.keystore (name, version, state, format, bytes, sha256, alias, fingerprint, subject, not_before, not_after, content)
+		SELECT 'server', n, CASE n WHEN 3 THEN 'active' WHEN 2 THEN 'retired' ELSE 'rejected' END::coterie.keystore_state, 'pkcs12', 1,
+		       repeat(n::text, 64), 'a', repeat('b', 64), 'CN=a', 'epoch', 'epoch', 'x' FROM generate_series(1, 3) AS n`)
+	l.exec(`INSERT INTO coterie.keystore_rollout (name, version, previous, phase, patience, begun_at, moved_at, ended_at)
+		SELECT 'server', v, nullif(v - 1, 0), phase::coterie.keystore_phase, '1m', coterie.clock() - age, coterie.clock() - age, coterie.clock() - age
+		FROM (VALUES (1, 'refused', interval '200 days'), (2, 'done', '190 days'), (3, 'done', '180 days'), (1, 'failed', '100 days'), (1, 'failed', '80 days')) AS r (v, phase, age)`)
+	l.exec(`INSERT INTO coterie.node (name, id) VALUES ('a', 'a') ON CONFLICT DO NOTHING`)
+	l.exec(`INSERT INTO coterie.keystore_vote (name, version, node, incarnation, ok, serves, alone, why, voted_at)
+		SELECT 'server', n, 'a', 1, true, true, false, '', coterie.clock() - interval '100 days' FROM generate_series(1, 3) AS n`)
+	if got, want := l.prune(), "3 rollouts of keystores were over for longer than runs are kept\n0 runs and 0 events were older than they are kept\n"; got != want {
+		l.Errorf("rollouts: %s", got)
+	}
+	const left = `SELECT (SELECT string_agg(version || ' ' || phase, ', ' ORDER BY id) FROM coterie.keystore_rollout) || '; votes: ' || (SELECT count(*) FROM coterie.keystore_vote)`
+	if got := get[string](l, l.db.Pool, left); got != "3 done, 1 failed; votes: 1" {
+		l.Errorf("left: %s", got)
+	}
+}
+
 func TestOldHistoryIsPrunedAndWhatIsNeededStays(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "a")
@@ -65,6 +87,7 @@ func TestOldHistoryIsPrunedAndWhatIsNeededStays(t *testing.T) {
 	if n := get[int](l, l.db.Pool, `SELECT count(*) FROM coterie.output o WHERE NOT EXISTS (SELECT FROM coterie.run r WHERE r.job = o.job AND r.due_at = o.due_at)`); n != 0 {
 		t.Errorf("%d pieces of output have no run", n)
 	}
+	l.prunesRollouts()
 	expect(t, "again", l.prune(), "0 runs and 0 events were older than they are kept\n")
 }
 

@@ -84,6 +84,13 @@ func respond(ctx context.Context, r request, out io.Writer) error {
 		} else {
 			a.Missing = &missing
 		}
+	case r.Publish != nil:
+		done, err := r.Publish.Do(ctx)
+		if err != nil {
+			a.Error = err.Error()
+		} else {
+			a.Published = &done
+		}
 	default:
 		a.Error = "a request of no kind that this version knows"
 	}

@@ -63,6 +63,19 @@ func (p *Pool) Expect(ctx context.Context, e appdata.Expect) (missing int, err e
 	return *a.Missing, nil
 }
 
+// Publish has a worker do one step of putting a file into the share. A step that
+// hangs may still be done when the share answers again.
+func (p *Pool) Publish(ctx context.Context, s appdata.Publish) (appdata.Published, error) {
+	a, err := p.do(ctx, request{Publish: &s})
+	switch {
+	case err != nil:
+		return appdata.Published{}, fmt.Errorf("publish %s: %w", s.Path, err)
+	case a.Published == nil:
+		return appdata.Published{}, errors.New(a.Error)
+	}
+	return *a.Published, nil
+}
+
 // serve answers a watch until nobody hears.
 func (w *watch) serve(ctx context.Context, id int64, say func(answer) error) error {
 	layout, err := appdata.LayoutOf(w.Layout)

@@ -9,7 +9,8 @@ type request struct {
 	Look  *appdata.Look  `json:"look,omitempty"`
 	Watch *watch         `json:"watch,omitempty"`
 
-	Expect *appdata.Expect `json:"expect,omitempty"`
+	Expect  *appdata.Expect  `json:"expect,omitempty"`
+	Publish *appdata.Publish `json:"publish,omitempty"`
 }
 
 // answer is the line that comes back.
@@ -19,6 +20,7 @@ type answer struct {
 	Looked    *appdata.Looked    `json:"looked,omitempty"`
 	Dirty     *appdata.Dirty     `json:"dirty,omitempty"`
 	Missing   *int               `json:"missing,omitempty"`
+	Published *appdata.Published `json:"published,omitempty"`
 	Error     string             `json:"error,omitempty"`
 }
 

@@ -21,7 +21,7 @@ func (a *agent) citizen(stop, life context.Context) error {
 		k := a.knows()
 		held := a.held()
 		next := k.state.Next(coordinator.Facts{
-			Stopping: stopping == nil, Goal: k.goal(), Proved: k.share.Usable() && k.proof.Proved && k.unkeyed == "", Held: held,
+			Stopping: stopping == nil, Goal: k.goal(), Proved: k.share.Usable() && k.proof.Proved && k.unkeyed == "" && k.unlike == "", Held: held,
 		})
 		message := a.message(k)
 		view := a.session.Load().View()
@@ -137,6 +137,8 @@ func (a *agent) message(k memory) string {
 		return k.proof.Waiting
 	case k.restarting:
 		return "the server is restarted for its keystore"
+	case k.unlike != "" && k.state == coordinator.Joining:
+		return k.unlike
 	case k.unkeyed != "" && k.state == coordinator.Joining:
 		return k.unkeyed
 	}

@@ -96,7 +96,11 @@ func (a *agent) began(incarnation int64, _ time.Time) {
 	poke(a.keyed)
 	poke(a.told) // of whom to look for on the share, so that others hear soon what this life writes there
 	poke(a.rolled)
+	poke(a.sighted)
 	poke(a.facts)
+	if len(a.duties()) > 0 {
+		poke(a.lent)
+	}
 }
 
 // ticked is called after each heartbeat: the supervisor's deadline moves with trust.
@@ -131,6 +135,7 @@ func (a *agent) ticked(t leases.Tick) {
 		poke(a.told)
 		poke(a.keyed)
 		poke(a.rolled)
+		poke(a.sighted)
 		if !a.young() {
 			poke(a.licensed)
 		}
@@ -138,8 +143,11 @@ func (a *agent) ticked(t leases.Tick) {
 	poke(a.facts)
 }
 
-// hold acts for a lease that a local process borrows.
+// hold acts for a lease that a local process borrows, or a duty of this node's own.
 func (a *agent) hold(ctx context.Context, g leases.Grant) {
+	if a.onDuty(ctx, g) {
+		return
+	}
 	a.metrics.Acquired("loan")
 	a.desk.Hold(ctx, g)
 	reason := "returned"

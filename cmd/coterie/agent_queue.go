@@ -32,8 +32,8 @@ func (a *agent) takeRequests(ctx context.Context) error {
 	return nil
 }
 
-// borrowed are the leases that are taken by name: for local processes, and for
-// requests.
+// borrowed are the leases that are taken by name: for local processes, for requests,
+// and for this node's own duties.
 func (a *agent) borrowed() []string {
-	return slices.Concat(a.desk.Wants(), a.knows().requests)
+	return slices.Concat(a.desk.Wants(), a.knows().requests, a.duties())
 }

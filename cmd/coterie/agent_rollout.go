@@ -130,6 +130,9 @@ func (s *steward) read(ctx context.Context) error {
 	v, err := keyring.Look(ctx, s.work, s.name, s.keeper.Serves)
 	if err == nil {
 		s.view = v
+		s.rollout.Store(&v)
+		poke(s.copied)
+		poke(s.renewing)
 	}
 	return err
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/coterie-ha/coterie/coordinator/supervisor"
 	"github.com/coterie-ha/coterie/internal/config"
 	"github.com/coterie-ha/coterie/jobs"
+	"github.com/coterie-ha/coterie/keystore/rollout"
 	"github.com/coterie-ha/coterie/leases"
 	"github.com/coterie-ha/coterie/license"
 	"github.com/coterie-ha/coterie/sql/schema"
@@ -47,6 +48,7 @@ import (
 //	seats     gives licence seats to local applications
 //	keys      lets keystores be sealed to this node, and shares them with others
 //	rollouts  has the keystore of this node's server be what the cluster wants
+//	encryption  lets the node be ready only with the encryption keystore of the others
 //	line      the supervisor: keeps the deadline, starts programs
 type agent struct {
 	cfg        *config.Config
@@ -79,6 +81,11 @@ type agent struct {
 	looks    chan struct{} // somebody waits for a look at the share
 	rolled   chan struct{} // a rollout of a keystore moved, or might have
 	rolling  atomic.Bool   // one is open, as far as is known
+	sighted  chan struct{} // what is seen of the encryption keystore, or is to be seen, moved
+	copied   chan struct{} // the copy of the keystore on the share may have to be written
+	renewing chan struct{} // the certificate may have to be renewed
+
+	rollout atomic.Pointer[rollout.View] // of the keystore, as it was read last
 
 	silence silence // of the database; heartbeats alone touch it
 
@@ -96,12 +103,14 @@ type memory struct {
 	share      appdata.Condition
 	looked     bool // share is known
 	proof      attest.Verdict
-	stepped    time.Duration    // by how far the database's clock was seen to jump, not recorded yet
-	unkeyed    string           // why its keystore keeps this node from being ready
-	keystore   console.Keystore // of the server here
-	restarting bool             // its server is about to be restarted
-	failure    string           // why the last heartbeat failed
-	blind      string           // why it is not known who is at work, where a source of seats shows that
+	stepped    time.Duration     // by how far the database's clock was seen to jump, not recorded yet
+	unkeyed    string            // why its keystore keeps this node from being ready
+	unlike     string            // why the encryption keystore does
+	contents   *appdata.Contents // of files on the share
+	keystore   console.Keystore  // of the server here
+	restarting bool              // its server is about to be restarted
+	failure    string            // why the last heartbeat failed
+	blind      string            // why it is not known who is at work, where a source of seats shows that
 	head       int64
 	runs       int64
 	docs       map[string]console.Document
@@ -136,7 +145,8 @@ func (a *agent) run(ctx context.Context) error {
 	a.moved, a.facts = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.lent, a.noticed, a.licensed = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.keyed, a.told, a.looks = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
-	a.rolled = make(chan struct{}, 1)
+	a.rolled, a.sighted = make(chan struct{}, 1), make(chan struct{}, 1)
+	a.copied, a.renewing = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.desk = &loans.Desk{
 		Change: func([]string) { poke(a.lent) },
 		Trust:  func() time.Duration { return time.Until(a.session.Load().View().Trusted) },
@@ -176,6 +186,7 @@ func (a *agent) run(ctx context.Context) error {
 	loops.Go(func() error { return a.license(life) })
 	loops.Go(func() error { return a.keys(life) })
 	loops.Go(func() error { return a.rollouts(life) })
+	loops.Go(func() error { return a.encryption(life) })
 	loops.Go(func() error { return a.citizen(ctx, life) })
 	err := loops.Wait()
 	if errors.Is(err, errLeft) {
@@ -270,6 +281,9 @@ func (a *agent) join(ctx context.Context) error {
 		k.joined, k.state = true, coordinator.Joining
 		if a.cfg.Keystore.File != "" {
 			k.unkeyed = "looking at the keystore"
+		}
+		if a.cfg.Keystore.Encryption != "" {
+			k.unlike = "looking at " + a.cfg.Keystore.Encryption
 		}
 		k.wanted.State, k.wanted.Goal = coordinator.Joining, welcome.Goal
 	})

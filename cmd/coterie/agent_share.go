@@ -17,7 +17,7 @@ func (a *agent) prober() appdata.Prober {
 		Share: func() appdata.Share {
 			return a.member.Ask(appdata.Share{
 				Path: a.cfg.AppData.Path, Cluster: a.cfg.Cluster, ID: a.cluster, Node: a.cfg.Node.Name,
-				FSTypes: a.cfg.AppData.ExpectMount, Token: int64(a.mark()),
+				FSTypes: a.cfg.AppData.ExpectMount, Token: int64(a.mark()), Files: a.watched(),
 			})
 		},
 		Probe: func(ctx context.Context, s appdata.Share) (appdata.Condition, error) {
@@ -41,6 +41,7 @@ func (a *agent) probe(ctx context.Context, s appdata.Share) (appdata.Condition, 
 	if err != nil {
 		return c, attest.Verdict{}, err
 	}
+	a.sawContents(c.Contents)
 	if leases.Token(c.Token) > a.mark() {
 		a.know(func(k *memory) { k.mark = max(k.mark, leases.Token(c.Token)) })
 		a.session.Load().Learn(leases.Token(c.Token))

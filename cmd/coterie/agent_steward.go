@@ -187,18 +187,25 @@ func (s *steward) askManager(ctx context.Context) error {
 
 // runCommand runs the program that reloads or restarts the server.
 func (s *steward) runCommand(ctx context.Context) error {
+	return s.program(ctx, jobs.Command{ID: "keystore/" + s.name, Argv: s.cfg.Keystore.Command})
+}
+
+// program runs a program of this node's configuration; what is wrong with its end is
+// told with its last words.
+func (s *steward) program(ctx context.Context, c jobs.Command, env ...string) error {
 	var said tail
-	exit, err := s.spawn(ctx, jobs.Command{
-		ID: "keystore/" + s.name, Argv: s.cfg.Keystore.Command, Dir: s.cfg.Node.StateDir, Output: &said,
-		Env: []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "COTERIE_NODE=" + s.cfg.Node.Name, "COTERIE_KEYSTORE=" + s.name},
-	})
+	c.Dir, c.Output = s.cfg.Node.StateDir, &said
+	c.Env = append([]string{
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "COTERIE_NODE=" + s.cfg.Node.Name, "COTERIE_KEYSTORE=" + s.name,
+	}, env...)
+	exit, err := s.spawn(ctx, c)
 	switch {
 	case err != nil:
-		return fmt.Errorf("run %s: %w", s.cfg.Keystore.Command[0], err)
+		return fmt.Errorf("run %s: %w", c.Argv[0], err)
 	case exit.Signal != "":
-		return fmt.Errorf("%s: %s ended it: %s", s.cfg.Keystore.Command[0], exit.Signal, said.String())
+		return fmt.Errorf("%s: %s ended it: %s", c.Argv[0], exit.Signal, said.String())
 	case exit.Code != 0:
-		return fmt.Errorf("%s: exit code %d: %s", s.cfg.Keystore.Command[0], exit.Code, said.String())
+		return fmt.Errorf("%s: exit code %d: %s", c.Argv[0], exit.Code, said.String())
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func (c *cli) keystoreCommand() *cobra.Command {
   coterie keystore stage new.p12 --password-file F -m "renewed"
   coterie keystore activate -y
   coterie keystore status`,
-		c.keystoreShow(), c.keystoreStage(), c.keystoreActivate(), c.keystoreStatus(), c.keystoreRollback(), c.keystorePlace(), c.keystoreProve(), c.keystoreConvert(),
+		c.keystoreShow(), c.keystoreStage(), c.keystoreActivate(), c.keystoreStatus(), c.keystoreRollback(), c.keystoreEncryption(), c.keystoreAccept(), c.keystorePlace(), c.keystoreProve(), c.keystoreConvert(),
 		c.keystoreRecoveryKey(), c.keystoreRecover())
 }
 

@@ -21,10 +21,13 @@ type activating struct {
 	wait, patience time.Duration
 }
 
+// usualPatience is in what time something must move, or all nodes go back.
+const usualPatience = 2 * time.Minute
+
 func (v *activating) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&v.name, "name", usualKeystore, "`NAME` of the keystore")
 	cmd.Flags().DurationVar(&v.wait, "wait", 10*time.Minute, "`TIME` to wait for the end; 0 does not wait")
-	cmd.Flags().DurationVar(&v.patience, "patience", 2*time.Minute, "`TIME` in which something must move, or all nodes go back")
+	cmd.Flags().DurationVar(&v.patience, "patience", usualPatience, "`TIME` in which something must move, or all nodes go back")
 	reasonFlag(cmd, &v.reason)
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/spf13/cobra"
 
 	"github.com/coterie-ha/coterie/coordinator/keyring"
@@ -80,16 +81,12 @@ func (c *cli) stageKeystore(ctx context.Context, k *cluster, file string, v stag
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(data)
-	next := keyring.Version{
-		Name: v.name, Version: newest.Version.Int64 + 1, Format: string(s.Format), Bytes: len(data), SHA256: hex.EncodeToString(sum[:]), Alias: served.Alias, By: caller(), Reason: v.reason,
-	}
+	next := versionOf(s, data, served)
+	next.Name, next.Version, next.By, next.Reason = v.name, newest.Version.Int64+1, caller(), v.reason
 	if newest.SHA256.String == next.SHA256 && newest.Alias.String == next.Alias && (newest.State.String == "staged" || newest.State.String == "active") {
 		return c.keystoreStaged(v.name, newest.Version.Int64, false, nil)
 	}
-	f := served.Facts()
-	next.Fingerprint, next.Subject, next.NotBefore, next.NotAfter = f.Fingerprint, f.Subject, f.NotBefore, f.NotAfter
-	to, id, err := k.recipients(ctx)
+	to, id, err := recipients(ctx, k.db)
 	if err != nil {
 		return err
 	}
@@ -97,6 +94,15 @@ func (c *cli) stageKeystore(ctx context.Context, k *cluster, file string, v stag
 		return err
 	}
 	return c.sealAndStage(ctx, k, id, next, bundleOf(s, data, served), to)
+}
+
+// versionOf is what is told of a keystore of which a key is to be served.
+func versionOf(s *keystore.Store, data []byte, served keystore.Entry) keyring.Version {
+	sum, f := sha256.Sum256(data), served.Facts()
+	return keyring.Version{
+		Format: string(s.Format), Bytes: len(data), SHA256: hex.EncodeToString(sum[:]), Alias: served.Alias,
+		Fingerprint: f.Fingerprint, Subject: f.Subject, NotBefore: f.NotBefore, NotAfter: f.NotAfter,
+	}
 }
 
 // bundleOf is a keystore with all that opens it.
@@ -109,13 +115,9 @@ func bundleOf(s *keystore.Store, data []byte, served keystore.Entry) keystore.Bu
 }
 
 func (c *cli) sealAndStage(ctx context.Context, k *cluster, id string, next keyring.Version, b keystore.Bundle, to []keystore.Recipient) error {
-	content, copies, err := keystore.Seal(keystore.Place{Cluster: id, Name: next.Name, Version: next.Version}, b, to)
+	next, err := sealed(id, next, b, to)
 	if err != nil {
 		return err
-	}
-	next.Content = content
-	for _, one := range copies {
-		next.Copies = append(next.Copies, keyring.Copy(one))
 	}
 	err = keyring.Stage(ctx, k.db, next)
 	if conflict, ok := errors.AsType[*keyring.ConflictError](err); ok {
@@ -129,6 +131,16 @@ func (c *cli) sealAndStage(ctx context.Context, k *cluster, id string, next keyr
 		return err
 	}
 	return c.keystoreStaged(next.Name, next.Version, true, to)
+}
+
+// sealed is a version with its content and a copy for each recipient.
+func sealed(id string, v keyring.Version, b keystore.Bundle, to []keystore.Recipient) (keyring.Version, error) {
+	content, copies, err := keystore.Seal(keystore.Place{Cluster: id, Name: v.Name, Version: v.Version}, b, to)
+	v.Content = content
+	for _, one := range copies {
+		v.Copies = append(v.Copies, keyring.Copy(one))
+	}
+	return v, err
 }
 
 // fit is the entry that servers serve, if they and their clients would take it.
@@ -151,12 +163,12 @@ func (c *cli) fit(file string, s *keystore.Store, w keystore.Want) (keystore.Ent
 }
 
 // recipients are all nodes of the cluster and the recovery keys, and the cluster's id.
-func (k *cluster) recipients(ctx context.Context) ([]keystore.Recipient, string, error) {
+func recipients(ctx context.Context, db *sqlx.DB) ([]keystore.Recipient, string, error) {
 	var id string
-	if err := k.db.GetContext(ctx, &id, `SELECT id FROM coterie.clusters`); err != nil {
+	if err := db.GetContext(ctx, &id, `SELECT id FROM coterie.clusters`); err != nil {
 		return nil, "", fmt.Errorf("read the cluster's id: %w", err)
 	}
-	keys, err := keyring.Keys(ctx, k.db)
+	keys, err := keyring.Keys(ctx, db)
 	if err != nil {
 		return nil, "", err
 	}

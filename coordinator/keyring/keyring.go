@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 )
 
 // ConflictError says that somebody else was faster.
@@ -138,19 +137,12 @@ const stageSQL = `SELECT coterie.keystore_stage($1, $2, $3, $4, $5, $6, $7, $8, 
 // Stage stages a version. *ConflictError when it is somebody else's by now, or a
 // recipient has another key.
 func Stage(ctx context.Context, db *sqlx.DB, v Version) error {
-	var names, seals []string
-	var keys [][]byte
-	for _, c := range v.Copies {
-		names, seals, keys = append(names, c.Recipient), append(seals, c.Seal), append(keys, c.Key)
-	}
+	names, seals, keys := v.copies()
 	var done bool
 	err := call(ctx, db, &done, stageSQL, v.Name, v.Version, v.Format, v.Bytes, v.SHA256, v.Alias, v.Fingerprint, v.Subject,
-		v.NotBefore, v.NotAfter, v.Content, pq.Array(names), pq.Array(seals), pq.Array(keys), v.By, v.Reason)
-	if said, ok := errors.AsType[*pq.Error](err); ok && said.Code == "CT040" {
-		return &ConflictError{Said: said.Message, Hint: said.Hint}
-	}
+		v.NotBefore, v.NotAfter, v.Content, names, seals, keys, v.By, v.Reason)
 	if err != nil {
-		return fmt.Errorf("stage version %d of %s: %w", v.Version, v.Name, err)
+		return staged(v, err)
 	}
 	return nil
 }

@@ -78,32 +78,10 @@ func replace(target string, old fs.FileInfo, perm fs.FileMode, fill func(io.Writ
 	if err := fill(tmp); err != nil {
 		return err
 	}
-	// The owner first: changing it clears the set-user-ID and set-group-ID bits.
-	if old != nil {
-		if err := keepOwner(tmp, old); err != nil {
-			return err
-		}
-		if err := keepLabel(tmp, target); err != nil {
-			return err
-		}
-		perm = old.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)
-	}
-	if err := tmp.Chmod(perm); err != nil {
+	if err := settle(tmp, old, target, perm); err != nil {
 		return err
 	}
-	if err := tmp.Sync(); err != nil {
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp.Name(), target); err != nil {
-		return err
-	}
-	if err := syncDir(dir); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotDurable, err)
-	}
-	return nil
+	return Replace(tmp.Name(), target)
 }
 
 // discard removes the temporary file; it may be closed already.

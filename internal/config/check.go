@@ -52,6 +52,9 @@ func (r *reader) checkTogether(c *Config) {
 	if wrong := c.Keystore.wrong(); wrong != "" {
 		r.fault(r.origins["keystore.reload"], "keystore.reload", "keystore.reload %q %s", c.Keystore.Reload, wrong)
 	}
+	if wrong := c.Renewal.wrong(); wrong != "" {
+		r.fault(r.origins["renewal.command"], "renewal.command", "renewal.command %s", wrong)
+	}
 	if c.App.Version != "" && c.App.VersionFile != "" {
 		r.fault(r.origins["app.version_file"], "app.version_file", "app.version_file and app.version are both set; keep one")
 	}

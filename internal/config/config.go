@@ -23,6 +23,7 @@ type Config struct {
 
 	Certificates Certificates
 	Keystore     Keystore
+	Renewal      Renewal
 	Backup       Backup
 
 	file    string
@@ -84,6 +85,21 @@ type Keystore struct {
 	DrainFor     time.Duration `mapstructure:"drain_for"`
 	Patience     time.Duration
 	CheckEvery   time.Duration `mapstructure:"check_every"`
+	Copy         string        // below AppData.Path, where the active version lies as well; empty: nowhere
+	Encryption   string        // below AppData.Path, which all nodes must see alike; empty: what the layout has
+}
+
+// Renewal has the certificate of the keystore renewed before it ends.
+type Renewal struct {
+	Command      []string // empty: nobody renews it here
+	User         string
+	File         string // that the command leaves
+	PasswordFile string `mapstructure:"password_file"`
+	Alias        string
+	Before       time.Duration
+	Timeout      time.Duration
+	Retry        time.Duration
+	Activate     bool
 }
 
 // Backup is what the action coterie.backup writes, and where.

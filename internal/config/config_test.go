@@ -113,7 +113,9 @@ func TestTheExampleOfTheManualLoads(t *testing.T) {
 		Keystore: Keystore{
 			Name: "server", Property: "tomcat.key.alias", Reload: "none",
 			DrainFor: 10 * time.Second, Patience: 30 * time.Second, CheckEvery: 3 * time.Second,
+			Encryption: "conf/encryption.keystore",
 		},
+		Renewal: Renewal{Before: 720 * time.Hour, Timeout: 10 * time.Minute, Retry: time.Hour},
 		License: License{Source: "none", Every: 10 * time.Second, Window: 15 * time.Minute},
 		Log:     Log{Level: "info", Format: "auto"},
 	}

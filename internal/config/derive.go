@@ -29,6 +29,10 @@ func (m machine) derive(c *Config, r *reader) {
 			r.origins["http.socket"] = Origin{Name: "in node.state_dir"}
 		}
 	}
+	if c.Keystore.Encryption == "" && c.AppData.Layout == "ucd" && !r.bad["keystore.encryption"] {
+		c.Keystore.Encryption = "conf/encryption.keystore"
+		r.origins["keystore.encryption"] = Origin{Name: "of the layout ucd"}
+	}
 	for i := range c.Actions {
 		a := &c.Actions[i]
 		if a.HTTP != nil && a.HTTP.Method == "" {

@@ -15,6 +15,17 @@ func (k Keystore) wrong() string {
 	return ""
 }
 
+// wrong tells what a renewal lacks.
+func (r Renewal) wrong() string {
+	switch {
+	case len(r.Command) > 0 && r.File == "":
+		return "needs renewal.file, which the program leaves"
+	case len(r.Command) > 0 && r.PasswordFile == "":
+		return "needs renewal.password_file, which opens renewal.file"
+	}
+	return ""
+}
+
 func checkEndpoint(value any) string {
 	if address := value.(string); address != "" {
 		return checkEndpoints([]string{address})

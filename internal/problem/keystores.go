@@ -122,6 +122,32 @@ agent that starts puts the active version in place.`},
 			"coterie keystore status; coterie keystore rollback calls it back",
 			`The time that the command was to wait has passed. The rollout itself goes on,
 and goes back by itself when nothing moves for its patience.`},
+		{"COT-930", ExitDegraded, "node sees another encryption keystore",
+			"coterie keystore encryption; give the node the right file; if another is meant: coterie keystore accept",
+			`conf/encryption.keystore has the key of what the server keeps secret. A node that
+has another one could read nothing of that, and would write what no other node
+can read, so it stays joining until it sees the one that the others see. A node
+that is ready already stays so, since its server read the file when it started.
+The agent never writes that file.`},
+		{"COT-931", ExitNone, "no encryption keystore is watched",
+			"set appdata.layout to ucd, or keystore.encryption, and start the agents again",
+			`No node has told what it sees of an encryption keystore: none is configured to
+look at one.`},
+		{"COT-932", ExitRefused, "which encryption keystore is meant",
+			"name it: coterie keystore accept --sha256 DIGEST",
+			`Living nodes see different files, none of them sees what was named, or somebody
+else decided meanwhile. Nothing was changed.`},
+		{"COT-933", ExitDegraded, "copy of the keystore on the share is not the active version",
+			"look at the file, its folder and their rights; it is written again by itself",
+			`One node, which holds the lease of the keystore, has the active version lie on the
+share as well (keystore.copy). It could not be read or written. It is tried
+again after five seconds, then more and more seldom, every five minutes at last.`},
+		{"COT-934", ExitFailed, "certificate was not renewed",
+			"look at renewal.command and what it says; it is run again by itself",
+			`The program that renews the certificate failed, took longer than
+renewal.timeout, or left a file that is no new keystore which servers and their
+clients would take. It is run again after renewal.retry, and twice as long after
+each further failure, a day at most.`},
 		{"COT-914", ExitFailed, "keystore was not written",
 			"look at the folder, its rights and the room on its disk; the old file is as it was",
 			`The new file could not be put in place. Whatever was there before is

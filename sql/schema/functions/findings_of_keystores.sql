@@ -30,6 +30,29 @@ BEGIN
                left(format('version %s of %s is on its way back: %s', r.version, r.name, r.failure), 500), 'coterie keystore status'
         FROM coterie.keystore_rollouts r WHERE r.phase = 'back' AND r.overdue;
     END IF;
+    IF EXISTS (SELECT FROM coterie.encryption) THEN
+        RETURN QUERY
+        SELECT 'COT-930', 'error', v.node, v.seen_at,
+               left(format('%s %s', v.node, CASE WHEN v.error <> '' THEN format('cannot read the encryption keystore %s: %s', v.path, v.error)
+                                                 WHEN v.sha256 IS NULL THEN format('sees no encryption keystore %s', v.path)
+                                                 ELSE format('sees another encryption keystore %s: %s..., and not %s...', v.path, left(v.sha256, 16), left(v.expected, 16)) END), 500),
+               'give it the right file; if the other is meant: coterie keystore accept'
+        FROM coterie.encryptions v WHERE v.living AND NOT v.ok;
+    END IF;
+    IF EXISTS (SELECT FROM coterie.keystore_file) THEN
+        RETURN QUERY
+        SELECT 'COT-933', 'warning', v.name, v.seen_at,
+               left(format('the copy of %s on the share, %s: %s', v.name, v.path, v.error), 500),
+               'look at the file, its folder and their rights; it is written again by itself'
+        FROM coterie.keystore_files v WHERE v.error <> '';
+    END IF;
+    IF EXISTS (SELECT FROM coterie.renewal r WHERE r.failures > 0) THEN
+        RETURN QUERY
+        SELECT 'COT-934', 'warning', v.name, v.failing_since,
+               left(format('the certificate of %s was not renewed (%s): %s', v.name, CASE v.failures WHEN 1 THEN 'once tried' ELSE format('%s times tried', v.failures) END, v.error), 500),
+               format('look at renewal.command on %s; it is tried again at %s', v.node, to_char(v.next_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'))
+        FROM coterie.renewals v WHERE v.failures > 0;
+    END IF;
 END $$;
 COMMENT ON FUNCTION coterie.findings_of_keystores() IS 'Open problems of certificates: of the cluster''s keystores, and of other files that jobs look at.';
 REVOKE ALL ON FUNCTION coterie.findings_of_keystores() FROM PUBLIC;
