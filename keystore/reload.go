@@ -77,7 +77,7 @@ func Serves(ctx context.Context, address, host, fingerprint string) error {
 			return nil
 		case err == nil:
 			last = &ShownError{Address: address, Fingerprint: chain[0].Fingerprint()}
-		case last == nil || ctx.Err() == nil:
+		case last == nil || !over(ctx):
 			last = err
 		}
 		select {
@@ -86,6 +86,13 @@ func Serves(ctx context.Context, address, host, fingerprint string) error {
 		case <-again.C:
 		}
 	}
+}
+
+// over says whether the time is over: a connection notices that a moment before the
+// context does, and its error would hide what was seen before.
+func over(ctx context.Context) bool {
+	deadline, bounded := ctx.Deadline()
+	return ctx.Err() != nil || bounded && !time.Now().Before(deadline)
 }
 
 // ShownError says that a server shows another certificate than it should.

@@ -125,9 +125,9 @@ and goes back by itself when nothing moves for its patience.`},
 		{"COT-930", ExitDegraded, "node sees another encryption keystore",
 			"coterie keystore encryption; give the node the right file; if another is meant: coterie keystore accept",
 			`conf/encryption.keystore has the key of what the server keeps secret. A node that
-has another one could read nothing of that, and would write what no other node
-can read, so it stays joining until it sees the one that the others see. A node
-that is ready already stays so, since its server read the file when it started.
+has another one could read nothing of that, and would write what no other can
+read, so it stays joining until it sees the one that the others see. A node that
+is ready already stays so, since its server read the file when it started.
 The agent never writes that file.`},
 		{"COT-931", ExitNone, "no encryption keystore is watched",
 			"set appdata.layout to ucd, or keystore.encryption, and start the agents again",
@@ -139,8 +139,8 @@ look at one.`},
 else decided meanwhile. Nothing was changed.`},
 		{"COT-933", ExitDegraded, "copy of the keystore on the share is not the active version",
 			"look at the file, its folder and their rights; it is written again by itself",
-			`One node, which holds the lease of the keystore, has the active version lie on the
-share as well (keystore.copy). It could not be read or written. It is tried
+			`One node, which holds the lease of the keystore, has the active version lie on
+the share as well (keystore.copy). It could not be read or written. It is tried
 again after five seconds, then more and more seldom, every five minutes at last.`},
 		{"COT-934", ExitFailed, "certificate was not renewed",
 			"look at renewal.command and what it says; it is run again by itself",
