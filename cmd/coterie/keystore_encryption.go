@@ -60,9 +60,10 @@ func (c *cli) keystoreAccept() *cobra.Command {
 		Use:   "accept",
 		Short: "Say that another encryption.keystore is meant from now on",
 		Long: `Takes the encryption keystore that all living nodes see, or with --sha256 the
-one that some see, as the one that all must see. Nodes that wait for it are ready
-within seconds. The file itself is not touched. Compare it with your backup
-first: what was encrypted by the former key can be read with that one only.`,
+one that some see, as the one that all must see. Nodes that wait for it become
+ready within seconds. The file itself is not touched. Compare it with your
+backup first: what was encrypted by the former key can be read with that one
+only.`,
 		Example: `  coterie keystore accept -n
   coterie keystore accept -y -m "new key after the audit"
   coterie keystore accept --sha256 3c5a0e91 -y

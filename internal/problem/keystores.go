@@ -124,11 +124,11 @@ agent that starts puts the active version in place.`},
 and goes back by itself when nothing moves for its patience.`},
 		{"COT-930", ExitDegraded, "node sees another encryption keystore",
 			"coterie keystore encryption; give the node the right file; if another is meant: coterie keystore accept",
-			`conf/encryption.keystore has the key of what the server keeps secret. A node that
-has another one could read nothing of that, and would write what no other can
-read, so it stays joining until it sees the one that the others see. A node that
-is ready already stays so, since its server read the file when it started.
-The agent never writes that file.`},
+			`conf/encryption.keystore has the key of what the server keeps secret. A node
+that has another one could read nothing of that, and would write what no other
+can read, so it stays joining until it sees the one that the others see. A
+node that is ready already stays so, since its server read the file when it
+started. The agent never writes that file.`},
 		{"COT-931", ExitNone, "no encryption keystore is watched",
 			"set appdata.layout to ucd, or keystore.encryption, and start the agents again",
 			`No node has told what it sees of an encryption keystore: none is configured to
