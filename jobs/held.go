@@ -277,7 +277,7 @@ func (h *held) resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.state = State{Job: h.name, Accounted: at.Accounted.Time, Left: at.left(), Vacancy: Vacancy{
+	h.state = State{Job: h.name, Schedule: new(Schedule), Accounted: at.Accounted.Time, Left: at.left(), Vacancy: Vacancy{
 		From: at.From.String, Freed: at.Freed.Time, By: at.By.String, To: h.Node, Taken: at.Acquired.Time,
 	}}
 	if at.Checkpoint.String != "" {
@@ -303,7 +303,7 @@ func (h *held) adopt() {
 	}
 	_, able := h.Actions[h.def.Action]
 	h.state.Resting = h.def.Disabled || !able || !h.has(h.def.Requires)
-	h.state.Schedule, h.state.Rules, h.state.Since, h.state.Asked, h.state.Pauses = h.def.schedule, h.def.rules(), h.def.Since, h.def.asked, h.def.pauses
+	h.state.Schedule, h.state.Rules, h.state.Since, h.state.Asked, h.state.Pauses = &h.def.schedule, h.def.rules(), h.def.Since, h.def.asked, h.def.pauses
 }
 
 func (d Definition) rules() Rules {

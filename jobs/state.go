@@ -30,7 +30,7 @@ type Rules struct {
 // counts as open.
 type State struct {
 	Job       string
-	Schedule  Schedule
+	Schedule  *Schedule // of the definition; the zero one has no slots
 	Rules     Rules
 	Since     time.Time     // slots before it are not owed
 	Resting   bool          // nothing is to be begun: the job is disabled, or is not for this node

@@ -91,7 +91,7 @@ func TestStep(t *testing.T) {
 			{Woke{day("10:00:11.1")}, "missed 10:00:05 (b could not trust its session until it took the lease anew at 2026-11-21T10:00:11Z; misfire once runs only the latest slot)\n" +
 				"begin 10:00:10 (1.1s late: b could not trust its session until it took the lease anew at 2026-11-21T10:00:11Z; it stands for 1 missed before it)\n"},
 		}},
-		{"misfire skip runs no slot that is long over", State{Accounted: day("10:00:00"), Rules: Rules{Misfire: MisfireSkip}, Schedule: mustParse(t, "@every 30s", ""), Vacancy: took}, []step{
+		{"misfire skip runs no slot that is long over", State{Accounted: day("10:00:00"), Rules: Rules{Misfire: MisfireSkip}, Schedule: new(mustParse(t, "@every 30s", "")), Vacancy: took}, []step{
 			{Woke{day("10:00:41")}, "missed 10:00:30 (b held the lease and could not begin it in time; misfire skip runs no slot late)\nwait 10:00:59.975\n"},
 		}},
 		{"misfire skip runs a slot that is hardly late", State{Accounted: day("10:00:00"), Rules: Rules{Misfire: MisfireSkip}, Vacancy: took}, []step{
@@ -104,12 +104,12 @@ func TestStep(t *testing.T) {
 			{Began{day("10:00:16"), day("10:00:10")}, "skipped 10:00:15 (due while the run of 2026-11-21T10:00:10Z was open)\nwait 10:00:26\n"},
 			{Ended{Now: day("10:00:21")}, "skipped 10:00:20 (due while the run of 2026-11-21T10:00:10Z was open)\nwait 10:00:24.975\n"},
 		}},
-		{"misfire all stops at a hundred", State{Accounted: day("10:00:00"), Rules: Rules{Misfire: MisfireAll}, Schedule: mustParse(t, "@every 1s", ""), Vacancy: Vacancy{To: "b", Taken: day("11:00:00")}}, []step{
+		{"misfire all stops at a hundred", State{Accounted: day("10:00:00"), Rules: Rules{Misfire: MisfireAll}, Schedule: new(mustParse(t, "@every 1s", "")), Vacancy: Vacancy{To: "b", Taken: day("11:00:00")}}, []step{
 			{Woke{day("10:03:00.5")}, "missed 10:00:01 (no node held the lease until b took it at 2026-11-21T11:00:00Z; misfire all makes up for the latest 100 slots)\n... 78 more\n" +
 				"missed 10:01:20 (no node held the lease until b took it at 2026-11-21T11:00:00Z; misfire all makes up for the latest 100 slots)\n" +
 				"begin 10:01:21 (1m39.5s late: no node held the lease until b took it at 2026-11-21T11:00:00Z; it stands for 80 missed before it)\n"},
 		}},
-		{"a year of seconds makes a thousand rows", State{Accounted: at(t, "2025-11-21 10:00"), Schedule: mustParse(t, "@every 1s", ""), Vacancy: Vacancy{To: "b", Taken: day("10:00:00")}}, []step{
+		{"a year of seconds makes a thousand rows", State{Accounted: at(t, "2025-11-21 10:00"), Schedule: new(mustParse(t, "@every 1s", "")), Vacancy: Vacancy{To: "b", Taken: day("10:00:00")}}, []step{
 			{Woke{day("10:00:00.5")}, "missed 09:43:21 (no node held the lease until b took it at 2026-11-21T10:00:00Z; misfire once runs only the latest slot; this row stands also for 31535000 slots from 2025-11-21T10:00:01Z on)\n... 997 more\n" +
 				"missed 09:59:59 (no node held the lease until b took it at 2026-11-21T10:00:00Z; misfire once runs only the latest slot)\n" +
 				"begin 10:00:00\n"},
@@ -144,8 +144,8 @@ func TestStep(t *testing.T) {
 	} {
 		s := c.state
 		s.Job = "tidy"
-		if s.Schedule.Every() == 0 {
-			s.Schedule = mustParse(t, "@every 5s", "")
+		if s.Schedule == nil {
+			s.Schedule = new(mustParse(t, "@every 5s", ""))
 		}
 		if s.Rules.Misfire == "" {
 			s.Rules.Misfire = MisfireOnce
@@ -261,7 +261,7 @@ func (w *world) take(misfire Misfire) {
 		w.end(Lost)
 	}
 	w.gone = false
-	w.state = State{Job: "j", Schedule: w.schedule, Rules: Rules{Misfire: misfire}, Since: w.since, Accounted: w.last, Asked: w.asked, Vacancy: Vacancy{To: "n", Taken: w.now}}
+	w.state = State{Job: "j", Schedule: &w.schedule, Rules: Rules{Misfire: misfire}, Since: w.since, Accounted: w.last, Asked: w.asked, Vacancy: Vacancy{To: "n", Taken: w.now}}
 	w.do(w.state.Step(Woke{w.now}))
 }
 

@@ -170,7 +170,7 @@ func (c *cosmos) adopt() {
 	if c.state == nil {
 		return
 	}
-	c.state.Schedule, c.state.Rules, c.state.Since, c.state.Asked = c.timetable, c.def.rules(), c.since, c.asked
+	c.state.Schedule, c.state.Rules, c.state.Since, c.state.Asked = &c.timetable, c.def.rules(), c.since, c.asked
 	c.state.Resting, c.state.Pauses = c.def.Disabled, slices.Clone(c.pauses)
 	c.do(c.state.Step(Changed{c.now}))
 }
