@@ -220,8 +220,8 @@ func applyAll(ctx context.Context, tx *sqlx.Tx, files []file) error {
 	if _, err := tx.ExecContext(ctx, `SAVEPOINT files`); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, all.String()); err == nil {
-		return nil
+	if _, err := tx.ExecContext(ctx, all.String()); err == nil || passing(err) {
+		return err // of a lock that somebody holds, a second wait would tell no more
 	}
 	if _, err := tx.ExecContext(ctx, `ROLLBACK TO SAVEPOINT files`); err != nil {
 		return err
