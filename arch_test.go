@@ -75,6 +75,7 @@ var mayImport = map[string][]string{
 	"coordinator/attest":      {"appdata"},
 	"coordinator/console":     {"internal/problem"},
 	"coordinator/keyring":     {"keystore/rollout"},
+	"coordinator/vouch":       {"keystore/trust"},
 	"coordinator/loans":       {"leases", "internal/answer"},
 	"jobs":                    {"leases"},
 	"jobs/upkeep":             {"keystore", "internal/atomicfile"},
@@ -87,6 +88,7 @@ var mayImport = map[string][]string{
 	"keystore":                {"internal/atomicfile"},
 	"keystore/place":          {"keystore", "internal/atomicfile"},
 	"keystore/rollout":        {},
+	"keystore/trust":          {"keystore", "internal/atomicfile"},
 	"sql/schema":              {},
 	"sql/pgserver":            {},
 	"sql/sqltest":             {"sql/schema", "sql/pgserver"},
@@ -111,6 +113,7 @@ var mayImport = map[string][]string{
 	"test/seats":    {"*"},
 	"test/tomcat":   {"*"},
 	"test/shares":   {"*"},
+	"test/trust":    {"*"},
 	"test/slots":    {"*"},
 }
 

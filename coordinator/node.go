@@ -16,6 +16,8 @@ var (
 	ErrNameTaken = errors.New("another installation has this name")
 	// ErrCopied means that this installation's identity belongs to another node.
 	ErrCopied = errors.New("this installation is a copy of another node")
+	// ErrEvicted means that an operator put this node out of the cluster.
+	ErrEvicted = errors.New("this node was evicted")
 )
 
 // WrongClusterError says that the database holds another cluster than the
@@ -72,15 +74,20 @@ func (n *Node) Join(ctx context.Context) (Welcome, error) {
 // textArray is never NULL.
 func textArray(a []string) pq.StringArray { return append(pq.StringArray{}, a...) }
 
-const refusalSQL = `SELECT EXISTS (SELECT FROM coterie.nodes WHERE id = $1 AND name <> $2)`
+const refusalSQL = `
+SELECT EXISTS (SELECT FROM coterie.nodes WHERE id = $1 AND name <> $2) AS copied,
+       EXISTS (SELECT FROM coterie.nodes WHERE id = $1 AND name = $2 AND state = 'evicted') AS evicted`
 
 func (n *Node) refusal(ctx context.Context) error {
-	var copied bool
-	if err := n.DB.GetContext(ctx, &copied, refusalSQL, n.ID, n.Name); err != nil {
+	var why struct{ Copied, Evicted bool }
+	if err := n.DB.GetContext(ctx, &why, refusalSQL, n.ID, n.Name); err != nil {
 		return err
 	}
-	if copied {
+	switch {
+	case why.Copied:
 		return ErrCopied
+	case why.Evicted:
+		return ErrEvicted
 	}
 	return ErrNameTaken
 }

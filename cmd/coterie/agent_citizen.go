@@ -21,7 +21,7 @@ func (a *agent) citizen(stop, life context.Context) error {
 		k := a.knows()
 		held := a.held()
 		next := k.state.Next(coordinator.Facts{
-			Stopping: stopping == nil, Goal: k.goal(), Proved: k.share.Usable() && k.proof.Proved && k.unkeyed == "" && k.unlike == "", Held: held,
+			Stopping: stopping == nil, Goal: k.goal(), Proved: k.share.Usable() && k.proof.Proved && k.unkeyed == "" && k.unlike == "" && k.untrusted == "", Held: held,
 		})
 		message := a.message(k)
 		view := a.session.Load().View()
@@ -141,6 +141,8 @@ func (a *agent) message(k memory) string {
 		return k.unlike
 	case k.unkeyed != "" && k.state == coordinator.Joining:
 		return k.unkeyed
+	case k.untrusted != "" && k.state == coordinator.Joining:
+		return k.untrusted
 	}
 	return k.blind
 }

@@ -97,6 +97,7 @@ func (a *agent) began(incarnation int64, _ time.Time) {
 	poke(a.told) // of whom to look for on the share, so that others hear soon what this life writes there
 	poke(a.rolled)
 	poke(a.sighted)
+	poke(a.vouched)
 	poke(a.facts)
 	if len(a.duties()) > 0 {
 		poke(a.lent)
@@ -136,6 +137,7 @@ func (a *agent) ticked(t leases.Tick) {
 		poke(a.keyed)
 		poke(a.rolled)
 		poke(a.sighted)
+		poke(a.vouched)
 		if !a.young() {
 			poke(a.licensed)
 		}

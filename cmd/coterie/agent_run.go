@@ -49,6 +49,7 @@ import (
 //	keys      lets keystores be sealed to this node, and shares them with others
 //	rollouts  has the keystore of this node's server be what the cluster wants
 //	encryption  lets the node be ready only with the encryption keystore of the others
+//	trusts    publishes what that server shows, renders whom it trusts, and tries it
 //	line      the supervisor: keeps the deadline, starts programs
 type agent struct {
 	cfg        *config.Config
@@ -80,6 +81,7 @@ type agent struct {
 	told     chan struct{} // the ledger moved: another node may wait to be seen
 	looks    chan struct{} // somebody waits for a look at the share
 	rolled   chan struct{} // a rollout of a keystore moved, or might have
+	vouched  chan struct{} // whom servers trust moved, or might have
 	rolling  atomic.Bool   // one is open, as far as is known
 	sighted  chan struct{} // what is seen of the encryption keystore, or is to be seen, moved
 	copied   chan struct{} // the copy of the keystore on the share may have to be written
@@ -108,6 +110,8 @@ type memory struct {
 	unlike     string            // why the encryption keystore does
 	contents   *appdata.Contents // of files on the share
 	keystore   console.Keystore  // of the server here
+	untrusted  string            // why trust keeps this node from being ready
+	announced  []byte            // certificate that its server is about to show
 	restarting bool              // its server is about to be restarted
 	failure    string            // why the last heartbeat failed
 	blind      string            // why it is not known who is at work, where a source of seats shows that
@@ -146,7 +150,7 @@ func (a *agent) run(ctx context.Context) error {
 	a.lent, a.noticed, a.licensed = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.keyed, a.told, a.looks = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.rolled, a.sighted = make(chan struct{}, 1), make(chan struct{}, 1)
-	a.copied, a.renewing = make(chan struct{}, 1), make(chan struct{}, 1)
+	a.copied, a.renewing, a.vouched = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.desk = &loans.Desk{
 		Change: func([]string) { poke(a.lent) },
 		Trust:  func() time.Duration { return time.Until(a.session.Load().View().Trusted) },
@@ -187,6 +191,7 @@ func (a *agent) run(ctx context.Context) error {
 	loops.Go(func() error { return a.keys(life) })
 	loops.Go(func() error { return a.rollouts(life) })
 	loops.Go(func() error { return a.encryption(life) })
+	loops.Go(func() error { return a.trusts(life) })
 	loops.Go(func() error { return a.citizen(ctx, life) })
 	err := loops.Wait()
 	if errors.Is(err, errLeft) {
@@ -279,6 +284,7 @@ func (a *agent) join(ctx context.Context) error {
 	a.cluster = welcome.ClusterID
 	a.know(func(k *memory) {
 		k.joined, k.state = true, coordinator.Joining
+		k.untrusted = "asking whether it may join"
 		if a.cfg.Keystore.File != "" {
 			k.unkeyed = "looking at the keystore"
 		}

@@ -59,6 +59,7 @@ func (s *steward) open(ctx context.Context, version int64) (place.Content, error
 		return none, errors.New(strings.Join(texts, "; "))
 	}
 	e, err := store.Served(b.Alias)
+	s.announce(e)
 	return place.Content{File: b.File, Alias: b.Alias, Fingerprint: e.Facts().Fingerprint}, err
 }
 
@@ -137,6 +138,12 @@ func (s *steward) putNow(ctx context.Context, p rollout.Putting) error {
 		err = s.server.Keep()
 	} else {
 		err = s.server.Forget()
+	}
+	if err != nil {
+		return err
+	}
+	if p.Forward {
+		err = s.awaitTrust(ctx, c.Fingerprint)
 	}
 	if err != nil {
 		return err

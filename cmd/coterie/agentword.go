@@ -73,7 +73,7 @@ func (c *cli) statusFromAgent(ctx context.Context, cfg *config.Config, p *proble
 	if err := c.nodesFromAgent(ctx, cfg); err != nil {
 		return err
 	}
-	if err := c.print("\n" + c.folded(trust(word.Agent)+" User sessions are not touched.", 0) + "\n"); err != nil {
+	if err := c.print("\n" + c.folded(actsStill(word.Agent)+" User sessions are not touched.", 0) + "\n"); err != nil {
 		return err
 	}
 	return outcome(p.Exit)
@@ -97,8 +97,8 @@ func (c *cli) nodesFromAgent(ctx context.Context, cfg *config.Config) error {
 	return nodes.Write(c.out, c.flags.format(), table.Sheet{Fields: fields, Width: c.width(), Indent: 2})
 }
 
-// trust says for how long the agent still acts.
-func trust(a console.Agent) string {
+// actsStill says for how long the agent still acts.
+func actsStill(a console.Agent) string {
 	if left := seconds(a.TrustSeconds); left > 0 {
 		return fmt.Sprintf("Jobs on %s stop in %s unless the database is back.", a.Node, table.Duration(left))
 	}

@@ -10,13 +10,14 @@ import (
 )
 
 func (c *cli) nodesCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "nodes [NODE]",
 		Short: "Nodes: goal, state, when last seen, share, message",
 		Example: `  coterie nodes
   coterie nodes app-a
   coterie nodes -o json
-  coterie nodes --columns name,address,version`,
+  coterie nodes --columns name,address,version
+  coterie nodes approvals              who waits for approval`,
 		Args:              perhapsOne("NODE"),
 		ValidArgsFunction: c.completeNames("nodes"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -25,6 +26,8 @@ func (c *cli) nodesCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.AddCommand(c.nodesApprovals(), c.nodesApprove(), c.nodesWithdraw(), c.nodesApproval(), c.nodesToken())
+	return cmd
 }
 
 func nodeFields() []table.Field {

@@ -90,6 +90,8 @@ func identityProblem(err error) *problem.Problem {
 		return problem.New("COT-601", nil, "%v", err)
 	case errors.Is(err, coordinator.ErrCopied):
 		return problem.New("COT-604", nil, "%v", err)
+	case errors.Is(err, coordinator.ErrEvicted):
+		return problem.New("COT-605", nil, "%v", err)
 	case errors.Is(err, coordinator.ErrRunning):
 		return problem.New("COT-603", nil, "%v", err)
 	}

@@ -55,6 +55,9 @@ func (r *reader) checkTogether(c *Config) {
 	if wrong := c.Renewal.wrong(); wrong != "" {
 		r.fault(r.origins["renewal.command"], "renewal.command", "renewal.command %s", wrong)
 	}
+	if key, wrong := c.Trust.wrong(c.Keystore); wrong != "" {
+		r.fault(r.origins[key], key, "%s", wrong)
+	}
 	if c.App.Version != "" && c.App.VersionFile != "" {
 		r.fault(r.origins["app.version_file"], "app.version_file", "app.version_file and app.version are both set; keep one")
 	}

@@ -24,6 +24,7 @@ type Config struct {
 	Certificates Certificates
 	Keystore     Keystore
 	Renewal      Renewal
+	Trust        Trust
 	Backup       Backup
 
 	file    string
@@ -100,6 +101,26 @@ type Renewal struct {
 	Timeout      time.Duration
 	Retry        time.Duration
 	Activate     bool
+}
+
+// Trust is how this node's server is called by the others, and where whom they trust
+// is written.
+type Trust struct {
+	Address      string   // host:port; empty: no server is called here
+	Host         string   // that its certificate is for; empty: that of Address
+	Certificates []string // files whose first certificate the server shows or will show
+	PKCS12       string
+	JKS          string
+	PEM          string
+	PasswordFile string        `mapstructure:"password_file"` // of PKCS12 and JKS
+	Reload       bool          // have the server read it anew as Keystore says
+	CheckEvery   time.Duration `mapstructure:"check_every"`
+	TestEvery    time.Duration `mapstructure:"test_every"`
+}
+
+// TakesPart says whether this node publishes or renders anything.
+func (t Trust) TakesPart() bool {
+	return t.Address != "" || len(t.Certificates) > 0 || t.PKCS12 != "" || t.JKS != "" || t.PEM != ""
 }
 
 // Backup is what the action coterie.backup writes, and where.

@@ -116,6 +116,7 @@ func TestTheExampleOfTheManualLoads(t *testing.T) {
 			Encryption: "conf/encryption.keystore",
 		},
 		Renewal: Renewal{Before: 720 * time.Hour, Timeout: 10 * time.Minute, Retry: time.Hour},
+		Trust:   Trust{CheckEvery: 5 * time.Second, TestEvery: time.Minute},
 		License: License{Source: "none", Every: 10 * time.Second, Window: 15 * time.Minute},
 		Log:     Log{Level: "info", Format: "auto"},
 	}

@@ -59,6 +59,9 @@ actions:
 func TestEachWrongValueIsToldInWords(t *testing.T) {
 	for name, c := range map[string]struct{ yaml, want string }{
 		"hook for all":           {"hooks: [{name: x, files: [conf], jobs: [a], command: [/bin/true]}]", `3:19 hooks[0].files stands beside on or jobs; a hook is for files or for runs`},
+		"trust unlocked":         {"trust: {jks: /srv/trust.jks}", `trust.password_file is needed for trust.pkcs12 and trust.jks; there is no default password`},
+		"trust twice":            {"trust: {pem: /srv/trust.pem, pkcs12: /srv/trust.pem, password_file: /none}", `3:9 trust.pem "/srv/trust.pem" is also trust.pkcs12`},
+		"trust not reloaded":     {"trust: {pem: /srv/trust.pem, reload: true}", `3:30 trust.reload needs keystore.file, and manager or command in keystore.reload`},
 		"files outside":          {"hooks: [{name: x, files: [../conf], command: [/bin/true]}]", `3:19 hooks[0].files has "../conf", which is no pattern of a path in the share, such as conf/*.keystore`},
 		"word for a duration":    {"drain: {deadline: fifteen}", `3:19 drain.deadline: "fifteen" is not a duration (write 15s, 2m)`},
 		"number for a duration":  {"drain: {deadline: 15}", `3:19 drain.deadline: "15" has no unit (write 15s, 15m)`},

@@ -28,6 +28,7 @@ func (k Key) Env() string {
 func Keys() []Key {
 	keys := append(nodeKeys(), storageKeys()...)
 	keys = append(keys, keystoreKeys()...)
+	keys = append(keys, trustKeys()...)
 	keys = append(keys, backupKeys()...)
 	keys = append(keys, actionKeys()...)
 	keys = append(keys, hookKeys()...)
@@ -198,6 +199,41 @@ func keystoreKeys() []Key {
 		{Name: "renewal.activate", kind: boolean, Default: "false",
 			field:   func(c *Config) any { return c.Renewal.Activate },
 			Meaning: "Whether what was staged so is brought to all nodes at once, as by coterie keystore activate."},
+	}
+}
+
+func trustKeys() []Key {
+	return []Key{
+		{Name: "trust.address", kind: text, check: checkEndpoint,
+			field:   func(c *Config) any { return c.Trust.Address },
+			Meaning: "Address, host:port, at which the other nodes call the server of this one by TLS; the certificate that it shows there is published. Empty when none is called."},
+		{Name: "trust.host", kind: text, check: checkAddress,
+			field:   func(c *Config) any { return c.Trust.Host },
+			Meaning: "Name that its certificate must be for; empty for the host of trust.address."},
+		{Name: "trust.certificates", kind: list, check: checkFilesHere,
+			field:   func(c *Config) any { return c.Trust.Certificates },
+			Meaning: "Files (PEM or DER) whose first certificate the server shows or is about to show: it is trusted before it is shown."},
+		{Name: "trust.pkcs12", kind: text, check: checkAbsolute,
+			field:   func(c *Config) any { return c.Trust.PKCS12 },
+			Meaning: "File into which the trust store is written as PKCS12; empty for none."},
+		{Name: "trust.jks", kind: text, check: checkAbsolute,
+			field:   func(c *Config) any { return c.Trust.JKS },
+			Meaning: "File into which it is written as JKS; empty for none."},
+		{Name: "trust.pem", kind: text, check: checkAbsolute,
+			field:   func(c *Config) any { return c.Trust.PEM },
+			Meaning: "File into which it is written as a PEM bundle; empty for none."},
+		{Name: "trust.password_file", kind: text, check: checkPasswordFile,
+			field:   func(c *Config) any { return c.Trust.PasswordFile },
+			Meaning: "File with the password of trust.pkcs12 and trust.jks, not readable by everybody."},
+		{Name: "trust.reload", kind: boolean, Default: "false",
+			field:   func(c *Config) any { return c.Trust.Reload },
+			Meaning: "Whether the server is asked to read its files anew, as keystore.reload says, after the trust store has changed."},
+		{Name: "trust.check_every", kind: duration, Default: "5s", check: checkAtLeastSecond,
+			field:   func(c *Config) any { return c.Trust.CheckEvery },
+			Meaning: "How often the agent looks at the files and at the certificate that the server shows."},
+		{Name: "trust.test_every", kind: duration, Default: "1m", check: checkAtLeastSecond,
+			field:   func(c *Config) any { return c.Trust.TestEvery },
+			Meaning: "How often it calls the servers of all nodes, to see whether it trusts them."},
 	}
 }
 

@@ -19,6 +19,10 @@ That is what a copied installation or a cloned machine looks like. Each node has
 an identity of its own, made when it first joins; two agents with one identity
 would end each other's sessions. The cluster was not touched, and the ledger has
 the refusal (coterie events).`},
+		{"COT-605", ExitRefused, "node was evicted",
+			"if it is to come back: coterie nodes approve, on a node of the cluster",
+			`Somebody put this installation out of the cluster (coterie evict). It may join
+again when somebody approves it, or as another installation under another name.`},
 		{"COT-610", ExitNone, "no such node",
 			"coterie nodes",
 			`There is no node of this name. A name is the short host name unless node.name

@@ -53,7 +53,30 @@ BEGIN
                format('look at renewal.command on %s; it is tried again at %s', v.node, to_char(v.next_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'))
         FROM coterie.renewals v WHERE v.failures > 0;
     END IF;
+    IF EXISTS (SELECT FROM coterie.trust_node) THEN
+        RETURN QUERY
+        WITH alive AS (
+            SELECT s.node AS name FROM coterie.session s WHERE s.expires_at > coterie.clock()
+        )
+        SELECT 'COT-940', 'warning', t.from_node || ' to ' || t.to_node, t.since,
+               left(format('%s cannot call the server of %s: %s', t.from_node, t.to_node, coalesce(nullif(t.reason, ''), t.result)), 500), t.remedy
+        FROM coterie.trusts t JOIN alive a ON a.name = t.from_node JOIN alive b ON b.name = t.to_node WHERE NOT t.ok
+        UNION ALL
+        SELECT 'COT-941', CASE WHEN r.state = 'behind' THEN 'warning' ELSE 'error' END, r.node, r.since,
+               left(format('%s has version %s of the trust store, not %s%s', r.node, r.version, r.newest, CASE WHEN r.error <> '' THEN ': ' || r.error END), 500),
+               CASE WHEN r.state = 'foreign' THEN 'have its certificates trusted (coterie trust add), or move the file away'
+                    ELSE 'look at what its agent logs, and at the folder of the file' END
+        FROM coterie.trust_renderings r JOIN alive a ON a.name = r.node
+        WHERE r.state IN ('failed', 'foreign') OR r.state = 'behind' AND r.since < coterie.clock() - interval '30 seconds';
+    END IF;
+    IF EXISTS (SELECT FROM coterie.approval p WHERE p.state = 'pending') THEN
+        RETURN QUERY
+        SELECT 'COT-942', 'warning', p.node, p.asked_at,
+               left(format('%s (%s) waits for approval; its fingerprint is %s', p.node, p.host, p.id), 500),
+               format('compare the fingerprint with what the node shows, then: coterie nodes approve %s --fingerprint %s', p.node, p.id)
+        FROM coterie.approvals p CROSS JOIN coterie.setting s WHERE p.state = 'pending' AND s.approval;
+    END IF;
 END $$;
-COMMENT ON FUNCTION coterie.findings_of_keystores() IS 'Open problems of certificates: of the cluster''s keystores, and of other files that jobs look at.';
+COMMENT ON FUNCTION coterie.findings_of_keystores() IS 'Open problems of certificates: of the cluster''s keystores, of trust between servers, and of other files that jobs look at.';
 REVOKE ALL ON FUNCTION coterie.findings_of_keystores() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coterie.findings_of_keystores() TO coterie_reader;

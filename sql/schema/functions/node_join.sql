@@ -26,6 +26,11 @@ BEGIN
             RETURN;
         END IF;
     END IF;
+    IF n.state = 'evicted' THEN
+        INSERT INTO coterie.event (node, kind, subject, reason, detail)
+        VALUES (p_name, 'node.refused', p_name, 'it was evicted', jsonb_build_object('id', p_id, 'host', left(p_host, 255)));
+        RETURN;
+    END IF;
     IF EXISTS (SELECT FROM coterie.session s WHERE s.node = p_name AND s.login <> session_user AND s.expires_at > coterie.clock()) THEN
         INSERT INTO coterie.event (node, kind, subject, reason, detail)
         VALUES (p_name, 'node.refused', p_name, 'a node of this name lives under another login', jsonb_build_object('host', left(p_host, 255)));
@@ -50,6 +55,6 @@ BEGIN
     RETURN QUERY SELECT c.id, o.goal FROM coterie.node o WHERE o.name = p_name;
 END $$;
 COMMENT ON FUNCTION coterie.node_join(text, text, text, text, text, text, text, text[], boolean, int, text[]) IS
-    'Registers a node, new or back again. No row when it is refused: the name belongs to another installation, or the installation is a copy; the ledger says which.';
+    'Registers a node, new or back again. No row when it is refused: the name belongs to another installation, the installation is a copy, or it was evicted; the ledger says which.';
 REVOKE ALL ON FUNCTION coterie.node_join(text, text, text, text, text, text, text, text[], boolean, int, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coterie.node_join(text, text, text, text, text, text, text, text[], boolean, int, text[]) TO coterie_agent;

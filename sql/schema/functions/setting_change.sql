@@ -6,7 +6,7 @@ DECLARE
     new coterie.setting;
     wanted interval;
 BEGIN
-    IF p_key NOT IN ('session_ttl', 'heartbeat', 'margin', 'keep_runs', 'keep_events') THEN
+    IF p_key NOT IN ('session_ttl', 'heartbeat', 'margin', 'keep_runs', 'keep_events', 'trust_overlap', 'trust_linger') THEN
         RAISE EXCEPTION 'no setting %', quote_literal(left(p_key, 80)) USING ERRCODE = 'CT012';
     END IF;
     BEGIN
@@ -24,12 +24,15 @@ BEGIN
         WHEN 'margin' THEN new.margin := wanted;
         WHEN 'keep_runs' THEN new.keep_runs := wanted;
         WHEN 'keep_events' THEN new.keep_events := wanted;
+        WHEN 'trust_overlap' THEN new.trust_overlap := wanted;
+        WHEN 'trust_linger' THEN new.trust_linger := wanted;
     END CASE;
     IF new = old THEN
         RETURN false;
     END IF;
     UPDATE coterie.setting
     SET session_ttl = new.session_ttl, heartbeat = new.heartbeat, margin = new.margin, keep_runs = new.keep_runs, keep_events = new.keep_events,
+        trust_overlap = new.trust_overlap, trust_linger = new.trust_linger,
         generation = generation + 1, changed_by = session_user, changed_at = coterie.clock();
     INSERT INTO coterie.event (kind, subject, reason, detail)
     VALUES ('setting.changed', p_key, nullif(p_reason, ''),

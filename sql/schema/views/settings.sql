@@ -6,6 +6,9 @@ FROM coterie.setting s,
                      ('margin', s.margin::text),
                      ('keep_runs', s.keep_runs::text),
                      ('keep_events', s.keep_events::text),
+                     ('trust_overlap', s.trust_overlap::text),
+                     ('trust_linger', s.trust_linger::text),
+                     ('approval', s.approval::text),
                      ('paused', s.paused::text)) AS v (key, value);
 COMMENT ON VIEW coterie.settings IS 'A row per cluster-wide setting.';
 COMMENT ON COLUMN coterie.settings.key IS 'Name of the setting.';

@@ -1,0 +1,349 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/coterie-ha/coterie/coordinator/vouch"
+	"github.com/coterie-ha/coterie/keystore"
+	"github.com/coterie-ha/coterie/keystore/trust"
+)
+
+// trustee has the others trust the server of this node, and renders whom it trusts.
+type trustee struct {
+	*agent
+	files  trust.Files
+	reload func(context.Context) error // nil: the server finds its files by itself
+
+	shown     []byte      // certificate that the server showed last; nil: none yet
+	published string      // what was published last
+	store     trust.Store // that was read last, as far as it is believed
+	digest    string      // of it in the database
+	doubt     error       // why some of it is not believed
+	reported  vouch.Rendering
+	life      int64 // in which it was reported
+	stale     bool  // the server has not read its files anew yet
+
+	target atomic.Pointer[target]
+	due    chan struct{} // calls are to be made before their time
+}
+
+// target is whom to call, by which version of the trust store.
+type target struct {
+	version int64
+	peers   []trust.Peer
+}
+
+// trusts takes part in trust between servers for as long as the agent lives.
+func (a *agent) trusts(ctx context.Context) error {
+	t, err := a.newTrustee()
+	if err != nil {
+		return err
+	}
+	loops, ctx := errgroup.WithContext(ctx)
+	loops.Go(func() error { return t.keep(ctx) })
+	if len(t.files.List) > 0 {
+		// Apart, so that peers that hang delay nothing else.
+		loops.Go(func() error { return t.call(ctx) })
+	}
+	return loops.Wait()
+}
+
+func (a *agent) newTrustee() (*trustee, error) {
+	cfg := a.cfg.Trust
+	t := &trustee{agent: a, due: make(chan struct{}, 1)}
+	t.files.Memory = a.cfg.Node.StateDir
+	for _, f := range []trust.File{{Path: cfg.PEM, Format: keystore.PEM}, {Path: cfg.PKCS12, Format: keystore.PKCS12}, {Path: cfg.JKS, Format: keystore.JKS}} {
+		if f.Path != "" {
+			t.files.List = append(t.files.List, f)
+		}
+	}
+	if cfg.PasswordFile != "" {
+		text, err := keystore.ReadFile(cfg.PasswordFile)
+		if err != nil {
+			return nil, err
+		}
+		if t.files.Password, err = onePassword(text); err != nil {
+			return nil, fmt.Errorf("%s %w", cfg.PasswordFile, err)
+		}
+	}
+	if cfg.Reload {
+		s, err := a.newSteward()
+		if err != nil {
+			return nil, err
+		}
+		t.reload = s.server.Reload
+	}
+	return t, nil
+}
+
+// keep keeps what is published and rendered as it should be.
+func (t *trustee) keep(ctx context.Context) error {
+	look := time.NewTicker(t.cfg.Trust.CheckEvery)
+	defer look.Stop()
+	said := ""
+	var asked int64 // life in which this node was admitted, if it has nothing else to ask for
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-t.vouched:
+		case <-look.C:
+		}
+		life := t.session.Load().View().Incarnation
+		if life == 0 || asked == life {
+			continue // its beginning is told; and who takes no part is asked once
+		}
+		begun := time.Now()
+		wrong, err := t.round(ctx, life)
+		if ctx.Err() != nil {
+			continue
+		}
+		switch {
+		case err != nil && err.Error() != said:
+			t.log.Warn("trust not looked after", "err", err)
+		case err == nil && !t.cfg.Trust.TakesPart() && wrong == "":
+			asked = life
+		}
+		said = ""
+		if err != nil {
+			said = err.Error()
+		} else {
+			t.settle(wrong)
+		}
+		// What the ledger tells meanwhile is looked at once.
+		if err := pause(ctx, min(max(20*time.Millisecond, 4*time.Since(begun)), time.Second)); err != nil {
+			return err
+		}
+	}
+}
+
+// settle tells why this node may not be ready, as far as trust goes.
+func (t *trustee) settle(wrong string) {
+	changed := false
+	t.know(func(k *memory) { changed, k.untrusted = k.untrusted != wrong, wrong })
+	if changed {
+		poke(t.facts)
+	}
+}
+
+// round does all that is due, and says what keeps this node from being ready.
+func (t *trustee) round(ctx context.Context, life int64) (wrong string, err error) {
+	if !t.cfg.Trust.TakesPart() {
+		v, err := t.look(ctx)
+		if err != nil {
+			return "", err
+		}
+		return t.admission(ctx, v)
+	}
+	if err := t.publish(ctx, life); err != nil {
+		return "", err
+	}
+	v, err := t.look(ctx)
+	if err != nil {
+		return "", err
+	}
+	if v.Entries != nil {
+		t.store, t.doubt = trust.Store{Version: v.Version, Digest: v.Digest, Entries: v.Entries}.Believed(t.cluster)
+		t.digest = v.Digest
+	}
+	t.store.Version = v.Version // the same entries may have another number
+	rendered := t.render(ctx)
+	if err := t.tell(ctx, life, rendered); err != nil {
+		return "", err
+	}
+	if old := t.target.Load(); old == nil || old.version != v.Version || len(old.peers) != len(v.Peers) {
+		poke(t.due)
+	}
+	t.target.Store(&target{v.Version, v.Peers})
+	if wrong, err := t.admission(ctx, v); wrong != "" || err != nil {
+		return wrong, err
+	}
+	if rendered.rendering.Digest != v.Digest {
+		return strings.TrimSuffix(fmt.Sprintf("version %d of the trust store is not in place: %s", v.Version, rendered.rendering.Error), ": "), nil
+	}
+	return "", nil
+}
+
+func (t *trustee) self(life int64) vouch.Self {
+	return vouch.Self{DB: t.work, Node: t.cfg.Node.Name, Incarnation: life}
+}
+
+func (t *trustee) budget(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, t.cfg.Database.StatementTimeout)
+}
+
+func (t *trustee) look(ctx context.Context) (vouch.View, error) {
+	ctx, cancel := t.budget(ctx)
+	defer cancel()
+	v, err := vouch.Look(ctx, t.work, t.cfg.Node.Name, t.cfg.Trust.TakesPart(), t.digest)
+	if err != nil || !v.Unsettled {
+		return v, err
+	}
+	if _, err := vouch.Settle(ctx, t.work, "its time had come"); err != nil {
+		return v, err
+	}
+	return vouch.Look(ctx, t.work, t.cfg.Node.Name, true, t.digest)
+}
+
+// admission is what an operator has to do before this node may be ready; who was
+// never asked about is asked about.
+func (t *trustee) admission(ctx context.Context, v vouch.View) (string, error) {
+	id := t.identity.ID()
+	switch {
+	case v.Admitted:
+		return "", nil
+	case v.State == "":
+		ctx, cancel := t.budget(ctx)
+		defer cancel()
+		if _, err := vouch.Ask(ctx, t.work, id, t.cfg.Node.Name, t.node.Host, nil); err != nil {
+			return "", err
+		}
+	case v.State == string(vouch.Withdrawn):
+		return "its approval was withdrawn; its fingerprint is " + id, nil
+	}
+	return "waits for approval; its fingerprint is " + id, nil
+}
+
+// ownTimeout is how long its own server may take to show its certificate.
+const ownTimeout = 3 * time.Second
+
+// publish tells what the server shows and is about to show, if that is news.
+func (t *trustee) publish(ctx context.Context, life int64) error {
+	p, err := t.publication(ctx)
+	if err != nil {
+		return err
+	}
+	news := fmt.Sprintf("%d %s %s %v", life, p.Address, p.Host, p.Some)
+	for _, c := range p.Certificates {
+		news += fmt.Sprintf(" %s %v", trust.Fingerprint(c.DER), c.Served)
+	}
+	if news == t.published {
+		return nil
+	}
+	ctx, cancel := t.budget(ctx)
+	defer cancel()
+	living, err := t.self(life).Publish(ctx, p)
+	if living && err == nil {
+		t.published = news
+	}
+	return err
+}
+
+// publication is what there is to tell: what the server shows, what files announce,
+// and what a rollout of the keystore is about to bring.
+func (t *trustee) publication(ctx context.Context) (vouch.Publication, error) {
+	cfg := t.cfg.Trust
+	p := vouch.Publication{Address: cfg.Address, Host: cfg.Host, Identity: t.identity.Key.Public().(ed25519.PublicKey)}
+	if cfg.Address != "" {
+		shown, cancel := context.WithTimeout(ctx, ownTimeout)
+		chain, err := keystore.Shown(shown, cfg.Address, cfg.Host)
+		cancel()
+		if err == nil {
+			t.shown = chain[0].DER
+		}
+		// A server that is down shows nothing, and is not another one for that.
+		p.Some = err != nil && t.shown == nil
+	}
+	add := func(der []byte, served bool) error {
+		for _, c := range p.Certificates {
+			if string(c.DER) == string(der) {
+				return nil
+			}
+		}
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			return fmt.Errorf("publish a certificate: %w", err)
+		}
+		p.Certificates = append(p.Certificates, vouch.Certificate{DER: der, Signature: trust.Sign(t.identity.Key, t.cluster, t.cfg.Node.Name, der),
+			Subject: c.Subject.String(), NotBefore: c.NotBefore, NotAfter: c.NotAfter, Served: served})
+		return nil
+	}
+	if t.shown != nil {
+		if err := add(t.shown, true); err != nil {
+			return p, err
+		}
+	}
+	for _, path := range cfg.Certificates {
+		c, err := trust.FirstCertificate(path)
+		if err != nil {
+			return p, fmt.Errorf("trust.certificates: %w", err)
+		}
+		if err := add(c.Raw, false); err != nil {
+			return p, err
+		}
+	}
+	if announced := t.knows().announced; announced != nil && cfg.Address != "" {
+		return p, add(announced, false)
+	}
+	return p, nil
+}
+
+// rendered is what came of a rendering.
+type rendered struct {
+	rendering vouch.Rendering
+	mended    string
+}
+
+// render has the files have what the store has.
+func (t *trustee) render(ctx context.Context) rendered {
+	r := rendered{rendering: vouch.Rendering{Version: t.store.Version, Digest: t.store.Digest, State: "none"}}
+	if len(t.files.List) == 0 {
+		return r
+	}
+	r.rendering.State = "rendered"
+	done, err := t.files.Render(t.store)
+	if len(done.Written) > 0 {
+		t.stale = true
+		t.log.Info("trust store in place", "version", t.store.Version, "files", strings.Join(done.Written, " "))
+	}
+	if r.mended = strings.Join(done.Mended, "; "); r.mended != "" {
+		t.log.Warn("a file of the trust store was put right", "what", r.mended)
+	}
+	if err == nil && t.stale && t.reload != nil {
+		ctx, cancel := context.WithTimeout(ctx, t.cfg.Keystore.Patience)
+		if err = t.reload(ctx); err != nil {
+			err = fmt.Errorf("the server did not read it anew: %w", err)
+		}
+		cancel()
+	}
+	t.stale = t.stale && err != nil && t.reload != nil
+	if err != nil { // what is in place is of an older version
+		r.rendering.Version, r.rendering.Digest = t.reported.Version, t.reported.Digest
+	} else if err = t.doubt; err == nil {
+		return r
+	}
+	r.rendering.State, r.rendering.Error = "failed", err.Error()
+	if _, ok := errors.AsType[*trust.ForeignError](err); ok {
+		r.rendering.State = "foreign"
+	}
+	return r
+}
+
+// tell reports what is rendered, if that is news.
+func (t *trustee) tell(ctx context.Context, life int64, r rendered) error {
+	if r.rendering == t.reported && t.life == life && r.mended == "" {
+		return nil
+	}
+	ctx, cancel := t.budget(ctx)
+	defer cancel()
+	living, err := t.self(life).Report(ctx, r.rendering, r.mended)
+	if err != nil {
+		return err
+	}
+	if living {
+		if r.rendering.Error != "" && r.rendering.Error != t.reported.Error {
+			t.log.Warn("trust store not in place", "version", r.rendering.Version, "err", r.rendering.Error)
+		}
+		t.reported, t.life = r.rendering, life
+	}
+	return nil
+}
