@@ -222,10 +222,11 @@ func (t *trustee) publish(ctx context.Context, life int64) error {
 	if err != nil {
 		return err
 	}
-	news := fmt.Sprintf("%d %s %s %v", life, p.Address, p.Host, p.Some)
+	words := []string{fmt.Sprintf("%d %s %s %v", life, p.Address, p.Host, p.Some)}
 	for _, c := range p.Certificates {
-		news += fmt.Sprintf(" %s %v", trust.Fingerprint(c.DER), c.Served)
+		words = append(words, fmt.Sprintf("%s %v", trust.Fingerprint(c.DER), c.Served))
 	}
+	news := strings.Join(words, " ")
 	if news == t.published {
 		return nil
 	}

@@ -195,7 +195,7 @@ func (c *cli) nodesToken() *cobra.Command {
 	var v tokenFlags
 	cmd := c.view(&cobra.Command{
 		Use:   "token",
-		Short: "Make a one-time token, with which an installation is approved at once",
+		Short: "Make a one-time token that approves an installation",
 		Long: `Makes a token for one installation. It is shown once, or written to a file that
 only you read; the database keeps a hash. It ends when it is used, after --for,
 or when it was tried with a wrong secret ten times.`,

@@ -15,7 +15,7 @@ func (c *cli) trustsCommand() *cobra.Command {
 	var wait time.Duration
 	cmd := c.view(&cobra.Command{
 		Use:   "trusts [NODE]",
-		Short: "Whether each node's server trusts each other's, tried by real connections",
+		Short: "Whether servers trust one another, by real connections",
 		Long: `A row per pair of nodes: each agent calls the servers of all nodes by TLS, its
 own too, with the trust store as it stands in its files. With NODE: the pairs
 that it is one of. Exit code 3 if one of them failed.`,

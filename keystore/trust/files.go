@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -93,9 +92,9 @@ func (f *Files) render(file File, s Store, memory map[string]string, done *Outco
 		if err := atomicfile.Write(filepath.Join(f.Memory, "trust.edited."+filepath.Base(file.Path)), old, 0o600); err != nil && !errors.Is(err, atomicfile.ErrNotDurable) {
 			return err
 		}
-		done.Mended = append(done.Mended, fmt.Sprintf("%s was changed by somebody (%s)", file.Path, f.differs(file, old, s)))
+		done.Mended = append(done.Mended, fmt.Sprintf("%s was changed by somebody (%s)", file.Path, f.differs(old, s)))
 	default:
-		if what := f.strange(file, old, s); what != "" {
+		if what := f.strange(old, s); what != "" {
 			return &ForeignError{file.Path, what}
 		}
 	}
@@ -122,7 +121,7 @@ func (f *Files) right(file File, data []byte, s Store) bool {
 }
 
 // strange is what a file has that the store has not; empty when that is nothing.
-func (f *Files) strange(file File, data []byte, s Store) string {
+func (f *Files) strange(data []byte, s Store) string {
 	if len(data) == 0 {
 		return ""
 	}
@@ -146,7 +145,7 @@ func (f *Files) strange(file File, data []byte, s Store) string {
 }
 
 // differs tells in words what somebody changed.
-func (f *Files) differs(file File, data []byte, s Store) string {
+func (f *Files) differs(data []byte, s Store) string {
 	have, err := f.read(data)
 	if err != nil {
 		return err.Error()
@@ -158,7 +157,7 @@ func (f *Files) differs(file File, data []byte, s Store) string {
 		}
 	}
 	var names []string
-	if what := f.strange(file, data, s); what != "" {
+	if what := f.strange(data, s); what != "" {
 		names = append(names, what)
 	}
 	for _, e := range s.Entries {
@@ -248,68 +247,4 @@ func (f *Files) Roots() (*x509.CertPool, error) {
 		}
 	}
 	return pool, nil
-}
-
-// ErrNoCertificate means that a file has no certificate.
-var ErrNoCertificate = errors.New("no certificate in PEM or DER")
-
-// FirstCertificate is the first certificate of a file: that of a server, if its chain
-// follows. A private key in it is passed over.
-func FirstCertificate(path string) (*x509.Certificate, error) {
-	data, err := keystore.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	for rest := data; ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		if block.Type == "CERTIFICATE" || block.Type == "TRUSTED CERTIFICATE" || block.Type == "X509 CERTIFICATE" {
-			return parsed(path, block.Bytes)
-		}
-	}
-	if len(data) == 0 || data[0] != 0x30 {
-		return nil, fmt.Errorf("%s: %w", path, ErrNoCertificate)
-	}
-	return parsed(path, data)
-}
-
-func parsed(path string, der []byte) (*x509.Certificate, error) {
-	c, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", path, ErrNoCertificate, err)
-	}
-	return c, nil
-}
-
-// Export is a rendering for somebody who is no node.
-type Export struct {
-	File
-	Password keystore.Password
-}
-
-// Look tells whether the file is there, and whether it has just these entries.
-func (e Export) Look(s Store) (there, right bool, err error) {
-	old, err := keystore.ReadFile(e.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, false, nil
-	}
-	if err != nil {
-		return true, false, err
-	}
-	f := Files{Password: e.Password}
-	return true, f.right(e.File, old, s), nil
-}
-
-// Write writes it.
-func (e Export) Write(s Store) error {
-	data, err := keystore.Write(s.keystore(), e.Format, e.Password)
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.Write(e.Path, data, 0o644); err != nil && !errors.Is(err, atomicfile.ErrNotDurable) {
-		return err
-	}
-	return nil
 }

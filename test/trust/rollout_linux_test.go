@@ -1,0 +1,133 @@
+package trust
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coterie-ha/coterie/keystore"
+	"github.com/coterie-ha/coterie/test/cluster"
+)
+
+// storeWith is a keystore with a certificate and its key.
+func storeWith(t *testing.T, m made) []byte {
+	t.Helper()
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(m.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := keystore.Write(&keystore.Store{Entries: []keystore.Entry{{Alias: "tomcat", Kind: keystore.Key, Key: pkcs8,
+		Chain: []keystore.Certificate{{DER: m.Certificate.Certificate[0]}}}}}, keystore.PKCS12, "changeit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// serveFile is a server that reads its keystore for every handshake.
+func serveFile(t *testing.T, path string) *server {
+	t.Helper()
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		data, err := keystore.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		s, err := keystore.Read(data, keystore.Passwords{Store: "changeit"})
+		if err != nil {
+			return nil, err
+		}
+		e, err := s.Entry("tomcat")
+		if err != nil {
+			return nil, err
+		}
+		key, err := e.Signer()
+		return &tls.Certificate{Certificate: [][]byte{e.Chain[0].DER}, PrivateKey: key}, err
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if err == nil {
+				go func() {
+					defer conn.Close()
+					_ = conn.(*tls.Conn).Handshake() // what came of it the client says
+				}()
+			}
+		}
+	}()
+	return &server{address: l.Addr().String()}
+}
+
+// The keystore of all servers is replaced by a rollout: each certificate is trusted
+// everywhere before the first server shows it, and no client notices.
+func TestARolloutShowsNoCertificateThatNotAllTrust(t *testing.T) {
+	b := &band{Cluster: cluster.Start(t, cluster.Options{}), t: t, pairs: map[string]*pair{}}
+	b.admin = filepath.Join(b.Dir, "admin.yaml")
+	b.write("password", []byte("changeit\n"))
+	first := storeWith(t, make1(t, "version 0", "127.0.0.1", 24*time.Hour))
+	var names []string
+	for n := range 3 {
+		name := fmt.Sprintf("app-%c", 'a'+n)
+		names = append(names, name)
+		b.write(name+".keystore", first)
+		p := &pair{server: serveFile(t, b.path(name+".keystore"))}
+		p.Node = b.Add(name, cluster.NodeOptions{More: fmt.Sprintf(`keystore: {file: %s, address: %q, reload: command, command: [/bin/true], check_every: 1s, patience: 20s}
+trust: {address: %[2]q, pem: %s, check_every: 1s, test_every: 5s}
+`, b.path(name+".keystore"), p.address, b.bundle(name))})
+		b.pairs[name] = p
+		p.Start()
+	}
+	b.AwaitReady()
+	b.together(9)
+	b.Await(`SELECT count(*) = 3 FROM coterie.keystore_recipients`)
+	var shaken, failed atomic.Int64
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	for i, from := range names {
+		to := b.pairs[names[(i+1)%3]].server
+		clients.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(2 * time.Millisecond):
+				}
+				if err := shake(t, b.bundle(from), to); err != nil {
+					failed.Add(1)
+					t.Logf("%s: %v", from, err)
+				}
+				shaken.Add(1)
+			}
+		})
+	}
+	for n := range *changes {
+		b.write("next.keystore", storeWith(t, make1(t, fmt.Sprintf("version %d", n+1), "127.0.0.1", 24*time.Hour)))
+		b.coterie(0, "keystore", "stage", b.path("next.keystore"), "--password-file", b.path("password"), "-y")
+		b.coterie(0, "keystore", "activate", "-y")
+	}
+	close(stop)
+	clients.Wait()
+	t.Logf("%d rollouts to 3 servers that trust one another: %d of %d handshakes failed", *changes, failed.Load(), shaken.Load())
+	if failed.Load() > 0 || shaken.Load() < 50 {
+		t.Errorf("%d of %d handshakes failed", failed.Load(), shaken.Load())
+	}
+	b.together(9)
+	if text, err := os.ReadFile(b.bundle("app-a")); err != nil || strings.Count(string(text), "BEGIN") < 3 {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
