@@ -86,7 +86,7 @@ func TestARolloutShowsNoCertificateThatNotAllTrust(t *testing.T) {
 		names = append(names, name)
 		b.write(name+".keystore", first)
 		p := &pair{server: serveFile(t, b.path(name+".keystore"))}
-		p.Node = b.Add(name, cluster.NodeOptions{More: fmt.Sprintf(`keystore: {file: %s, address: %q, reload: command, command: [/bin/true], check_every: 1s, patience: 20s}
+		p.Node = b.Add(name, cluster.NodeOptions{More: fmt.Sprintf(`keystore: {file: %s, address: %q, reload: command, command: [/bin/true], check_every: 1s, patience: 6s}
 trust: {address: %[2]q, pem: %s, check_every: 1s, test_every: 5s}
 `, b.path(name+".keystore"), p.address, b.bundle(name))})
 		b.pairs[name] = p
@@ -127,7 +127,37 @@ trust: {address: %[2]q, pem: %s, check_every: 1s, test_every: 5s}
 		t.Errorf("%d of %d handshakes failed", failed.Load(), shaken.Load())
 	}
 	b.together(9)
-	if text, err := os.ReadFile(b.bundle("app-a")); err != nil || strings.Count(string(text), "BEGIN") < 3 {
-		t.Errorf("%v\n%s", err, text)
+	b.unwilling()
+}
+
+// unwilling has a node that cannot write whom it trusts: a version whose certificate
+// it would refuse is shown by nobody.
+func (b *band) unwilling() {
+	b.t.Helper()
+	served := b.pairs["app-a"].shown(b.t)
+	if err := errors.Join(os.Remove(b.bundle("app-c")), os.Mkdir(b.bundle("app-c"), 0o755)); err != nil {
+		b.t.Fatal(err)
 	}
+	b.Await(`SELECT count(*) = 1 FROM coterie.findings WHERE code = 'COT-941' AND subject = 'app-c'`)
+	b.coterie(3, "trust", "status")
+	b.write("next.keystore", storeWith(b.t, make1(b.t, "too early", "127.0.0.1", 24*time.Hour)))
+	b.coterie(0, "keystore", "stage", b.path("next.keystore"), "--password-file", b.path("password"), "-y")
+	if out := b.coterie(1, "keystore", "activate", "-y"); !strings.Contains(out, "not all nodes trust the new certificate yet: app-c") {
+		b.t.Errorf("activate: %s", out)
+	}
+	for name, p := range b.pairs {
+		if got := p.shown(b.t); got != served {
+			b.t.Errorf("%s shows %.16s", name, got)
+		}
+	}
+}
+
+// shown is the fingerprint of what the server shows.
+func (s *server) shown(t *testing.T) string {
+	t.Helper()
+	chain, err := keystore.Shown(t.Context(), s.address, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return chain[0].Fingerprint()
 }
