@@ -235,7 +235,7 @@ func (c *cli) makeToken(ctx context.Context, k *cluster, v tokenFlags) error {
 	switch {
 	case v.good < time.Second || v.good > 7*24*time.Hour:
 		return usageProblem("--for %v is not between 1s and 168h", v.good).hint("", "See: coterie nodes token --help")
-	case v.node != "" && !keystoreName.MatchString(v.node):
+	case v.node != "" && !keystoreName().MatchString(v.node):
 		return usageProblem("%q is not the name of a node", v.node).hint("", "a-z 0-9 . -, at most 63")
 	}
 	if c.flags.dryRun {

@@ -92,7 +92,7 @@ that is no node, to the trust store of all nodes, as added:ALIAS.`,
 		Args: func(cmd *cobra.Command, args []string) error { return words(cmd, args, 2, 2, "ALIAS and FILE") },
 	}, func(ctx context.Context, k *cluster, args []string) error {
 		alias := args[0]
-		if !keystoreName.MatchString(alias) {
+		if !keystoreName().MatchString(alias) {
 			return usageProblem("%q is not an alias", alias).hint("", "a-z 0-9 . -, at most 63, beginning with a letter or digit")
 		}
 		cert, err := trust.FirstCertificate(args[1])
