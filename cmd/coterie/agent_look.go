@@ -18,7 +18,7 @@ import (
 
 // lookSQL reads every list that the console shows, in one statement. It is asked
 // only when the ledger or the runs moved.
-const lookSQL = `SELECT coterie.console_lists()`
+const lookSQL = `SELECT name, list FROM coterie.console_lists()`
 
 // follow reads again what moved: the node's goal, the jobs' definitions, and the
 // lists that the console shows. What takes long is read less often.
@@ -111,21 +111,20 @@ func (a *agent) recordStep(ctx context.Context) error {
 }
 
 func look(ctx context.Context, db *sqlx.DB) (map[string]console.Document, error) {
-	var all []byte
-	if err := db.GetContext(ctx, &all, lookSQL); err != nil {
+	var lists []struct {
+		Name string
+		List []byte
+	}
+	if err := db.SelectContext(ctx, &lists, lookSQL); err != nil {
 		return nil, fmt.Errorf("read the lists: %w", err)
 	}
 	asOf := time.Now()
-	lists := map[string]json.RawMessage{}
-	if err := json.Unmarshal(all, &lists); err != nil {
-		return nil, fmt.Errorf("read the lists: %w", err)
-	}
 	docs := make(map[string]console.Document, len(lists))
-	for name, list := range lists {
-		if string(list) == "null" {
-			list = json.RawMessage("[]")
+	for _, l := range lists {
+		if l.List == nil {
+			l.List = []byte("[]")
 		}
-		docs[name] = console.Document{Rows: list, AsOf: asOf}
+		docs[l.Name] = console.Document{Rows: json.RawMessage(l.List), AsOf: asOf}
 	}
 	return docs, nil
 }
