@@ -13,13 +13,14 @@ ROUNDS    ?= 10
 FUZZ      ?= 10000000
 KILLS     ?= 1000
 DEATHS    ?= 300
+CHANGES   ?= 20
 SLOTS     ?= 10000000
 YEARS     ?= 20
 HISTORY   ?= 10000000
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats years history chaos mutants upheaval fuzz witness generate postgres pgbouncer tomcat test-tomcat clean help
+.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats years history chaos mutants upheaval fuzz witness generate postgres pgbouncer tomcat test-tomcat trust clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -140,6 +141,9 @@ postgres:
 test-tomcat: tomcat postgres ## keystores: opened by Java, keytool and OpenSSL, served by Tomcat, 100 rollouts under load, DEATHS=300 kills, an hour
 	COTERIE_CI=1 $(GO) test -count=1 -timeout 30m -v ./test/keytool -keytool
 	COTERIE_CI=1 $(GO) test -count=1 -timeout 120m -v ./test/tomcat -rollouts 100 -handshakes 50000 -kills $(DEATHS)
+
+trust: tomcat postgres ## servers that trust one another, 20 certificates and 20 keystores replaced under load, five minutes (CHANGES=1 for one)
+	COTERIE_CI=1 $(GO) test -count=1 -timeout 60m -v ./test/trust -changes $(CHANGES)
 
 tomcat: ## for the tests with a real Tomcat
 	@deploy/install-tomcat.sh

@@ -79,6 +79,20 @@ func (a *agent) announce(e keystore.Entry) {
 	}
 }
 
+// oneReload has a server reloaded once at a time: for its keystore, or for whom it
+// trusts.
+func (a *agent) oneReload(reload func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		select {
+		case a.reloads <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		defer func() { <-a.reloads }()
+		return reload(ctx)
+	}
+}
+
 // errUntrusted means that others would refuse what a server is about to show.
 var errUntrusted = errors.New("not all nodes trust the new certificate yet")
 

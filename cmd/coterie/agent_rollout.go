@@ -188,6 +188,9 @@ func (a *agent) newSteward() (*steward, error) {
 	case "command", "restart":
 		s.server.Reload = s.runCommand
 	}
+	if s.server.Reload != nil {
+		s.server.Reload = a.oneReload(s.server.Reload)
+	}
 	s.keeper = &rollout.Keeper{Node: a.cfg.Node.Name, Serves: cfg.File != "", Hands: rollout.Hands{
 		Look: s.look, Seen: s.seen, Put: s.put,
 		Vote: func(ctx context.Context, v rollout.Vote) error {

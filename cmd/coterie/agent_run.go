@@ -82,6 +82,7 @@ type agent struct {
 	looks    chan struct{} // somebody waits for a look at the share
 	rolled   chan struct{} // a rollout of a keystore moved, or might have
 	vouched  chan struct{} // whom servers trust moved, or might have
+	reloads  chan struct{} // has room for the one reload of the server that may be under way
 	rolling  atomic.Bool   // one is open, as far as is known
 	sighted  chan struct{} // what is seen of the encryption keystore, or is to be seen, moved
 	copied   chan struct{} // the copy of the keystore on the share may have to be written
@@ -150,7 +151,8 @@ func (a *agent) run(ctx context.Context) error {
 	a.lent, a.noticed, a.licensed = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.keyed, a.told, a.looks = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.rolled, a.sighted = make(chan struct{}, 1), make(chan struct{}, 1)
-	a.copied, a.renewing, a.vouched = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+	a.copied, a.renewing = make(chan struct{}, 1), make(chan struct{}, 1)
+	a.vouched, a.reloads = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.desk = &loans.Desk{
 		Change: func([]string) { poke(a.lent) },
 		Trust:  func() time.Duration { return time.Until(a.session.Load().View().Trusted) },

@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -28,6 +27,7 @@ type trustee struct {
 	store     trust.Store // that was read last, as far as it is believed
 	digest    string      // of it in the database
 	doubt     error       // why some of it is not believed
+	unread    error       // why a file of trust.certificates is not published
 	reported  vouch.Rendering
 	life      int64 // in which it was reported
 	stale     bool  // the server has not read its files anew yet
@@ -113,14 +113,15 @@ func (t *trustee) keep(ctx context.Context) error {
 		case err == nil && !t.cfg.Trust.TakesPart() && wrong == "":
 			asked = life
 		}
-		said = ""
-		if err != nil {
-			said = err.Error()
-		} else {
-			t.settle(wrong)
-		}
 		// What the ledger tells meanwhile is looked at once.
-		if err := pause(ctx, min(max(20*time.Millisecond, 4*time.Since(begun)), time.Second)); err != nil {
+		rest := min(max(20*time.Millisecond, 4*time.Since(begun)), time.Second)
+		if said = ""; err == nil {
+			t.settle(wrong)
+		} else {
+			said, rest = err.Error(), time.Second
+			poke(t.vouched)
+		}
+		if err := pause(ctx, rest); err != nil {
 			return err
 		}
 	}
@@ -160,7 +161,7 @@ func (t *trustee) round(ctx context.Context, life int64) (wrong string, err erro
 	if err := t.tell(ctx, life, rendered); err != nil {
 		return "", err
 	}
-	if old := t.target.Load(); old == nil || old.version != v.Version || len(old.peers) != len(v.Peers) {
+	if old := t.target.Load(); old == nil || old.version != v.Version || !slices.Equal(old.peers, v.Peers) {
 		poke(t.due)
 	}
 	t.target.Store(&target{v.Version, v.Peers})
@@ -213,81 +214,6 @@ func (t *trustee) admission(ctx context.Context, v vouch.View) (string, error) {
 	return "waits for approval; its fingerprint is " + id, nil
 }
 
-// ownTimeout is how long its own server may take to show its certificate.
-const ownTimeout = 3 * time.Second
-
-// publish tells what the server shows and is about to show, if that is news.
-func (t *trustee) publish(ctx context.Context, life int64) error {
-	p, err := t.publication(ctx)
-	if err != nil {
-		return err
-	}
-	words := []string{fmt.Sprintf("%d %s %s %v", life, p.Address, p.Host, p.Some)}
-	for _, c := range p.Certificates {
-		words = append(words, fmt.Sprintf("%s %v", trust.Fingerprint(c.DER), c.Served))
-	}
-	news := strings.Join(words, " ")
-	if news == t.published {
-		return nil
-	}
-	ctx, cancel := t.budget(ctx)
-	defer cancel()
-	living, err := t.self(life).Publish(ctx, p)
-	if living && err == nil {
-		t.published = news
-	}
-	return err
-}
-
-// publication is what there is to tell: what the server shows, what files announce,
-// and what a rollout of the keystore is about to bring.
-func (t *trustee) publication(ctx context.Context) (vouch.Publication, error) {
-	cfg := t.cfg.Trust
-	p := vouch.Publication{Address: cfg.Address, Host: cfg.Host, Identity: t.identity.Key.Public().(ed25519.PublicKey)}
-	if cfg.Address != "" {
-		shown, cancel := context.WithTimeout(ctx, ownTimeout)
-		chain, err := keystore.Shown(shown, cfg.Address, cfg.Host)
-		cancel()
-		if err == nil {
-			t.shown = chain[0].DER
-		}
-		// A server that is down shows nothing, and is not another one for that.
-		p.Some = err != nil && t.shown == nil
-	}
-	add := func(der []byte, served bool) error {
-		for _, c := range p.Certificates {
-			if string(c.DER) == string(der) {
-				return nil
-			}
-		}
-		c, err := x509.ParseCertificate(der)
-		if err != nil {
-			return fmt.Errorf("publish a certificate: %w", err)
-		}
-		p.Certificates = append(p.Certificates, vouch.Certificate{DER: der, Signature: trust.Sign(t.identity.Key, t.cluster, t.cfg.Node.Name, der),
-			Subject: c.Subject.String(), NotBefore: c.NotBefore, NotAfter: c.NotAfter, Served: served})
-		return nil
-	}
-	if t.shown != nil {
-		if err := add(t.shown, true); err != nil {
-			return p, err
-		}
-	}
-	for _, path := range cfg.Certificates {
-		c, err := trust.FirstCertificate(path)
-		if err != nil {
-			return p, fmt.Errorf("trust.certificates: %w", err)
-		}
-		if err := add(c.Raw, false); err != nil {
-			return p, err
-		}
-	}
-	if announced := t.knows().announced; announced != nil && cfg.Address != "" {
-		return p, add(announced, false)
-	}
-	return p, nil
-}
-
 // rendered is what came of a rendering.
 type rendered struct {
 	rendering vouch.Rendering
@@ -319,7 +245,7 @@ func (t *trustee) render(ctx context.Context) rendered {
 	t.stale = t.stale && err != nil && t.reload != nil
 	if err != nil { // what is in place is of an older version
 		r.rendering.Version, r.rendering.Digest = t.reported.Version, t.reported.Digest
-	} else if err = t.doubt; err == nil {
+	} else if err = errors.Join(t.doubt, t.unread); err == nil {
 		return r
 	}
 	r.rendering.State, r.rendering.Error = "failed", err.Error()

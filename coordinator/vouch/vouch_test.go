@@ -150,6 +150,27 @@ func TestOldAndNextCertificateAreBothTrustedWhileItIsReplaced(t *testing.T) {
 	}
 }
 
+func TestANodeHasAFewCertificatesHoweverManyItPublishes(t *testing.T) {
+	h := newHouse(t, "app-a")
+	for range 5 {
+		var all []vouch.Certificate
+		for range 8 {
+			all = append(all, h.certificate("app-a", true))
+		}
+		h.publish("app-a", all...)
+	}
+	if got := len(strings.Fields(h.trusted())); got != 16 {
+		t.Errorf("%d are trusted", got)
+	}
+	p := vouch.Publication{Identity: h.keys["app-a"].Public().(ed25519.PublicKey)}
+	for range 9 {
+		p.Certificates = append(p.Certificates, h.certificate("app-a", true))
+	}
+	if _, err := h.self("app-a").Publish(t.Context(), p); err == nil {
+		t.Error("nine at once")
+	}
+}
+
 func TestAServerThatCannotBeAskedGivesNothingUp(t *testing.T) {
 	h := newHouse(t, "app-a")
 	one := h.certificate("app-a", true)
@@ -319,7 +340,7 @@ func TestFailingPairsAndMissingStoresAreFindings(t *testing.T) {
 	if _, err := h.self("app-b").Report(t.Context(), vouch.Rendering{State: "foreign", Error: "it is somebody else's"}, "put right"); err != nil {
 		t.Fatal(err)
 	}
-	if got := findings(); !strings.HasPrefix(got, fmt.Sprintf("COT-941 app-b: app-b has version 0 of the trust store, not %d: it is somebody else's > ", v.Version)) {
+	if got := findings(); !strings.HasPrefix(got, fmt.Sprintf("COT-941 app-b: app-b has version 0 of the trust store, the newest is %d: it is somebody else's > ", v.Version)) {
 		t.Errorf("foreign: %s", got)
 	}
 }

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -118,9 +119,7 @@ func TestServersTrustOneAnotherAndNoFileIsCopied(t *testing.T) {
 	b.together(9)
 	t.Log("published, rendered, and called: 9 pairs of 9")
 	for _, step := range []func(){b.byHand, b.proxy, b.newcomer, b.changeWithoutAFailure, b.wrongCertificate, b.leaving} {
-		begun := time.Now()
 		step()
-		t.Logf("took %v", time.Since(begun))
 	}
 }
 
@@ -214,25 +213,12 @@ func (b *band) changeWithoutAFailure() {
 	b.t.Helper()
 	b.coterie(0, "settings", "set", "trust_overlap", "1s")
 	p := b.pairs["app-b"]
-	var shaken, failed atomic.Int64
-	stop := make(chan struct{})
-	var clients sync.WaitGroup
-	for _, from := range []string{"app-a", "app-b", "app-c", "app-d"} {
-		clients.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				case <-time.After(2 * time.Millisecond):
-				}
-				if err := shake(b.t, b.bundle(from), p.server); err != nil {
-					failed.Add(1)
-					b.t.Logf("%s: %v", from, err)
-				}
-				shaken.Add(1)
-			}
-		})
+	calls := map[string]*server{}
+	for name := range b.pairs {
+		calls[name] = p.server
 	}
+	stop := b.clients(calls)
+	defer stop()
 	for range *changes {
 		old, next := p.cert.Load(), make1(b.t, "app-b", "127.0.0.1", 24*time.Hour)
 		b.write("app-b.next.pem", next.pem())
@@ -248,13 +234,42 @@ func (b *band) changeWithoutAFailure() {
 			b.t.Error("the old one is trusted for ever")
 		}
 	}
-	close(stop)
-	clients.Wait()
-	b.t.Logf("%d certificates replaced under load: %d of %d handshakes failed", *changes, failed.Load(), shaken.Load())
-	if failed.Load() > 0 || shaken.Load() < 100 {
-		b.t.Errorf("%d of %d handshakes failed", failed.Load(), shaken.Load())
-	}
+	stop()
 	b.together(16)
+}
+
+// clients call servers by the files of nodes, over and over, until stop, which judges
+// that none of their handshakes failed.
+func (b *band) clients(calls map[string]*server) (stop func()) {
+	var shaken, failed atomic.Int64
+	over := make(chan struct{})
+	var all sync.WaitGroup
+	for from, to := range calls {
+		all.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				case <-time.After(2 * time.Millisecond):
+				}
+				if err := shake(b.t, b.bundle(from), to); err != nil {
+					if failed.Add(1) < 10 {
+						b.t.Logf("%s: %v", from, err)
+					}
+				}
+				shaken.Add(1)
+			}
+		})
+	}
+	return sync.OnceFunc(func() {
+		b.t.Helper()
+		close(over)
+		all.Wait()
+		b.t.Logf("certificates replaced under load, %d times: %d of %d handshakes failed", *changes, failed.Load(), shaken.Load())
+		if failed.Load() > 0 || shaken.Load() < 50 {
+			b.t.Errorf("%d of %d handshakes failed", failed.Load(), shaken.Load())
+		}
+	})
 }
 
 // wrongCertificate gives a server one that its clients refuse: every node says so.
@@ -311,6 +326,17 @@ func (b *band) leaving() {
 	}
 	id := cluster.Get[string](b.Cluster, `SELECT id FROM coterie.nodes WHERE name = 'app-a'`)
 	b.coterie(0, "nodes", "approve", "app-a", "--fingerprint", id, "-y")
+	// It was away, and cannot catch up: it must not be ready.
+	b.coterie(0, "trust", "add", "proxy", b.path("proxy.cer"), "-y")
+	if err := errors.Join(os.Remove(b.bundle("app-a")), os.Mkdir(b.bundle("app-a"), 0o755)); err != nil {
+		b.t.Fatal(err)
+	}
 	a.Start()
+	b.Await(`SELECT state = 'joining' AND message LIKE 'version % of the trust store is not in place: %app-a.pem%' FROM coterie.nodes WHERE name = 'app-a'`)
+	b.Await(`SELECT EXISTS (SELECT FROM coterie.findings WHERE code = 'COT-941' AND subject = 'app-a')`)
+	if err := os.Remove(b.bundle("app-a")); err != nil {
+		b.t.Fatal(err)
+	}
 	b.together(16)
+	b.AwaitReady()
 }

@@ -63,7 +63,7 @@ BEGIN
         FROM coterie.trusts t JOIN alive a ON a.name = t.from_node JOIN alive b ON b.name = t.to_node WHERE NOT t.ok
         UNION ALL
         SELECT 'COT-941', CASE WHEN r.state = 'behind' THEN 'warning' ELSE 'error' END, r.node, r.since,
-               left(format('%s has version %s of the trust store, not %s%s', r.node, r.version, r.newest, CASE WHEN r.error <> '' THEN ': ' || r.error END), 500),
+               left(format('%s has version %s of the trust store, the newest is %s%s', r.node, r.version, r.newest, CASE WHEN r.error <> '' THEN ': ' || r.error END), 500),
                CASE WHEN r.state = 'foreign' THEN 'have its certificates trusted (coterie trust add), or move the file away'
                     ELSE 'look at what its agent logs, and at the folder of the file' END
         FROM coterie.trust_renderings r JOIN alive a ON a.name = r.node

@@ -14,6 +14,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_t
             -- An agent that stopped says nothing about the server beside it, which others go on calling.
             AND (n.state <> 'left' OR n.state_at + s.trust_linger > coterie.clock())
             AND coterie.trust_admits(t.id)) c
+    WHERE c.place <= 16 -- however many a node publishes in however short a time
     UNION ALL
     SELECT 'added:' || a.alias, NULL, a.fingerprint, a.certificate, NULL, NULL, NULL FROM coterie.trust_anchor a
 $$;
