@@ -2,12 +2,30 @@ package keystore
 
 import (
 	"crypto/sha1"
+	"runtime/metrics"
 	"testing"
 )
 
 // Each fuzz test looks behind what authenticates a file, since chance never gets
 // past it. What is read is written and read again, and must be the same. Rounds are
 // few, so that there are many executions.
+
+// mostFuzzed is what one file may cost in memory, whatever is in it.
+const mostFuzzed = 64 << 20
+
+// within fails when reading one file allocates more than that in all. With -parallel 1
+// nobody else allocates meanwhile.
+func within(t *testing.T, read func()) {
+	t.Helper()
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	before := sample[0].Value.Uint64()
+	read()
+	metrics.Read(sample)
+	if got := sample[0].Value.Uint64() - before; got > mostFuzzed {
+		t.Fatalf("allocated %d MiB", got>>20)
+	}
+}
 
 func fuzzBudget() *budget { return &budget{rounds: 1_500, entries: 100} }
 
@@ -47,9 +65,11 @@ func FuzzPKCS12(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) {
 		s := &Store{Format: PKCS12, pass: "changeit"}
 		p := &pkcs12{opener: opener{fuzzBudget(), s.warn}, store: s, pass: fuzzPass}
-		if p.safes(content) == nil && p.assemble() == nil && len(content)%64 == 0 {
-			again(t, s)
-		}
+		within(t, func() {
+			if p.safes(content) == nil && p.assemble() == nil && len(content)%64 == 0 {
+				again(t, s)
+			}
+		})
 	})
 }
 
@@ -66,9 +86,11 @@ func FuzzJKS(f *testing.F) {
 			return
 		}
 		s := &Store{Format: format, pass: "changeit"}
-		if readSigned(s, content, fuzzPass, fuzzBudget()) == nil && len(content)%64 == 0 {
-			again(t, s)
-		}
+		within(t, func() {
+			if readSigned(s, content, fuzzPass, fuzzBudget()) == nil && len(content)%64 == 0 {
+				again(t, s)
+			}
+		})
 	})
 }
 
@@ -78,10 +100,12 @@ func FuzzFile(f *testing.F) {
 			f.Add(file)
 		}
 	}
-	f.Fuzz(func(_ *testing.T, file []byte) {
-		s, err := read(file, fuzzPass, fuzzBudget())
-		if err == nil {
-			Check(s, Want{Hosts: []string{"app.example.org"}})
-		}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		within(t, func() {
+			s, err := read(file, fuzzPass, fuzzBudget())
+			if err == nil {
+				Check(s, Want{Hosts: []string{"app.example.org"}})
+			}
+		})
 	})
 }

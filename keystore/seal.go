@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/ed25519"
@@ -21,6 +22,10 @@ import (
 // another cluster, keystore or version, or was altered.
 var ErrSeal = errors.New("it does not open with this key, in this place")
 
+// ErrNewer means that something is sealed in a form that this program does not know:
+// a newer one sealed it.
+var ErrNewer = errors.New("it is sealed by a newer version of coterie")
+
 // ErrForged means that a sealing key is not signed by the identity of its node.
 var ErrForged = errors.New("the sealing key is not signed by the node's identity")
 
@@ -35,6 +40,23 @@ var (
 	kdf  = hpke.HKDFSHA256()
 	aead = hpke.AES256GCM()
 )
+
+// What is sealed in another form than this one says so first: sealMark, the number of
+// the form, and a newline. The first form has no such beginning.
+const sealMark = "coterie seal "
+
+// known refuses what is sealed in a form that this program does not know.
+func known(p Place, texts ...[]byte) error {
+	for _, text := range texts {
+		rest, marked := bytes.CutPrefix(text, []byte(sealMark))
+		if !marked {
+			continue
+		}
+		form, _, _ := bytes.Cut(rest[:min(len(rest), 12)], []byte("\n"))
+		return fmt.Errorf("open version %d of %s: %w, in form %.12q, and this one knows form 1", p.Version, p.Name, ErrNewer, form)
+	}
+	return nil
+}
 
 // Place is where a sealed version belongs. It opens nowhere else: an old row under
 // a new number, or one of another cluster, is noticed.
@@ -165,6 +187,9 @@ func (o *Opener) Recipient() Recipient {
 
 // Open opens the copy of this recipient, and with it the content.
 func (o *Opener) Open(p Place, content, copied []byte) (Bundle, error) {
+	if err := known(p, content); err != nil {
+		return Bundle{}, err
+	}
 	key, err := o.key(p, copied)
 	if err != nil {
 		return Bundle{}, err
@@ -185,6 +210,9 @@ func (o *Opener) Open(p Place, content, copied []byte) (Bundle, error) {
 }
 
 func (o *Opener) key(p Place, copied []byte) ([]byte, error) {
+	if err := known(p, copied); err != nil {
+		return nil, err
+	}
 	key, err := hpke.Open(o.private, kdf, aead, p.bind(o.Name), copied)
 	if err != nil {
 		return nil, fmt.Errorf("open version %d of %s: %w", p.Version, p.Name, ErrSeal)

@@ -157,3 +157,32 @@ func TestSecretsDoNotShow(t *testing.T) {
 func idOf(identity ed25519.PrivateKey) string {
 	return SealFingerprint(identity.Public().(ed25519.PublicKey))[:32]
 }
+
+// A newer program may seal otherwise: an older one says so, and does not take it for a forgery.
+func TestWhatANewerProgramSealedIsCalledSo(t *testing.T) {
+	a, _ := openerOf(t, "app-a")
+	place := Place{Cluster: "c1", Name: "server", Version: 7}
+	content, copies, err := Seal(place, Bundle{File: []byte("a keystore")}, []Recipient{a.Recipient()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, open := range map[string]func() error{
+		"content": func() error {
+			_, err := a.Open(place, append([]byte("coterie seal 2\n"), content...), copies[0].Key)
+			return err
+		},
+		"copy": func() error {
+			_, err := a.Open(place, content, append([]byte("coterie seal 2\n"), copies[0].Key...))
+			return err
+		},
+		"shared": func() error {
+			_, err := a.Share(place, append([]byte("coterie seal 2\n"), copies[0].Key...), a.Recipient())
+			return err
+		},
+		"no number": func() error { _, err := a.Open(place, []byte("coterie seal "), copies[0].Key); return err },
+	} {
+		if err := open(); !errors.Is(err, ErrNewer) || errors.Is(err, ErrSeal) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}

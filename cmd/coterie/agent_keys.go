@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"time"
 
 	"github.com/coterie-ha/coterie/coordinator/keyring"
@@ -88,7 +89,13 @@ func (a *agent) shareKeystores(ctx context.Context, opener *keystore.Opener, inc
 			a.log.Warn("a keystore is not shared", "keystore", m.Name, "version", m.Version, "err", err)
 			continue
 		}
-		if err := a.shareVersion(ctx, opener, incarnation, m, c.Recipient); err != nil {
+		err := a.shareVersion(ctx, opener, incarnation, m, c.Recipient)
+		if errors.Is(err, keystore.ErrNewer) || errors.Is(err, keystore.ErrSeal) {
+			// Another node can; this one goes on with what it can open itself.
+			a.log.Warn("a keystore is not shared", "keystore", m.Name, "version", m.Version, "err", err)
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -22,8 +22,10 @@ type steward struct {
 	keeper *rollout.Keeper
 	view   rollout.View // that was read last
 	told   string       // trouble that was logged last
-	last   place.Seen   // what is in place, as of
-	at     time.Time
+
+	strange stranger   // that was looked into last
+	last    place.Seen // what is in place, as of
+	at      time.Time
 }
 
 // rollouts takes part in the rollouts of a keystore, and looks at what this node has

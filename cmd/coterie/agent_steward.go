@@ -33,16 +33,21 @@ func (s *steward) look(ctx context.Context, version int64) rollout.Vote {
 	return v
 }
 
-// open opens a version with this node's own key, and judges it.
-func (s *steward) open(ctx context.Context, version int64) (place.Content, error) {
+// bundle opens a version with this node's own key.
+func (s *steward) bundle(ctx context.Context, version int64) (keystore.Bundle, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Database.StatementTimeout)
 	defer cancel()
-	var none place.Content
 	content, own, err := keyring.Fetch(ctx, s.work, s.name, version, s.cfg.Node.Name)
 	if err != nil {
-		return none, err
+		return keystore.Bundle{}, err
 	}
-	b, err := s.opener.Open(keystore.Place{Cluster: s.cluster, Name: s.name, Version: version}, content, own)
+	return s.opener.Open(keystore.Place{Cluster: s.cluster, Name: s.name, Version: version}, content, own)
+}
+
+// open opens a version with this node's own key, and judges it.
+func (s *steward) open(ctx context.Context, version int64) (place.Content, error) {
+	var none place.Content
+	b, err := s.bundle(ctx, version)
 	if err != nil {
 		return none, err
 	}
@@ -93,7 +98,7 @@ func (s *steward) seen(ctx context.Context, have int64) rollout.Report {
 	case have == 0:
 		r.Error = "what was there before is not back"
 	case r.Version != have:
-		r.Error = strings.Join(slices.DeleteFunc([]string{fmt.Sprintf("the file is not that of version %d", have), look.Error}, func(t string) bool { return t == "" }), ": ")
+		r.Error = s.astray(ctx, have, want, look)
 	case !s.server.Proves():
 		r.State, r.Error = rollout.Placed, ""
 	case look.Served == want.Fingerprint:
@@ -102,6 +107,53 @@ func (s *steward) seen(ctx context.Context, have int64) rollout.Report {
 		r.Error = fmt.Sprintf("%s shows another certificate than that of version %d", s.cfg.Keystore.Address, have)
 	}
 	return r
+}
+
+// astray tells in what this node has another keystore than a version.
+func (s *steward) astray(ctx context.Context, have int64, want rollout.Version, look place.Seen) string {
+	property, in := s.cfg.Keystore.Property, s.cfg.Keystore.Properties
+	switch {
+	case look.SHA256 == want.SHA256 && look.Error != "":
+		return look.Error
+	case look.SHA256 == want.SHA256 && look.Alias == "":
+		return fmt.Sprintf("%s is not in %s, and version %d has the alias %s", property, in, have, want.Alias)
+	case look.SHA256 == want.SHA256:
+		return fmt.Sprintf("%s in %s is %s, and version %d has the alias %s", property, in, look.Alias, have, want.Alias)
+	case look.SHA256 != "" && s.strange.sha256 != look.SHA256:
+		s.strange = stranger{look.SHA256, s.lacks(ctx, have, look.Alias)}
+	}
+	said := []string{fmt.Sprintf("the file is not that of version %d", have), look.Error}
+	if look.SHA256 != "" {
+		said = append(said, s.strange.lacks)
+	}
+	return strings.Join(slices.DeleteFunc(said, func(t string) bool { return t == "" }), ": ")
+}
+
+// stranger is a file that is in place and no version's.
+type stranger struct{ sha256, lacks string }
+
+// lacks tells why a server that is started with the file that is in place now would not
+// come up, as far as a version's passwords open it.
+func (s *steward) lacks(ctx context.Context, have int64, alias string) string {
+	b, err := s.bundle(ctx, have)
+	if err != nil {
+		return ""
+	}
+	data, err := keystore.ReadFile(s.cfg.Keystore.File)
+	if err != nil {
+		return err.Error()
+	}
+	store, err := keystore.Read(data, b.Passwords())
+	if err != nil {
+		return "by that version's passwords " + err.Error()
+	}
+	if alias == "" {
+		alias = b.Alias
+	}
+	if _, err := store.Served(alias); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // put puts a version in place, or what was there before any.

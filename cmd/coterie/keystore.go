@@ -59,6 +59,11 @@ the exit code is 3 if there is any of that. No database is needed for a file.`,
 			if err != nil {
 				return err
 			}
+			if check { // only to list them, nobody need choose
+				if alias, err = c.chooseAlias(args[0], s, alias); err != nil {
+					return err
+				}
+			}
 			faults := keystore.Check(s, keystore.Want{Alias: alias, Hosts: hosts, Now: time.Now()})
 			if onlyTrust(s) && alias == "" {
 				faults = nil // nothing is served from it

@@ -68,6 +68,11 @@ func (c *cli) convert(name string, v conversion) error {
 	if err != nil {
 		return err
 	}
+	if v.rename != "" || form == keystore.PEM { // one of them is written
+		if v.alias, err = c.chooseAlias(name, s, v.alias); err != nil {
+			return err
+		}
+	}
 	if err := v.choose(s, form); err != nil {
 		return keystoreProblem(name, err)
 	}

@@ -135,10 +135,18 @@ func (k *cluster) openVersion(ctx context.Context, name string, version int64) (
 		return none, 0, err
 	}
 	b, err := opener.Open(keystore.Place{Cluster: id, Name: name, Version: version}, content, own)
-	if err != nil {
-		return none, 0, problem.New("COT-916", nil, "%v", err)
+	return b, version, sealProblem(err)
+}
+
+// sealProblem gives what does not open its code.
+func sealProblem(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, keystore.ErrNewer):
+		return problem.New("COT-935", nil, "%v", err)
 	}
-	return b, version, nil
+	return problem.New("COT-916", nil, "%v", err)
 }
 
 // stillFit looks at the version as a server would: it may have been staged long ago.

@@ -136,7 +136,7 @@ func (c *cli) recover(ctx context.Context, k *cluster, v recovering) error {
 	}
 	b, err := opener.Open(keystore.Place{Cluster: id, Name: v.name, Version: v.version}, content, own)
 	if err != nil {
-		return problem.New("COT-916", nil, "%v", err)
+		return sealProblem(err)
 	}
 	if done, err := c.agree("Would recover a keystore:", []string{fmt.Sprintf("write version %d of %s to %s", v.version, v.name, v.out)}, "Go on?"); done || err != nil {
 		return err

@@ -73,6 +73,9 @@ func (c *cli) stageKeystore(ctx context.Context, k *cluster, file string, v stag
 		p.Remedy = "coterie keystore convert " + file + " --to pkcs12 --out OTHER, then stage that"
 		return p
 	}
+	if v.alias, err = c.chooseAlias(file, s, v.alias); err != nil {
+		return err
+	}
 	newest, err := keyring.FindNewest(ctx, k.db, v.name)
 	if err != nil {
 		return err

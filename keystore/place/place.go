@@ -89,7 +89,9 @@ func (s Server) Look(ctx context.Context) Seen {
 	defer cancel()
 	chain, err := keystore.Shown(ctx, s.Address, s.Host)
 	if err != nil {
-		seen.Error = lasting(err)
+		if seen.Error == "" { // a server without its file shows nothing either
+			seen.Error = lasting(err)
+		}
 		return seen
 	}
 	seen.Served = chain[0].Fingerprint()
@@ -164,23 +166,47 @@ func (s Server) changes(c Content) ([]Change, error) {
 }
 
 // Try tells why the content could not be put in place, and changes nothing: it writes
-// all of it beside the file, and removes it.
+// all of it beside the files, as it would be, and removes it.
 func (s Server) Try(c Content) error {
-	if _, err := s.changes(c); err != nil {
+	changes, err := s.changes(c)
+	if err != nil {
 		return err
 	}
 	if info, err := os.Stat(s.File); err == nil && info.Mode().Perm()&0o004 != 0 {
 		return fmt.Errorf("%s is open to everybody (mode %04o): chmod o= %s", s.File, info.Mode().Perm(), s.File)
 	}
-	target, err := filepath.EvalSymlinks(s.File) // it is replaced where it is
-	if _, none := os.Lstat(s.File); errors.Is(none, fs.ErrNotExist) {
-		target, err = s.File, nil
+	if err := try(s.File, c.File); err != nil {
+		return err
+	}
+	for _, change := range changes {
+		if change.Path == s.File {
+			continue
+		}
+		if err := try(change.Path, change.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func try(path string, data []byte) error {
+	target, err := filepath.EvalSymlinks(path) // it is replaced where it is
+	if _, none := os.Lstat(path); errors.Is(none, fs.ErrNotExist) {
+		target, err = path, nil
 	}
 	if err != nil {
 		return err
 	}
+	var old fs.FileInfo
+	if info, err := os.Stat(target); err == nil {
+		old = info
+	}
 	tmp := filepath.Join(filepath.Dir(target), "."+filepath.Base(target)+".try")
-	if err := durable(atomicfile.Write(tmp, c.File, 0o600)); err != nil {
+	if err := gone(os.Remove(tmp)); err != nil { // of a life that was killed
+		return err
+	}
+	// With the owner of the file that it would replace, which not everybody can give it.
+	if err := atomicfile.Prepare(tmp, data, old, target); err != nil {
 		return err
 	}
 	return os.Remove(tmp)

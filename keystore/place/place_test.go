@@ -5,7 +5,9 @@ package place
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -178,4 +180,40 @@ func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 		t.Errorf("got %v and %v", tried, put)
 	}
 	untouched(t, s, read)
+}
+
+// Who may not read the server's file, or could not leave it its owner, says so when he is
+// asked, and not when it is his turn. Only root can be somebody else for a moment.
+func TestAFileOfAnotherUserIsToldBeforeAnythingIsChanged(t *testing.T) {
+	if file := os.Getenv("COTERIE_TRY_FILE"); file != "" {
+		fmt.Println("tried:", Server{File: file}.Try(next))
+		return
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: only root can be somebody else")
+	}
+	for _, c := range []struct {
+		gid  uint32
+		want string
+	}{{65534, "permission denied"}, {0, "operation not permitted"}} {
+		s, read := desk(t)
+		for dir := filepath.Dir(s.File); dir != "/" && dir != os.TempDir(); dir = filepath.Dir(dir) {
+			if err := os.Chmod(dir, 0o777); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// The program of this test may lie where nobody else can look.
+		program, err := os.Open("/proc/self/exe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), "/proc/self/fd/3", "-test.run", "^TestAFileOfAnotherUser")
+		cmd.ExtraFiles, cmd.Dir, cmd.Env = []*os.File{program}, "/", []string{"COTERIE_TRY_FILE=" + s.File}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: c.gid}}
+		out, err := cmd.CombinedOutput()
+		if err = errors.Join(err, program.Close()); err != nil || !strings.Contains(string(out), "tried: ") || !strings.Contains(string(out), c.want) {
+			t.Errorf("group %d: got %s, %v, want %q", c.gid, out, err, c.want)
+		}
+		untouched(t, s, read)
+	}
 }

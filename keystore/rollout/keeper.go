@@ -76,6 +76,9 @@ func (k *Keeper) keep(ctx context.Context, v View, me Member, task Task) Report 
 		k.settle(task.Have) // a server that is down reads it when it comes up
 	case k.known && k.settled == task.Have && seen.Version != task.Have:
 		// Somebody else changed the file since: that is told, and left to him.
+	case v.Rollout == nil && k.known && k.settled == task.Have && !me.drifted():
+		// It was as it should be, and its server shows another: that is told before it is
+		// mended, which may take long.
 	case task.Now && (!k.resting || k.tried != task.Have):
 		err := k.Hands.Put(ctx, Putting{Version: task.Have, First: v.Active == 0, Forward: forward})
 		if seen = k.Hands.Seen(ctx, task.Have); seen.Right() && err == nil {

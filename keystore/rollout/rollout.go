@@ -116,6 +116,9 @@ func (m Member) backward(r *Rollout) bool {
 	return m.Report != nil && m.Fresh && m.Report.Rollout == r.ID && m.Report.Phase == Back
 }
 
+// drifted says that it told, in this life, that it has not what it should have.
+func (m Member) drifted() bool { return m.Report != nil && m.Fresh && m.Report.State == Drifted }
+
 // hadTurn says that its server was restarted for what the rollout brings, and is not
 // again, whatever became of it.
 func (m Member) hadTurn(r *Rollout) bool {

@@ -3,9 +3,11 @@
 package shares
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,4 +108,47 @@ func TestAFrozenEncryptionKeystoreDoesNotHangTheAgent(t *testing.T) {
 	}
 	end()
 	c.Await(`SELECT bool_and(state = 'OK') FROM coterie.storages`)
+}
+
+// The folders of one node's keystores are of an export that was made anew: what it sees
+// of them is a finding, and no version reaches any node.
+func TestAStaleHandleIsToldAndNothingIsPutInPlace(t *testing.T) {
+	mounts(t)
+	c, _ := secured(t)
+	live := filepath.Join(c.Dir, "live")
+	pass, admin := filepath.Join(c.Dir, "password"), filepath.Join(c.Dir, "admin.yaml")
+	version := "../../keystore/testdata/files/ossl-chain.p12"
+	before, err := os.ReadFile("../../keystore/testdata/files/pkcs12-rsa.ks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Mkdir(live, 0o755), os.WriteFile(pass, []byte("changeit\n"), 0o600), os.WriteFile(filepath.Join(live, "tomcat.keystore"), before, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	c.Nodes[0].Start()
+	c.AwaitReady()
+	point := seenFrom(t, c)
+	c.Add("b", cluster.NodeOptions{Share: point, Env: append([]string{"COTERIE_KEYSTORE_FILE=" + filepath.Join(live, "tomcat.keystore")}, ucd...)}).Start()
+	c.AwaitReady()
+	c.Await(`SELECT count(*) = 2 FROM coterie.keystore_recipients`)
+	endShare, endLive := stale(t, filepath.Join(point, "conf")), stale(t, live)
+	c.Await(`SELECT count(*) = 1 FROM coterie.findings WHERE code = 'COT-930' AND subject = 'b' AND text LIKE '%stale%'`)
+	if state := cluster.Get[string](c, stateOf, "b"); state != "OK" {
+		t.Errorf("the share itself is %s", state)
+	}
+	if out, code := c.Run("-c", admin, "keystore", "stage", version, "--password-file", pass, "-y"); code != 0 {
+		t.Errorf("stage: exit code %d: %s", code, out)
+	}
+	if out, code := c.Run("-c", admin, "keystore", "activate", "-y"); code != 5 || !strings.Contains(out, "COT-923") || !strings.Contains(out, "stale") {
+		t.Errorf("exit code %d, want COT-923: %s", code, out)
+	}
+	endShare()
+	endLive()
+	c.Await(`SELECT count(*) = 0 FROM coterie.findings WHERE code = 'COT-930'`)
+	if data, err := os.ReadFile(filepath.Join(live, "tomcat.keystore")); err != nil || !bytes.Equal(data, before) {
+		t.Errorf("it has another file, %v", err)
+	}
+	if out, code := c.Run("-c", admin, "keystore", "activate", "-y"); code != 0 {
+		t.Errorf("afterwards: exit code %d: %s", code, out)
+	}
 }

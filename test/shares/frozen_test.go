@@ -5,6 +5,7 @@ package shares
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -24,6 +25,19 @@ import (
 // whoever asks it is what a dead NFS server is, down to the kill that does not help.
 func frozen(t *testing.T, point string) (end func()) {
 	t.Helper()
+	return served(t, point, 0)
+}
+
+// stale mounts one whose server has forgotten each file that it is asked for, as that
+// of an NFS export which was made anew.
+func stale(t *testing.T, point string) (end func()) {
+	t.Helper()
+	return served(t, point, unix.ESTALE)
+}
+
+// served mounts a file system that answers everything with one error, or never.
+func served(t *testing.T, point string, all unix.Errno) (end func()) {
+	t.Helper()
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		if os.Getenv("COTERIE_CI") != "" {
@@ -42,7 +56,20 @@ func frozen(t *testing.T, point string) (end func()) {
 			if err != nil {
 				return
 			}
-			if n < 16 || binary.NativeEndian.Uint32(buf[4:]) != 26 { // FUSE_INIT alone is answered
+			if n < 16 {
+				continue
+			}
+			if binary.NativeEndian.Uint32(buf[4:]) != 26 { // all but FUSE_INIT
+				if all == 0 {
+					continue
+				}
+				refusal := make([]byte, 16)
+				binary.NativeEndian.PutUint32(refusal, 16)
+				binary.NativeEndian.PutUint32(refusal[4:], uint32(-int32(all)))
+				copy(refusal[8:], buf[8:16])
+				if _, err := dev.Write(refusal); err != nil && !errors.Is(err, unix.ENOENT) { // nobody waits for it any more
+					return
+				}
 				continue
 			}
 			reply := make([]byte, 16+64)

@@ -35,6 +35,7 @@ type farm struct {
 	admin string // configuration
 	pass  string // file with the password
 	nodes []*instance
+	copy  string // of the active version, on the share
 	first string // digest of what was there before any version
 	next  int
 }
@@ -60,9 +61,14 @@ func newFarm(t *testing.T) *farm {
   url: http://127.0.0.1:%d/manager/text/sslReload
   check_every: 1s
   patience: 10s
+  copy: conf/server.keystore
 `, i.file, i.port, i.manager)})
 	}
 	all.Wait()
+	f.copy = filepath.Join(f.nodes[0].Share(), "conf", "server.keystore")
+	if err := os.Mkdir(filepath.Dir(f.copy), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for _, i := range f.nodes {
 		i.Start()
 	}

@@ -6,8 +6,10 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"math/big"
 	mathrand "math/rand/v2"
 	"os"
@@ -128,6 +130,15 @@ func (f *farm) refused(last string) {
 	}
 }
 
+// files are all that have a version.
+func (f *farm) files() []string {
+	files := []string{f.copy}
+	for _, i := range f.nodes {
+		files = append(files, i.file)
+	}
+	return files
+}
+
 // watch reads the files all the time: what has the name is whole.
 func (f *farm) watch(stop <-chan struct{}) {
 	known := map[string]bool{f.first: true}
@@ -137,10 +148,13 @@ func (f *farm) watch(stop <-chan struct{}) {
 			return
 		case <-time.After(200 * time.Microsecond):
 		}
-		for _, i := range f.nodes {
-			data, err := os.ReadFile(i.file)
+		for _, file := range f.files() {
+			data, err := os.ReadFile(file)
+			if errors.Is(err, fs.ErrNotExist) && file == f.copy {
+				continue // no version has been the active one yet
+			}
 			if err != nil {
-				f.t.Errorf("%s: %v", i.Name, err)
+				f.t.Errorf("%v", err)
 				return
 			}
 			sum := digest(data)
@@ -148,7 +162,7 @@ func (f *farm) watch(stop <-chan struct{}) {
 				continue
 			}
 			if _, err := keystore.Read(data, keystore.Passwords{Store: "changeit"}); err != nil {
-				f.t.Errorf("%s has a file of %d bytes that is not whole: %v", i.Name, len(data), err)
+				f.t.Errorf("%s has %d bytes and is not whole: %v", file, len(data), err)
 				return
 			}
 			known[sum] = true
@@ -179,6 +193,14 @@ func TestAfterAnyKillAllNodesHaveTheActiveVersion(t *testing.T) {
 	}
 	close(stop)
 	watching.Wait()
+	begun := time.Now()
+	f.Await(`SELECT count(*) = count(*) FILTER (WHERE f.ok) FROM coterie.keystores k LEFT JOIN coterie.keystore_files f ON f.name = k.name WHERE k.state = 'active'`)
+	if active := cluster.All[string](f.Cluster, `SELECT sha256 FROM coterie.keystores WHERE state = 'active'`); len(active) == 1 {
+		if data, err := os.ReadFile(f.copy); err != nil || digest(data) != active[0] {
+			t.Errorf("the share's copy is another, %v", err)
+		}
+	}
+	t.Logf("the share's copy is the active version after %v", time.Since(begun).Round(time.Millisecond))
 	t.Logf("%d kills, rollouts that ended so: %v; all nodes alike after %v at most", *kills, ends, slowest.Round(time.Millisecond))
 }
 

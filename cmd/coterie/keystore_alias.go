@@ -1,0 +1,61 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/coterie-ha/coterie/internal/problem"
+	"github.com/coterie-ha/coterie/keystore"
+)
+
+// chooseAlias is the alias of the private key that is meant. Where there are several,
+// and none was named, a person is asked, three times at most; without a terminal
+// nobody can be, and the aliases are told.
+func (c *cli) chooseAlias(file string, s *keystore.Store, named string) (string, error) {
+	var keys []keystore.Entry
+	for _, e := range s.Entries {
+		if e.Kind == keystore.Key {
+			keys = append(keys, e)
+		}
+	}
+	if named != "" || len(keys) < 2 {
+		return named, nil
+	}
+	var aliases []string
+	for _, e := range keys {
+		aliases = append(aliases, e.Alias)
+	}
+	f, ok := c.in.(*os.File)
+	if c.flags.noInput || !ok || !term.IsTerminal(int(f.Fd())) {
+		p := problem.New("COT-908", nil, "%s has %d private keys, and nothing says which is meant: %s", file, len(keys), strings.Join(aliases, ", "))
+		p.Remedy = "--alias " + aliases[0] + ", or another of them"
+		return "", p
+	}
+	for i, e := range keys {
+		fact := e.Facts()
+		c.say("%3d  %-20s %s, until %s", i+1, e.Alias, fact.Subject, fact.NotAfter.UTC().Format("2006-01-02"))
+	}
+	lines := bufio.NewReader(f)
+	for range tries {
+		fmt.Fprintf(c.err, "Which of them? [1-%d] ", len(keys))
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return "", problem.New("COT-106", err, "not done")
+		}
+		word := strings.TrimSpace(line)
+		if n, err := strconv.Atoi(word); err == nil && n >= 1 && n <= len(keys) {
+			return aliases[n-1], nil
+		}
+		if slices.Contains(aliases, word) {
+			return word, nil
+		}
+		c.say("There is no %q.", word)
+	}
+	return "", problem.New("COT-908", nil, "%s: none of its %d private keys was chosen", file, len(keys))
+}

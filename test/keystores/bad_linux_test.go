@@ -1,0 +1,162 @@
+package keystores
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coterie-ha/coterie/keystore"
+	"github.com/coterie-ha/coterie/test/cluster"
+)
+
+// bad is a keystore that must reach nobody, and what is said of it.
+type bad struct {
+	data []byte
+	pass string // changeit unless set
+	args []string
+	want string // code
+}
+
+func fixture(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("../../keystore/testdata/files", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// kinds are bad in all ways that are known by the file alone.
+func kinds(t *testing.T) map[string]bad {
+	t.Helper()
+	good := usual(t)
+	flipped := bytes.Clone(good)
+	flipped[len(flipped)/2] ^= 1
+	leaf, other := issue(t, nil, nil), issue(t, nil, nil)
+	root := issue(t, nil, func(c *x509.Certificate) {
+		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign
+	})
+	signed := issue(t, root, nil)
+	past := issue(t, nil, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	future := issue(t, nil, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Hour) })
+	nameless := issue(t, nil, func(c *x509.Certificate) { c.DNSNames = nil })
+	client := issue(t, nil, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })
+	endless := binary.BigEndian.AppendUint32([]byte{0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2}, 1<<32-1)
+	return map[string]bad{
+		"an empty file":                     {data: nil, want: "COT-901"},
+		"one byte":                          {data: []byte{0x30}, want: "COT-90"},
+		"some text":                         {data: []byte("password: changeit\n"), want: "COT-901"},
+		"a certificate by itself":           {data: fixture(t, "der-cert.cer"), want: "COT-901"},
+		"a key by itself":                   {data: fixture(t, "der-key.der"), want: "COT-901"},
+		"PEM":                               {data: fixture(t, "pem-chain.pem"), want: "COT-905"},
+		"certificates as PEM":               {data: fixture(t, "pem-certs.pem"), want: "COT-905"},
+		"JCEKS":                             {data: fixture(t, "jceks-ec.ks"), want: "COT-905"},
+		"half of a file":                    {data: good[:len(good)/2], want: "COT-902"},
+		"something behind its end":          {data: append(bytes.Clone(good), 0), want: "COT-902"},
+		"copied as text":                    {data: bytes.ReplaceAll(good, []byte{0}, nil), want: "COT-90"},
+		"one bit is another":                {data: flipped, want: "COT-90"},
+		"too long":                          {data: append(bytes.Clone(good), make([]byte, 4<<20)...), want: "COT-904"},
+		"four billion entries":              {data: append(endless, make([]byte, 30)...), want: "COT-90"},
+		"nothing proves it whole":           {data: fixture(t, "kt-nomac.p12"), want: "COT-906"},
+		"another password":                  {data: good, pass: "changeme\n", want: "COT-903"},
+		"no password":                       {data: good, pass: "\n", want: "COT-903"},
+		"a password with a byte order mark": {data: good, pass: "\xef\xbb\xbfchangeit\n", want: "COT-910"},
+		"a password of two lines":           {data: good, pass: "changeit\nchangeit\n", want: "COT-910"},
+		"a key with its own password":       {data: fixture(t, "jks-keypass.ks"), want: "COT-913"},
+		"trusted certificates alone":        {data: fixture(t, "pkcs12-trust.ks"), want: "COT-913"},
+		"a secret key alone":                {data: fixture(t, "pkcs12-secret.ks"), want: "COT-913"},
+		"several keys":                      {data: fixture(t, "pkcs12-three.ks"), want: "COT-908"},
+		"an alias that is not there":        {data: good, args: []string{"--alias", "jetty"}, want: "COT-913"},
+		"for another host":                  {data: good, args: []string{"--host", "www.example.org"}, want: "COT-913"},
+		"key and certificate are no pair":   {data: holding(t, "tomcat", other.key, leaf), want: "COT-913"},
+		"the chain is out of order":         {data: holdingAs(t, keystore.JKS, "tomcat", signed.key, signed, other, root), want: "COT-913"},
+		"a certificate twice in the chain":  {data: holdingAs(t, keystore.JKS, "tomcat", signed.key, signed, signed, root), want: "COT-913"},
+		"a certificate that has ended":      {data: holding(t, "tomcat", past.key, past), want: "COT-913"},
+		"a certificate of tomorrow":         {data: holding(t, "tomcat", future.key, future), want: "COT-913"},
+		"a certificate that names no host":  {data: holding(t, "tomcat", nameless.key, nameless), want: "COT-913"},
+		"a certificate for clients":         {data: holding(t, "tomcat", client.key, client), want: "COT-913"},
+		"RSA of 1,024 bits":                 {data: weak(t), want: "COT-913"},
+		"a key of DSA":                      {data: fixture(t, "jks-dsa.ks"), want: "COT-91"},
+	}
+}
+
+// weak is a keystore with a key that anybody can compute.
+func weak(t *testing.T) []byte {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := issue(t, nil, nil).cert
+	c.SignatureAlgorithm, c.PublicKey = x509.SHA256WithRSA, nil
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := keystore.Write(&keystore.Store{Entries: []keystore.Entry{
+		{Alias: "tomcat", Kind: keystore.Key, Key: pkcs8, Chain: []keystore.Certificate{{DER: der}}},
+	}}, keystore.PKCS12, "changeit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestNoBadKeystoreReachesANode(t *testing.T) {
+	p := newPair(t, "")
+	all := kinds(t)
+	var slowest time.Duration
+	try := func(name, file string, b bad) {
+		pass := p.pass
+		if b.pass != "" {
+			pass = filepath.Join(p.Dir, "odd")
+			p.write(pass, []byte(b.pass))
+		}
+		begun := time.Now()
+		out, code := p.command(append([]string{"stage", file, "--password-file", pass, "-y"}, b.args...)...)
+		slowest = max(slowest, time.Since(begun))
+		if code == 0 || !strings.Contains(out, b.want) || !strings.Contains(out, "remedy") {
+			t.Errorf("%s: exit code %d, want %s: %s", name, code, b.want, out)
+		}
+	}
+	for name, b := range all {
+		file := filepath.Join(p.Dir, "bad.keystore")
+		p.write(file, b.data)
+		try(name, file, b)
+	}
+	// What is no file is not read as one.
+	pipe := filepath.Join(p.Dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	try("a folder", p.Dir, bad{want: "COT-901"})
+	try("a pipe", pipe, bad{want: "COT-901"})
+	try("nothing", filepath.Join(p.Dir, "none"), bad{want: "COT-214"})
+	if n := cluster.Get[int](p.Cluster, `SELECT (SELECT count(*) FROM coterie.keystores) + (SELECT count(*) FROM coterie.events WHERE kind = 'keystore.staged')`); n != 0 {
+		t.Errorf("%d versions were staged", n)
+	}
+	p.untouched("after all of them")
+	t.Logf("%d kinds of bad keystore, none staged; refused after %v at most", len(all)+3, slowest.Round(time.Millisecond))
+}
+
+// untouched says that both nodes have what they had.
+func (p *pair) untouched(when string) {
+	p.t.Helper()
+	for _, i := range p.nodes {
+		if data, err := os.ReadFile(i.file); err != nil || !bytes.Equal(data, p.before) {
+			p.t.Errorf("%s: %s has another file, %v", when, i.Name, err)
+		}
+	}
+}
