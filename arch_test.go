@@ -102,19 +102,20 @@ var mayImport = map[string][]string{
 
 	"deploy/examples/licenses/go": {},
 
-	"test/chaos":    {"*"},
-	"test/cluster":  {"*"},
-	"test/figures":  {"*"},
-	"test/identity": {"*"},
-	"test/keytool":  {"*"},
-	"test/mutants":  {},
-	"test/pooler":   {"*"},
-	"test/policies": {"*"},
-	"test/seats":    {"*"},
-	"test/tomcat":   {"*"},
-	"test/shares":   {"*"},
-	"test/trust":    {"*"},
-	"test/slots":    {"*"},
+	"test/chaos":     {"*"},
+	"test/cluster":   {"*"},
+	"test/figures":   {"*"},
+	"test/identity":  {"*"},
+	"test/keytool":   {"*"},
+	"test/mutants":   {},
+	"test/pooler":    {"*"},
+	"test/policies":  {"*"},
+	"test/seats":     {"*"},
+	"test/tomcat":    {"*"},
+	"test/shares":    {"*"},
+	"test/trust":     {"*"},
+	"test/keystores": {"*"},
+	"test/slots":     {"*"},
 }
 
 // In tests a package may also start a real database and act on its schema.

@@ -150,9 +150,10 @@ clients would take. It is run again after renewal.retry, and twice as long after
 each further failure, a day at most.`},
 		{"COT-935", ExitRefused, "sealed by a newer version of coterie",
 			"install that version of coterie on this node",
-			`Whoever staged the version runs a newer coterie than this one, and sealed it in a
-form that this one does not know. Nothing is wrong with the version itself; a
-node with the old program votes against it (COT-923), so that it reaches none.`},
+			`Whoever staged the version runs a newer coterie than this one, and sealed it
+in a form that this one does not know. Nothing is wrong with the version
+itself; a node with the old program votes against it (COT-923), so that it
+reaches none.`},
 		{"COT-914", ExitFailed, "keystore was not written",
 			"look at the folder, its rights and the room on its disk; the old file is as it was",
 			`The new file could not be put in place. Whatever was there before is
