@@ -66,12 +66,12 @@ func Register(ctx context.Context, db *sqlx.DB, seal []byte, by, reason string) 
 	return done, nil
 }
 
-// A node that is not there any more gets nothing, and one without a key stands there
+// A node that is not there any more, or waits for approval, gets nothing, and one without a key stands there
 // without one.
 const keysSQL = `
 SELECT coalesce(r.name, n.name) AS name, coalesce(n.name, '') AS node, coalesce(n.id, '') AS node_id,
        coalesce(r.seal, '') AS seal, coalesce(r.identity, '') AS identity, coalesce(r.signature, '') AS signature
-FROM (SELECT name, id FROM coterie.nodes WHERE state NOT IN ('left', 'evicted')) n
+FROM (SELECT name, id FROM coterie.nodes WHERE state NOT IN ('left', 'evicted') AND coterie.trust_admits(id)) n
 FULL JOIN coterie.keystore_recipients r ON r.node = n.name
 WHERE n.name IS NOT NULL OR r.node IS NULL
 ORDER BY 1`

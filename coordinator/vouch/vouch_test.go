@@ -319,12 +319,16 @@ func TestFailingPairsAndMissingStoresAreFindings(t *testing.T) {
 			t.Fatal(living, err)
 		}
 	}
-	findings := func() string {
+	findingsOf := func(like string) string {
 		var all []string
-		if err := h.db.Select(&all, `SELECT code || ' ' || subject || ': ' || text || ' > ' || remedy FROM coterie.findings WHERE code LIKE 'COT-94%' ORDER BY 1`); err != nil {
+		if err := h.db.Select(&all, `SELECT code || ' ' || subject || ': ' || text || ' > ' || remedy FROM coterie.findings WHERE code LIKE $1 ORDER BY 1`, like); err != nil {
 			t.Fatal(err)
 		}
 		return strings.Join(all, "\n")
+	}
+	findings := func() string { return findingsOf("COT-94%") }
+	if got := findingsOf("COT-530"); strings.Count(got, "\n") != 1 || !strings.HasPrefix(got, "COT-530 app-a: trust store: the certificate app-a of CN=app-a ends on ") {
+		t.Errorf("certificates that end in an hour: %s", got)
 	}
 	tested(trust.OK)
 	if got := findings(); got != "" {

@@ -25,8 +25,9 @@
 // # Laws
 //
 //   - An entry of a node is believed only if the identity whose fingerprint is the
-//     node's id has signed it for this cluster and this node. Who can write rows of
-//     the database cannot have his certificate trusted.
+//     node's id has signed it for this cluster and this node. Who has the login of a
+//     node and not its key cannot have his certificate trusted in its name; who owns
+//     the tables, and could make a node of his own, is trusted.
 //   - A private key is neither read nor kept.
 //   - A file is replaced at once, keeps its owner and mode, and only when it has other
 //     entries than it should. What has the right entries is left alone, whoever wrote it.

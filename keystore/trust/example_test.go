@@ -9,7 +9,7 @@ import (
 	"github.com/coterie-ha/coterie/keystore/trust"
 )
 
-// Who can write rows cannot have his certificate trusted under the name of a node.
+// Who has a node's login and not its key cannot have his certificate trusted.
 func ExampleStore_Believed() {
 	identity := ed25519.NewKeyFromSeed(make([]byte, 32))
 	public := identity.Public().(ed25519.PublicKey)
@@ -19,9 +19,9 @@ func ExampleStore_Believed() {
 		ID: hex.EncodeToString(id[:16]), Identity: public, Signature: trust.Sign(identity, "cluster", "app-a", []byte("of app-a")),
 	}
 	forged := entry
-	forged.Alias, forged.Node, forged.Certificate = "app-b", "app-b", []byte("of somebody")
+	forged.Alias, forged.Certificate = "app-a:next", []byte("of somebody")
 	entries := []trust.Entry{entry, forged}
 	store, err := trust.Store{Version: 7, Digest: trust.Digest(entries), Entries: entries}.Believed("cluster")
 	fmt.Println(len(store.Entries), err)
-	// Output: 1 app-b: it is not signed by the identity of the node
+	// Output: 1 app-a:next: it is not signed by the identity of the node
 }

@@ -59,7 +59,7 @@ func (b *band) add(name string) {
   jks: %s
   password_file: %s
   check_every: 1s
-  test_every: 2s
+  test_every: 1s
 `, p.address, b.path(name+".next.pem"), b.bundle(name), b.path(name+".p12"), b.path(name+".jks"), b.path("password"))})
 	b.write(name+".next.pem", p.cert.Load().pem())
 	b.pairs[name] = p
@@ -118,9 +118,28 @@ func TestServersTrustOneAnotherAndNoFileIsCopied(t *testing.T) {
 	b := newBand(t, "app-a", "app-b", "app-c")
 	b.together(9)
 	t.Log("published, rendered, and called: 9 pairs of 9")
+	if *changes > 1 {
+		b.hanging()
+	}
 	for _, step := range []func(){b.byHand, b.proxy, b.newcomer, b.changeWithoutAFailure, b.wrongCertificate, b.leaving} {
 		step()
 	}
+}
+
+// hanging has a server take connections and say nothing: that is told, nobody's session
+// suffers, and the server's certificate is not given up.
+func (b *band) hanging() {
+	b.t.Helper()
+	const lives = `SELECT string_agg(node || ' ' || incarnation, ', ' ORDER BY node) FROM coterie.session`
+	before := cluster.Get[string](b.Cluster, lives)
+	p := b.pairs["app-c"]
+	p.hangs.Store(true)
+	b.Await(`SELECT count(*) = 3 FROM coterie.trusts WHERE to_node = 'app-c' AND result = 'timeout'`)
+	if after := cluster.Get[string](b.Cluster, lives); after != before || !b.has("app-a", p.cert.Load()) {
+		b.t.Errorf("sessions were %s and are %s", before, after)
+	}
+	p.hangs.Store(false)
+	b.together(9)
 }
 
 // byHand has somebody edit a file: it is put right, and told.

@@ -58,6 +58,7 @@ func (m made) pem() []byte {
 type server struct {
 	address string
 	cert    atomic.Pointer[made]
+	hangs   atomic.Bool
 }
 
 func serve(t *testing.T, subject string) *server {
@@ -82,6 +83,9 @@ func serve(t *testing.T, subject string) *server {
 			if err == nil {
 				go func() {
 					defer conn.Close()
+					for s.hangs.Load() {
+						time.Sleep(10 * time.Millisecond)
+					}
 					_ = conn.(*tls.Conn).Handshake() // what came of it the client says
 				}()
 			}

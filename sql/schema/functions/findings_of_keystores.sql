@@ -67,7 +67,17 @@ BEGIN
                CASE WHEN r.state = 'foreign' THEN 'have its certificates trusted (coterie trust add), or move the file away'
                     ELSE 'look at what its agent logs, and at the folder of the file' END
         FROM coterie.trust_renderings r JOIN alive a ON a.name = r.node
-        WHERE r.state IN ('failed', 'foreign') OR r.state = 'behind' AND r.since < coterie.clock() - interval '30 seconds';
+        WHERE r.state IN ('failed', 'foreign') OR r.state = 'behind' AND r.since < coterie.clock() - interval '30 seconds'
+        UNION ALL
+        SELECT 'COT-530', CASE WHEN e.not_after <= coterie.clock() + interval '1 day' THEN 'error' WHEN e.not_after <= coterie.clock() + interval '7 days' THEN 'warning' ELSE 'note' END,
+               e.alias, e.not_after - CASE WHEN e.not_after <= coterie.clock() + interval '1 day' THEN interval '1 day' WHEN e.not_after <= coterie.clock() + interval '7 days' THEN interval '7 days' ELSE interval '30 days' END,
+               left(format('trust store: the certificate %s of %s ends on %s', e.alias, e.subject, to_char(e.not_after AT TIME ZONE 'UTC', 'YYYY-MM-DD')), 500),
+               CASE WHEN e.node IS NULL THEN 'add its successor: coterie trust add; then remove this one' ELSE format('give the server of %s a new one', e.node) END
+        FROM coterie.trust_entries e
+        WHERE e.not_after <= coterie.clock() + interval '30 days'
+          -- What was given up, and what a keystore of the cluster brings, is told elsewhere.
+          AND (e.node IS NULL OR EXISTS (SELECT FROM coterie.trust_certificate c WHERE c.node = e.node AND c.fingerprint = e.fingerprint AND c.served))
+          AND NOT EXISTS (SELECT FROM coterie.keystore k WHERE k.state = 'active' AND k.fingerprint = e.fingerprint);
     END IF;
     IF EXISTS (SELECT FROM coterie.approval p WHERE p.state = 'pending') THEN
         RETURN QUERY

@@ -5,7 +5,7 @@ BEGIN
     IF NOT p_serves AND NOT EXISTS (SELECT FROM coterie.keystore k WHERE k.name = p_name) THEN
         RETURN NULL;
     END IF;
-    -- Only nodes that live take part.
+    -- Only nodes that live take part, and are not waiting for approval.
     RETURN (
     SELECT json_build_object(
         'active', coalesce((SELECT k.version FROM coterie.keystores k WHERE k.name = p_name AND k.state = 'active'), 0),
@@ -24,7 +24,7 @@ BEGIN
                     'rollout', coalesce(c.rollout, 0), 'phase', coalesce(c.phase, ''), 'error', c.error) END)
                             ORDER BY n.started_at, n.name)
             FROM coterie.nodes n LEFT JOIN coterie.certificates c ON c.keystore = p_name AND c.node = n.name
-            WHERE n.state NOT IN ('left', 'evicted', 'dead', 'suspect')), '[]'),
+            WHERE n.state NOT IN ('left', 'evicted', 'dead', 'suspect') AND coterie.trust_admits(n.id)), '[]'),
         'versions', coalesce((
             SELECT json_agg(json_build_object('version', k.version, 'sha256', k.sha256, 'alias', k.alias, 'fingerprint', k.fingerprint,
                                              'ends', extract(epoch FROM k.not_after)::bigint))

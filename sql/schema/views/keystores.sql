@@ -5,7 +5,7 @@ SELECT k.name, k.version, k.state::text AS state, k.fingerprint, k.alias, k.subj
        ARRAY(SELECT c.recipient FROM coterie.keystore_copy c JOIN coterie.keystore_recipient r ON r.name = c.recipient AND r.fingerprint = c.seal
              WHERE c.name = k.name AND c.version = k.version ORDER BY c.recipient) AS opened_by,
        ARRAY(SELECT n.name FROM coterie.nodes n
-             WHERE n.state NOT IN ('left', 'evicted')
+             WHERE n.state NOT IN ('left', 'evicted') AND coterie.trust_admits(n.id) -- who waits for approval gets no keys
                AND NOT EXISTS (SELECT FROM coterie.keystore_copy c JOIN coterie.keystore_recipient r ON r.name = c.recipient AND r.fingerprint = c.seal
                                WHERE c.name = k.name AND c.version = k.version AND c.recipient = n.name)
              ORDER BY n.name) AS closed_to
