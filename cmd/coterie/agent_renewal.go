@@ -115,8 +115,8 @@ func (r *renewer) renewed(ctx context.Context, ends time.Time) (int64, error) {
 		return 0, err
 	}
 	asking, cancel := context.WithTimeout(ctx, r.cfg.Database.StatementTimeout)
-	defer cancel()
 	newest, err := keyring.FindNewest(asking, r.work, r.name)
+	cancel()
 	if err != nil {
 		return 0, err
 	}
@@ -124,6 +124,8 @@ func (r *renewer) renewed(ctx context.Context, ends time.Time) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	asking, cancel = context.WithTimeout(ctx, r.cfg.Database.StatementTimeout)
+	defer cancel()
 	to, id, err := recipients(asking, r.work)
 	if err != nil {
 		return 0, err

@@ -18,7 +18,8 @@ func (c *cli) keystoreStatus() *cobra.Command {
 		Short: "Show what each node has and serves",
 		Long: `Shows for each node which version of the keystore it has in place, what its
 server showed in a handshake, and what is wrong with it; and on stderr how the
-last rollout went. Exit code 3 if a node does not have the active version.`,
+last rollout went, what its copy on the share has, and when it was last renewed.
+Exit code 3 if a node does not have the active version.`,
 		Example: `  coterie keystore status
   coterie keystore status -o wide
   coterie keystore status --name server -o json`,
@@ -55,6 +56,9 @@ func (c *cli) keystoreStanding(ctx context.Context, k *cluster, name string) err
 	if err != nil {
 		return err
 	}
+	if err := c.keystoreBeside(ctx, k, name); err != nil {
+		return err
+	}
 	last, found, err := keyring.FindRollout(ctx, k.db, name, 0)
 	switch {
 	case err != nil:
@@ -74,4 +78,37 @@ func (c *cli) keystoreStanding(ctx context.Context, k *cluster, name string) err
 		}
 	}
 	return nil
+}
+
+// keystoreBeside tells of its copy on the share, and of its renewal, where there are.
+func (c *cli) keystoreBeside(ctx context.Context, k *cluster, name string) error {
+	copies, err := k.rows(ctx, "keystore_files", "WHERE v.name = $1", name)
+	if err != nil {
+		return err
+	}
+	for i := range copies.Len() {
+		row := copies.Row(i)
+		state := "is not the active version"
+		if row.Bool("ok") {
+			state = "is the active version"
+		}
+		c.say("Its copy on the share, %s, %s; %s looked at it last%s", row.Text("path"), state, row.Text("node"), after(": ", row.Text("error")))
+	}
+	renewals, err := k.rows(ctx, "renewals", "WHERE v.name = $1", name)
+	if err != nil {
+		return err
+	}
+	for i := range renewals.Len() {
+		row := renewals.Row(i)
+		c.say("Its renewal was last tried by %s at %s%s", row.Text("node"), utc(row.Time("begun_at")), after(", and failed: ", row.Text("error")))
+	}
+	return nil
+}
+
+// after is a text with what comes before it; nothing if there is none.
+func after(before, text string) string {
+	if text == "" {
+		return ""
+	}
+	return before + text
 }

@@ -44,14 +44,18 @@ BEGIN
         SELECT 'COT-933', 'warning', v.name, v.seen_at,
                left(format('the copy of %s on the share, %s: %s', v.name, v.path, v.error), 500),
                'look at the file, its folder and their rights; it is written again by itself'
-        FROM coterie.keystore_files v WHERE v.error <> '';
+        -- Of who is at it: what nobody writes any more is no problem of anybody.
+        FROM coterie.keystore_files v
+        WHERE v.error <> '' AND EXISTS (SELECT FROM coterie.lease l JOIN coterie.session s ON s.node = l.node AND s.incarnation = l.incarnation WHERE l.name = 'keystore/' || v.name AND l.token = v.token);
     END IF;
     IF EXISTS (SELECT FROM coterie.renewal r WHERE r.failures > 0) THEN
         RETURN QUERY
         SELECT 'COT-934', 'warning', v.name, v.failing_since,
                left(format('the certificate of %s was not renewed (%s): %s', v.name, CASE v.failures WHEN 1 THEN 'once tried' ELSE format('%s times tried', v.failures) END, v.error), 500),
                format('look at renewal.command on %s; it is tried again at %s', v.node, to_char(v.next_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'))
-        FROM coterie.renewals v WHERE v.failures > 0;
+        FROM coterie.renewals v
+        -- What somebody renewed by hand since is renewed.
+        WHERE v.failures > 0 AND NOT EXISTS (SELECT FROM coterie.keystore_rollout d WHERE d.name = v.name AND d.phase = 'done' AND d.ended_at > coalesce(v.ended_at, v.begun_at));
     END IF;
     IF EXISTS (SELECT FROM coterie.trust_node) THEN
         RETURN QUERY
