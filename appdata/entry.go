@@ -91,6 +91,7 @@ type Entry struct {
 	CTime  Stamp // when anything about it changed; people cannot set it
 	Inode  uint64
 	Digest Digest // of a file's content, if it was read to its end without changing meanwhile
+	Raw    Digest // of a field-merged file: of its content as it is, while Digest is of what is compared
 	Target string // of a link
 	Err    string // why less is known of it than could be
 	Below  *Sums  // of a folder

@@ -15,7 +15,8 @@ import (
 // A line holds, with tabs between: name, kind, class, mode (octal), owner,
 // group, links, size, modified, changed (empty: as modified), inode, digest
 // (base64), r if the content is to be read again, the moment in which the manifest took the
-// entry in, target of a link, error. Times are seconds.nanoseconds since 1970.
+// entry in, target of a link, error; of a field-merged file also the digest of its
+// raw content. Times are seconds.nanoseconds since 1970.
 type Page struct {
 	First string // quoted name at which it begins; empty for the first page
 	Text  string
@@ -100,7 +101,11 @@ func (e *Entry) appendLine(b []byte, name string, class Class, at int64) []byte 
 	b = append(b, '\t')
 	b = append(strconv.AppendInt(b, at, 10), '\t')
 	b = append(append(b, Quote(e.Target)...), '\t')
-	return append(b, Quote(e.Err)...)
+	b = append(b, Quote(e.Err)...)
+	if e.Raw != (Digest{}) {
+		b = base64.StdEncoding.AppendEncode(append(b, '\t'), e.Raw[:])
+	}
+	return b
 }
 
 func appendTime(b []byte, s Stamp) []byte {
@@ -164,7 +169,11 @@ func parseLine(line string) (e Entry, at int64, err error) {
 	at, err = strconv.ParseInt(f[13], 10, 64)
 	r.note(err, true)
 	e.Name, e.Target, e.Err = r.text(f[0]), r.text(f[14]), r.text(f[15])
-	r.note(nil, !more && e.Name != "")
+	if more {
+		r.note(nil, rest != "")
+		e.Raw = r.digest(rest)
+	}
+	r.note(nil, e.Name != "")
 	if r.err != nil {
 		return e, 0, fmt.Errorf("%w in %.80q", r.err, line)
 	}

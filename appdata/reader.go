@@ -86,3 +86,61 @@ func (r *reader) hash(ctx context.Context, f *os.File) (Digest, error) {
 		}
 	}
 }
+
+// merged says that a file is compared without some of its fields.
+func (w *walk) merged(n *node, e *Entry) bool {
+	if w.Normal == nil {
+		return false
+	}
+	_, wanted := w.Normal(join(n.dir.Path, e.Name))
+	return wanted
+}
+
+// normal reads a file that is compared without some of its fields. It is small, or
+// that is all that is told of it.
+func (r *reader) normal(dir handle, e *Entry, path string) error {
+	if e.Size > MaxText {
+		return errTooLarge
+	}
+	f, err := dir.open(e.Name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.normalOpen(f, e, path), f.Close())
+}
+
+func (r *reader) normalOpen(f *os.File, e *Entry, path string) error {
+	began := time.Since(r.begun)
+	before, err := statFile(f)
+	if err != nil {
+		return err
+	}
+	if before.Kind != File {
+		return errNoFile
+	}
+	text, err := io.ReadAll(io.LimitReader(f, MaxText+1))
+	if err != nil {
+		return err
+	}
+	r.progress.Read.Add(int64(len(text)))
+	after, err := statFile(f)
+	if err != nil {
+		return err
+	}
+	name := e.Name
+	*e = after
+	e.Name = name
+	if !before.sameStat(&after, true) {
+		e.Racy = true // read again next time
+		return nil
+	}
+	e.Raw, e.Racy = sha256.Sum256(text), r.racy(e, began)
+	normal, _ := r.Normal(path)
+	text, err = normal(text)
+	if err != nil {
+		e.Digest = e.Raw // what is the same to the last byte is the same
+		return err
+	}
+	e.Digest = sha256.Sum256(text)
+	return nil
+}

@@ -35,6 +35,12 @@ type Scanner struct {
 	// Skip leaves a path out, with all below it; several goroutines call it at
 	// once, as they do Known. See Layout.Skips.
 	Skip func(path string) bool
+	// Leads says that a path is of interest as a folder on the way alone: anything
+	// else there is left out; nil: none is. See Equal.Leads.
+	Leads func(path string) bool
+	// Normal gives a file of that path as it is to be compared, instead of as it is;
+	// nil, false for most. See Equal.Normalises.
+	Normal func(path string) (normal func(text []byte) ([]byte, error), wanted bool)
 
 	Workers      int   // directories looked at at once; 0: 8
 	MaxContent   int64 // content of larger files is not read; 0: no limit
@@ -42,6 +48,7 @@ type Scanner struct {
 	Reread       bool  // read all content, also where nothing looks different: what changed without a trace is found
 	TrustCache   bool  // let a network client answer from its memory: one request per folder instead of one per file, up to a minute late
 	LooseInodes  bool  // inode numbers change from mount to mount (FUSE): a new one is no sign of change
+	Timeless     bool  // sums leave out times and sizes of files, which differ where the same was installed twice
 	OpsPerSecond int   // names looked at, at most; 0: no limit
 	BytesPerSec  int64 // content read, at most; 0: no limit
 

@@ -22,6 +22,7 @@ type Dir struct {
 	Sums
 
 	unfinished bool // the scan ended before all below was known: there are no sums
+	timeless   bool // Exact leaves times and sizes out
 	told       bool // all entries are known, but somebody told of changes since its sums were made
 }
 
@@ -46,7 +47,7 @@ func (d *Dir) sum() {
 		e := &d.Entries[i]
 		buf = e.appendContent(buf[:0])
 		content.Write(buf)
-		exact.Write(e.appendExact(buf))
+		exact.Write(e.appendExact(buf, !d.timeless))
 		d.count(e)
 	}
 	if d.Err != "" {
@@ -92,14 +93,14 @@ func (e *Entry) appendContent(b []byte) []byte {
 	return b
 }
 
-func (e *Entry) appendExact(b []byte) []byte {
+func (e *Entry) appendExact(b []byte, times bool) []byte {
 	if e.Below != nil {
 		b = append(b, e.Below.Exact[:]...)
 	}
 	b = binary.AppendUvarint(b, uint64(e.Mode))
 	b = binary.AppendUvarint(b, uint64(e.UID))
 	b = binary.AppendUvarint(b, uint64(e.GID))
-	if e.Kind == File {
+	if e.Kind == File && times {
 		b = binary.AppendVarint(b, e.Size)
 		b = appendStamp(b, e.MTime)
 	}

@@ -20,6 +20,7 @@ type Update struct {
 	Skip   func(path string) bool // what the layout ignores leaves the manifest without a word
 	Moment int64                  // of this scan, seconds since 1970 by the database's clock
 	First  bool                   // nothing was known before: what is found is no change
+	Own    bool                   // the tree is this node's own: what cannot be read is told, and hides nothing
 	All    bool                   // write again also what did not change, as for another layout
 
 	dirs    map[string]*taken // changed, and not stored as they are
@@ -82,7 +83,7 @@ func (u *Update) compare(t *taken, old *Dir) {
 		name := join(t.dir.Path, was.Name)
 		if now := t.dir.Entry(was.Name); now == nil {
 			u.lost(t, was, name)
-		} else if hides(was, now) {
+		} else if !u.Own && hides(was, now) {
 			t.keeps = append(t.keeps, *was)
 		} else if now.Kind == Folder && was.Kind == Folder {
 			if now.Mode != was.Mode || now.UID != was.UID || now.GID != was.GID {

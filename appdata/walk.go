@@ -187,6 +187,9 @@ func (w *walk) look(ctx context.Context, n *node, i int, r *reader) error {
 	w.progress.Entries.Add(1)
 	e, err := n.handle.stat(name, w.TrustCache)
 	e.Name = name
+	if err == nil && e.Kind != Folder && w.Leads != nil && w.Leads(path) {
+		return nil
+	}
 	if err != nil {
 		e.Kind = Unknown
 		w.lose(n, &e, err)
@@ -225,6 +228,8 @@ func (w *walk) read(ctx context.Context, n *node, e *Entry, r *reader) error {
 	switch {
 	case e.Kind == Link:
 		e.Target, err = n.handle.readlink(e.Name)
+	case e.Kind == File && w.merged(n, e):
+		err = r.normal(n.handle, e, join(n.dir.Path, e.Name))
 	case e.Kind == File && w.reads(e):
 		if err = r.digest(ctx, n.handle, e); ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -282,6 +287,7 @@ func (w *walk) complete(n *node) error {
 	if !n.differ.Load() && sameBelow(d, n.known) {
 		d, changed = n.known, false
 	} else {
+		d.timeless = w.Timeless
 		d.sum()
 	}
 	w.mu.Lock()

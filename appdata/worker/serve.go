@@ -63,6 +63,15 @@ func respond(ctx context.Context, r request, out io.Writer) error {
 	switch {
 	case r.Watch != nil:
 		return r.Watch.serve(ctx, r.ID, say)
+	case r.Own != nil:
+		return serveOwn(ctx, *r.Own, r.ID, say)
+	case r.Text != nil:
+		read, err := r.Text.Do()
+		if err != nil {
+			a.Error = err.Error()
+		} else {
+			a.Text = &read
+		}
 	case r.Look != nil:
 		found, err := r.Look.Do(ctx)
 		if err != nil {

@@ -12,19 +12,25 @@ import (
 // watch is a request that is answered again and again.
 type watch struct {
 	Root   string `json:"root"`
-	Layout string `json:"layout"`
+	Layout string `json:"layout,omitempty"`
+
+	Equal *appdata.Equal `json:"equal,omitempty"` // instead of a layout
 }
 
 // Watch has a worker of its own watch the share, until ctx ends or the worker
 // does. A watch that hangs while it begins is never Ready.
 func (p *Pool) Watch(ctx context.Context, share appdata.Share, layout string, tell func(appdata.Dirty) error) error {
+	return p.watch(ctx, watch{Root: share.Path, Layout: layout}, tell)
+}
+
+func (p *Pool) watch(ctx context.Context, what watch, tell func(appdata.Dirty) error) error {
 	w, err := start(p.Argv, p.Env, p.Stderr)
 	if err != nil {
 		return fmt.Errorf("worker: start %q: %w", p.Argv, err)
 	}
 	defer p.end(w)
 	var told error
-	err = w.follow(ctx, request{Watch: &watch{Root: share.Path, Layout: layout}}, func(a answer) bool {
+	err = w.follow(ctx, request{Watch: &what}, func(a answer) bool {
 		switch {
 		case a.Error != "":
 			told = errors.New(a.Error)
@@ -34,9 +40,9 @@ func (p *Pool) Watch(ctx context.Context, share appdata.Share, layout string, te
 		return told == nil
 	})
 	if told != nil {
-		return fmt.Errorf("watch %q: %w", share.Path, told)
+		return fmt.Errorf("watch %q: %w", what.Root, told)
 	}
-	return fmt.Errorf("watch %q: %w", share.Path, err)
+	return fmt.Errorf("watch %q: %w", what.Root, err)
 }
 
 // Look has a worker look at some folders.
@@ -76,11 +82,19 @@ func (p *Pool) Publish(ctx context.Context, s appdata.Publish) (appdata.Publishe
 	return *a.Published, nil
 }
 
+func (w *watch) skips() (func(path string) bool, error) {
+	if w.Equal != nil {
+		return w.Equal.Skips, w.Equal.Check()
+	}
+	layout, err := appdata.LayoutOf(w.Layout)
+	return layout.Skips, err
+}
+
 // serve answers a watch until nobody hears.
 func (w *watch) serve(ctx context.Context, id int64, say func(answer) error) error {
-	layout, err := appdata.LayoutOf(w.Layout)
+	skips, err := w.skips()
 	if err == nil {
-		err = appdata.Watcher{Root: w.Root, Skip: layout.Skips}.Run(ctx, func(d appdata.Dirty) error {
+		err = appdata.Watcher{Root: w.Root, Skip: skips}.Run(ctx, func(d appdata.Dirty) error {
 			return say(answer{ID: id, Dirty: &d})
 		})
 	}

@@ -11,6 +11,8 @@ type request struct {
 
 	Expect  *appdata.Expect  `json:"expect,omitempty"`
 	Publish *appdata.Publish `json:"publish,omitempty"`
+	Own     *appdata.Own     `json:"own,omitempty"`
+	Text    *appdata.OwnText `json:"text,omitempty"`
 }
 
 // answer is the line that comes back.
@@ -21,7 +23,11 @@ type answer struct {
 	Dirty     *appdata.Dirty     `json:"dirty,omitempty"`
 	Missing   *int               `json:"missing,omitempty"`
 	Published *appdata.Published `json:"published,omitempty"`
-	Error     string             `json:"error,omitempty"`
+	Own       *appdata.OwnFound  `json:"own,omitempty"`
+
+	Text *appdata.OwnTextRead `json:"text,omitempty"`
+
+	Error string `json:"error,omitempty"`
 }
 
 // maxLine bounds what either side reads of the other.

@@ -98,6 +98,7 @@ func (a *agent) began(incarnation int64, _ time.Time) {
 	poke(a.rolled)
 	poke(a.sighted)
 	poke(a.vouched)
+	poke(a.drifted)
 	poke(a.facts)
 	if len(a.duties()) > 0 {
 		poke(a.lent)
@@ -138,6 +139,7 @@ func (a *agent) ticked(t leases.Tick) {
 		poke(a.rolled)
 		poke(a.sighted)
 		poke(a.vouched)
+		poke(a.drifted)
 		if !a.young() {
 			poke(a.licensed)
 		}

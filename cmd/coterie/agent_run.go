@@ -86,6 +86,7 @@ type agent struct {
 	rolling  atomic.Bool   // one is open, as far as is known
 	sighted  chan struct{} // what is seen of the encryption keystore, or is to be seen, moved
 	copied   chan struct{} // the copy of the keystore on the share may have to be written
+	drifted  chan struct{} // of this node's own files something may be wanted
 	renewing chan struct{} // the certificate may have to be renewed
 
 	rollout atomic.Pointer[rollout.View] // of the keystore, as it was read last
@@ -151,6 +152,7 @@ func (a *agent) run(ctx context.Context) error {
 	a.lent, a.noticed, a.licensed = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.keyed, a.told, a.looks = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.rolled, a.sighted = make(chan struct{}, 1), make(chan struct{}, 1)
+	a.drifted = make(chan struct{}, 1)
 	a.copied, a.renewing = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.vouched, a.reloads = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.desk = &loans.Desk{
@@ -194,6 +196,7 @@ func (a *agent) run(ctx context.Context) error {
 	loops.Go(func() error { return a.rollouts(life) })
 	loops.Go(func() error { return a.encryption(life) })
 	loops.Go(func() error { return a.trusts(life) })
+	loops.Go(func() error { return a.own(life) })
 	loops.Go(func() error { return a.citizen(ctx, life) })
 	err := loops.Wait()
 	if errors.Is(err, errLeft) {

@@ -22,7 +22,8 @@ func (c *cli) appdataCommand() *cobra.Command {
   coterie appdata diff
   coterie appdata changes --since 1h
   coterie appdata watch`,
-		c.appdataCheck(), c.appdataScan(), c.appdataDiff(), c.appdataFiles(), c.appdataChanges(), c.appdataWatch(), c.appdataAccept())
+		c.appdataCheck(), c.appdataScan(), c.appdataDiff(), c.appdataFiles(), c.appdataChanges(), c.appdataWatch(), c.appdataAccept(),
+		c.appdataDrifts(), c.appdataReference())
 }
 
 // scanFlags say how a tree is scanned.

@@ -18,19 +18,27 @@ import (
 func (c *cli) appdataDiff() *cobra.Command {
 	var flags scanFlags
 	cmd := &cobra.Command{
-		Use:   "diff [A B]",
-		Short: "Show what differs: the share from its manifest, or two trees",
+		Use:   "diff [NODE [PATH] | A B]",
+		Short: "Show what differs: the share from its manifest, a node from the others, or two trees",
 		Long: `Without words: what differs between the share as it is now and its manifest; it
 is looked at, and nothing is stored. With two words: what differs between two
 folders (/a ./b), or between two manifests (share, node/app-a).
 
+With the name of a node: which of its own files are not as they should be, of
+those that must be equal on all nodes (equal.paths of the configuration), or
+those at and below one path; of small texts also the lines. Fields that may
+differ are shown as ***. Files of the class secret, and lines that look like
+secrets, are never shown.
+
 The exit code is 0 when nothing differs, and 10 when something does.`,
 		Example: `  coterie appdata diff
+  coterie appdata diff app-b
+  coterie appdata diff app-b conf/server.xml
   coterie appdata diff share node/app-b
   coterie appdata diff /opt/deploy/appdata /media/share/appdata`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				return usageProblem("%s takes two trees, or none", cmd.CommandPath()).hint("", "See: "+cmd.CommandPath()+" --help")
+			if len(args) == 1 && (isFolder(args[0]) || isTree(args[0])) {
+				return usageProblem("%s takes two trees, a node, or nothing", cmd.CommandPath()).hint("", "See: "+cmd.CommandPath()+" --help")
 			}
 			return words(cmd, args, 0, 2, "A B")
 		},
@@ -48,6 +56,9 @@ The exit code is 0 when nothing differs, and 10 when something does.`,
 				return err
 			}
 			defer k.db.Close()
+			if len(args) > 0 && !isTree(args[0]) {
+				return c.differsOn(ctx, k, args[0], strings.Join(args[1:], ""))
+			}
 			if len(args) == 2 {
 				return c.compareTrees(ctx, k, args[0], args[1])
 			}
@@ -60,6 +71,11 @@ The exit code is 0 when nothing differs, and 10 when something does.`,
 
 // isFolder tells a folder from the name of a tree.
 func isFolder(word string) bool { return strings.HasPrefix(word, "/") || strings.HasPrefix(word, ".") }
+
+// isTree tells the name of a tree from that of a node.
+func isTree(word string) bool {
+	return word == manifest.Share || strings.HasPrefix(word, manifest.Own(""))
+}
 
 // differs is the exit code for those who ask whether something differs.
 func (c *cli) differs(rows *table.Rows) error {

@@ -46,6 +46,12 @@ func (r *reader) checkTogether(c *Config) {
 		r.fault(r.origins["node.state_dir"], "node.state_dir",
 			"node.state_dir %q lies in appdata.path, which all nodes share; it must be a local folder", c.Node.StateDir)
 	}
+	if wrong := c.Equal.wrong(); wrong != "" {
+		r.fault(r.origins["equal.root"], "equal.root", "equal.root %s", wrong)
+	}
+	if !r.bad["equal.root"] && !r.bad["appdata.path"] && c.Equal.Root != "" && inside(c.Equal.Root, c.AppData.Path) {
+		r.fault(r.origins["equal.root"], "equal.root", "equal.root %q lies in appdata.path, which all nodes share; it must be a local folder", c.Equal.Root)
+	}
 	if wrong := c.License.wrong(); wrong != "" {
 		r.fault(r.origins["license.source"], "license.source", "license.source %q %s", c.License.Source, wrong)
 	}

@@ -13,6 +13,7 @@ type Config struct {
 	Node     Node
 	Database Database
 	AppData  AppData
+	Equal    Equal
 	App      App
 	HTTP     HTTP
 	Actions  []Action
@@ -61,6 +62,32 @@ type AppData struct {
 	Watch       bool          // tell the journal at once what this host changes in it
 	ExpectMount []string      `mapstructure:"expect_mount"` // file system types; empty: any
 	Logs        []string      // folders in it whose old files may be deleted
+}
+
+// Equal are files that this node has of its own and that must be as on the others.
+type Equal struct {
+	Root       string        // empty: none are looked at
+	Paths      []string      // patterns below Root
+	Ignore     []string      // patterns
+	Secret     []string      // patterns
+	XML        []string      // FILE#ELEMENT/ELEMENT@ATTRIBUTE
+	Properties []string      // FILE#KEY
+	Lines      []string      // FILE#EXPRESSION
+	Every      time.Duration // how often they are looked at
+	Watch      bool          // also when this host's kernel tells of a change
+	Names      int           // looked at a second, at most; 0: no limit
+	MiB        int           `mapstructure:"mib"` // read a second, at most; 0: no limit
+}
+
+// wrong tells what the group lacks.
+func (e Equal) wrong() string {
+	switch {
+	case e.Root == "" && len(e.Paths)+len(e.Ignore)+len(e.Secret)+len(e.XML)+len(e.Properties)+len(e.Lines) > 0:
+		return "is needed beside the other keys of equal: the folder below which the files are"
+	case e.Root != "" && len(e.Paths) == 0:
+		return "needs equal.paths: which files below it must be equal on all nodes"
+	}
+	return ""
 }
 
 // Certificates are what the action coterie.check-certificates looks at.

@@ -27,6 +27,7 @@ func (k Key) Env() string {
 // Keys is the table of all keys, in the order of a well-written file.
 func Keys() []Key {
 	keys := append(nodeKeys(), storageKeys()...)
+	keys = append(keys, equalKeys()...)
 	keys = append(keys, keystoreKeys()...)
 	keys = append(keys, trustKeys()...)
 	keys = append(keys, backupKeys()...)

@@ -47,9 +47,13 @@ folder. The folder named in appdata.path is not there or cannot be written. It
 is never made up: a folder below a mount point that is not mounted would be the
 wrong one.`},
 		{"COT-310", ExitDegraded, "file differs",
-			"compare it on the nodes by sha256sum, and copy the right one",
+			"coterie appdata diff NODE; coterie appdata diff NODE --take-from OTHER",
 			`A file that should be the same on all nodes is not. Somebody has changed it on
-one node, or a copy to that node was not finished.`},
+one node, or a copy to that node was not finished. coterie.drifts says in what
+it differs, since when, and from what: the node that coterie appdata reference
+named, or what more than half of the nodes have. Where neither tells, as with
+two nodes and no reference, both are listed and nobody says which is right. The
+finding is gone when the files are the same again.`},
 		{"COT-311", ExitRefused, "another scan has begun",
 			"wait for it, or scan again: coterie appdata scan",
 			`One scan of the share is at work at a time, so that an older look at a file is
@@ -85,5 +89,15 @@ kernels run out of watches, raise fs.inotify.max_user_watches.`},
 			`A hook that acts upon changes of the share failed on a node. It is given each
 change once at most, so it is not tried again with these; the finding is gone
 when it next works. coterie.appdata_hooks says how far each hook is.`},
+		{"COT-317", ExitDegraded, "a node's own files cannot be looked at",
+			"see that equal.root is there, and may be read by the user of the agent",
+			`A node is to look at files that must be the same on all nodes, and cannot: the
+folder is not there, or does not answer. What is known of them is from before,
+and whether they differ now nobody knows.`},
+		{"COT-318", ExitRefused, "file not taken from another node",
+			"coterie appdata diff NODE says how it is now; take it again",
+			`A file was to be taken from another node and was not: one of the agents is not
+at work, the file changed meanwhile, it is no regular file, or it could not be
+written. What was there before is there still, to the last byte.`},
 	}
 }

@@ -30,6 +30,22 @@ BEGIN
         SELECT 'COT-316', 'warning', h.node, h.acted_at, format('%s: hook %s did not work: %s', h.node, h.hook, h.trouble), 'do what it should have done on that node, and mend it'
         FROM coterie.appdata_hook h JOIN alive a ON a.name = h.node WHERE h.trouble <> '';
     END IF;
+    IF EXISTS (SELECT FROM coterie.own) THEN
+        RETURN QUERY
+        SELECT 'COT-310', 'warning', d.node, min(d.since),
+               format('%s: %s of its own files %s: %s%s', d.node, count(*),
+                      CASE WHEN bool_and(d.reference IS NOT NULL) THEN 'are not as they should be' ELSE 'differ, and which node is right cannot be told' END,
+                      string_agg(d.path, ', ' ORDER BY d.path) FILTER (WHERE d.place <= 3), CASE WHEN count(*) > 3 THEN ', ...' ELSE '' END),
+               CASE WHEN bool_and(d.reference IS NOT NULL) THEN format('coterie appdata diff %s', d.node)
+                    ELSE format('coterie appdata diff %s; coterie appdata reference NODE', d.node) END
+        FROM (SELECT x.node, x.path, x.since, x.reference, row_number() OVER (PARTITION BY x.node ORDER BY x.path) AS place FROM coterie.drift x) d
+        GROUP BY d.node
+        UNION ALL
+        SELECT 'COT-317', 'warning', o.node, o.since, format('%s cannot look at its own files: %s', o.node, o.trouble),
+               'see that equal.root is there, and may be read by the user of the agent'
+        FROM coterie.own o JOIN coterie.session s ON s.node = o.node AND s.expires_at > coterie.clock()
+        WHERE o.trouble <> '';
+    END IF;
     IF EXISTS (SELECT FROM coterie.appdata_tree) THEN
         RETURN QUERY
         SELECT 'COT-315', 'warning', t.name, t.doubted_at, format('%s: %s may have missed changes: %s', t.name, t.doubted_by, t.doubt),
