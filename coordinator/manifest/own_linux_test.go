@@ -61,7 +61,9 @@ func (h *houses) look(node string) manifest.OwnOutcome {
 	h.t.Helper()
 	s := manifest.OwnSurvey{
 		Store: manifest.Store{DB: h.db.Agent().DB, Node: node}, Own: appdata.Own{Root: filepath.Join(h.dir, node), Equal: h.equal},
-		Scan: func(ctx context.Context, o appdata.Own, tell func(appdata.OwnFound) error) error { return o.Do(ctx, tell) },
+		Scan: func(ctx context.Context, o appdata.Own, tell func(appdata.OwnFound) error) error {
+			return o.Do(ctx, tell)
+		},
 	}
 	out, err := s.Run(h.t.Context())
 	if err != nil {
