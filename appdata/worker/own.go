@@ -41,6 +41,18 @@ func (p *Pool) Text(ctx context.Context, t appdata.OwnText) (appdata.OwnTextRead
 	return *a.Text, nil
 }
 
+// Take has a worker of its own do one step of taking a file from another node.
+func (p *Pool) Take(ctx context.Context, t appdata.Take) (done appdata.Taken, err error) {
+	err = p.long(ctx, request{Take: &t}, func(a answer) (bool, error) {
+		if a.Taken == nil {
+			return false, errors.New("it cannot be understood")
+		}
+		done = *a.Taken
+		return true, nil
+	})
+	return done, err
+}
+
 // long sends a request that is answered again and again to a worker of its own, and
 // leaves it behind when it says nothing for too long.
 func (p *Pool) long(ctx context.Context, r request, take func(answer) (done bool, err error)) error {

@@ -65,6 +65,13 @@ func respond(ctx context.Context, r request, out io.Writer) error {
 		return r.Watch.serve(ctx, r.ID, say)
 	case r.Own != nil:
 		return serveOwn(ctx, *r.Own, r.ID, say)
+	case r.Take != nil:
+		taken, err := r.Take.Do(ctx)
+		if err != nil {
+			a.Error = err.Error()
+		} else {
+			a.Taken = &taken
+		}
 	case r.Text != nil:
 		read, err := r.Text.Do()
 		if err != nil {

@@ -13,6 +13,7 @@ type request struct {
 	Publish *appdata.Publish `json:"publish,omitempty"`
 	Own     *appdata.Own     `json:"own,omitempty"`
 	Text    *appdata.OwnText `json:"text,omitempty"`
+	Take    *appdata.Take    `json:"take,omitempty"`
 }
 
 // answer is the line that comes back.
@@ -25,7 +26,8 @@ type answer struct {
 	Published *appdata.Published `json:"published,omitempty"`
 	Own       *appdata.OwnFound  `json:"own,omitempty"`
 
-	Text *appdata.OwnTextRead `json:"text,omitempty"`
+	Text  *appdata.OwnTextRead `json:"text,omitempty"`
+	Taken *appdata.Taken       `json:"taken,omitempty"`
 
 	Error string `json:"error,omitempty"`
 }
