@@ -6,7 +6,7 @@ import org.apache.coyote.http11.AbstractHttp11Protocol;
 import org.apache.tomcat.util.net.SSLHostConfig;
 import org.apache.tomcat.util.net.SSLHostConfigCertificate;
 
-/** Args: base folder, and the port of the manager if there is to be one. A Tomcat with a connector for each line of stdin: port, keystore, type, password, key's password, alias; then an empty line. Each further line has it reload them. */
+/** Args: base folder, and the port of the manager if there is to be one. A Tomcat with a connector for each line of stdin: port, keystore, type, password, key's password, alias, and for one that asks its clients for certificates: trust store, type, password; then an empty line. Each further line has it reload them. */
 public class Serve {
     public static void main(String[] args) throws Exception {
         Tomcat tomcat = new Tomcat();
@@ -41,6 +41,12 @@ public class Serve {
             if (!f[4].isEmpty()) cert.setCertificateKeyPassword(f[4]);
             cert.setCertificateKeyAlias(f[5]);
             host.addCertificate(cert);
+            if (f.length > 6) {
+                host.setTruststoreFile(f[6]);
+                host.setTruststoreType(f[7]);
+                host.setTruststorePassword(f[8]);
+                host.setCertificateVerification("required");
+            }
             c.addSslHostConfig(host);
             tomcat.getService().addConnector(c);
         }
