@@ -149,7 +149,7 @@ renewal.timeout, or left a file that is no new keystore which servers and their
 clients would take. It is run again after renewal.retry, and twice as long after
 each further failure, a day at most.`},
 		{"COT-935", ExitRefused, "sealed by a newer version of coterie",
-			"install that version of coterie on this node",
+			"upgrade the program on this node to that version",
 			`Whoever staged the version runs a newer coterie than this one, and sealed it
 in a form that this one does not know. Nothing is wrong with the version
 itself; a node with the old program votes against it (COT-923), so that it
