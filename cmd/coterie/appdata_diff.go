@@ -19,7 +19,7 @@ func (c *cli) appdataDiff() *cobra.Command {
 	var flags scanFlags
 	cmd := &cobra.Command{
 		Use:   "diff [NODE [PATH] | A B]",
-		Short: "Show what differs: the share from its manifest, a node from the others, or two trees",
+		Short: "Show what differs between manifest, nodes or trees",
 		Long: `Without words: what differs between the share as it is now and its manifest; it
 is looked at, and nothing is stored. With two words: what differs between two
 folders (/a ./b), or between two manifests (share, node/app-a).

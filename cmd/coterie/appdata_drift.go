@@ -30,7 +30,7 @@ func driftColumns() []table.Field {
 func (c *cli) appdataDrifts() *cobra.Command {
 	return c.view(&cobra.Command{
 		Use:   "drifts",
-		Short: "Show which local files differ though they must be equal on all nodes",
+		Short: "Show local files that differ and must not",
 		Long: `Shows which files of nodes are not as they should be, of those that equal.paths
 of the configuration names. The exit code is 0 when there are none, and 10 when
 there are some.`,
