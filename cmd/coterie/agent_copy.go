@@ -18,6 +18,7 @@ type copyist struct {
 	grant leases.Grant
 	path  string
 	told  keyring.File // last
+	since time.Time // a look that began before it may have missed what was written
 	retry retries
 	next  time.Time // not before this it is tried again
 }
@@ -28,7 +29,8 @@ func (a *agent) keepCopy(ctx context.Context, g leases.Grant) error {
 	if err != nil {
 		return err
 	}
-	c := &copyist{steward: s, grant: g, path: a.cfg.Keystore.Copy}
+	c := &copyist{steward: s, grant: g, path: a.cfg.Keystore.Copy, since: time.Now()}
+	poke(a.looks)
 	for {
 		if err := c.round(ctx); err != nil && ctx.Err() == nil {
 			a.log.Debug("the copy of the keystore was not looked at", "keystore", s.name, "err", err)
@@ -66,7 +68,7 @@ func (c *copyist) round(ctx context.Context) error {
 	k := c.knows()
 	want, due := wanted(c.rollout.Load())
 	content, known := k.contents.Of(c.path)
-	if !due || !known || !k.share.Usable() {
+	if !due || !known || !k.contentsAt.After(c.since) || !k.share.Usable() {
 		return nil
 	}
 	f := keyring.File{Token: int64(c.grant.Token), Path: c.path, SHA256: content.SHA256}
@@ -79,6 +81,7 @@ func (c *copyist) round(ctx context.Context) error {
 		return nil
 	}
 	err := c.write(ctx, want)
+	c.since = time.Now()
 	if err == nil {
 		c.log.Info("keystore written to the share", "keystore", c.name, "version", want.Version, "file", c.path, "token", c.grant.Token)
 		c.told = keyring.File{}

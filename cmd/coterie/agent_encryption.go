@@ -22,7 +22,7 @@ func (a *agent) watched() []string {
 
 // sawContents takes in what a look at the share told of them. Where nobody could
 // look, what was seen last stands.
-func (a *agent) sawContents(found *appdata.Contents) {
+func (a *agent) sawContents(begun time.Time, found *appdata.Contents) {
 	if found == nil {
 		return
 	}
@@ -33,7 +33,7 @@ func (a *agent) sawContents(found *appdata.Contents) {
 				changed[c.Path] = true
 			}
 		}
-		k.contents = found
+		k.contents, k.contentsAt = found, begun
 	})
 	if changed[a.cfg.Keystore.Encryption] {
 		poke(a.sighted)

@@ -111,6 +111,7 @@ type memory struct {
 	unkeyed    string            // why its keystore keeps this node from being ready
 	unlike     string            // why the encryption keystore does
 	contents   *appdata.Contents // of files on the share
+	contentsAt time.Time         // when the look began that told of them
 	keystore   console.Keystore  // of the server here
 	untrusted  string            // why trust keeps this node from being ready
 	announced  []byte            // certificate that its server is about to show

@@ -41,7 +41,7 @@ func (a *agent) probe(ctx context.Context, s appdata.Share) (appdata.Condition, 
 	if err != nil {
 		return c, attest.Verdict{}, err
 	}
-	a.sawContents(c.Contents)
+	a.sawContents(begun, c.Contents)
 	if leases.Token(c.Token) > a.mark() {
 		a.know(func(k *memory) { k.mark = max(k.mark, leases.Token(c.Token)) })
 		a.session.Load().Learn(leases.Token(c.Token))
