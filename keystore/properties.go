@@ -23,8 +23,8 @@ var ErrProperties = errors.New("not a file of properties")
 
 // span is where a property stands: all of it with its line ends, and its value.
 type span struct {
-	begin, value, end int // end is before the end of the line
-	key               string
+	begin, keyEnd, value, end int // end is before the end of the line
+	key                       string
 }
 
 // Get is the value of a key, and whether there is one. Of several the last counts,
@@ -47,7 +47,10 @@ func (p Properties) Set(key, value string) (Properties, error) {
 			return p, nil
 		}
 		written := escape(value, false)
-		if at.value > at.begin && p.bare(at) {
+		if at.value == at.keyEnd && oddBackslashes(p[at.begin:at.keyEnd]) {
+			return nil, fmt.Errorf("%w: %q is continued by nothing", ErrProperties, key)
+		}
+		if at.value == at.keyEnd {
 			written = "=" + written // a key that stood there alone
 		}
 		return bytes.Join([][]byte{p[:at.value], []byte(written), p[at.end:]}, nil), nil
@@ -63,12 +66,6 @@ func (p Properties) Set(key, value string) (Properties, error) {
 	return append(append(out, escape(key, true)+"="+escape(value, false)...), end...), nil
 }
 
-// bare tells whether nothing separates the key from where its value would stand.
-func (p Properties) bare(at span) bool {
-	last := p[at.value-1]
-	return last != '=' && last != ':' && !space(last)
-}
-
 // lineEnd is how lines end in the file.
 func (p Properties) lineEnd() string {
 	if i := bytes.IndexByte(p, '\n'); i > 0 && p[i-1] == '\r' {
@@ -77,11 +74,14 @@ func (p Properties) lineEnd() string {
 	return "\n"
 }
 
-// continues tells whether the last line waits for another.
+// continues tells whether the last line waits for another, be there an end of line
+// behind it or not. A comment is over with its line.
 func (p Properties) continues() bool {
 	open := false
 	p.each(func(begin, end int) {
-		open = end == len(p) && oddBackslashes(p[begin:end])
+		first := skip(p, begin)
+		comment := first < len(p) && (p[first] == '#' || p[first] == '!')
+		open = !comment && afterStop(p, end) >= len(p) && oddBackslashes(p[begin:end])
 	})
 	return open
 }
@@ -133,7 +133,7 @@ func (p Properties) property(begin, end int) (span, bool) {
 		}
 		at++
 	}
-	s := span{begin: key, end: end, key: unescape(p[key:at])}
+	s := span{begin: key, keyEnd: at, end: end, key: unescape(p[key:at])}
 	at = skipContinued(p[:end], at)
 	if at < end && (p[at] == '=' || p[at] == ':') {
 		at = skipContinued(p[:end], at+1)

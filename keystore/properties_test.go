@@ -57,6 +57,10 @@ func FuzzProperties(f *testing.F) {
 	f.Add([]byte(installed), "tomcat.key.alias", "next")
 	f.Add([]byte("a\\\n b : c\\\n  d\n#x\\\nk v"), "k", " v\\")
 	f.Add([]byte("tomcat\\u002ekey=\\\r\n  x\r"), "tomcat.key", "\u00fc")
+	f.Add([]byte("b : c\\\n  \\\n"), "w", " v\\") // what comes behind would be more of b
+	f.Add([]byte("\\ "), " ", "\\")               // a key that is an escaped space, and nothing behind it
+	f.Add([]byte("w\\"), "w", "v")                // a key that is continued by nothing
+	f.Add([]byte("a=b\n# C:\\conf\\\n"), "w", "v")
 	f.Fuzz(func(t *testing.T, text []byte, key, value string) {
 		if key == "" || strings.ToValidUTF8(key, "") != key || strings.ToValidUTF8(value, "") != value {
 			return
@@ -84,4 +88,17 @@ func FuzzProperties(f *testing.F) {
 			t.Fatalf("set twice: %q, %q, %v", set, again, err)
 		}
 	})
+}
+
+// What is put behind a line that is continued would be more of that line.
+func TestNothingIsPutBehindALineThatIsContinued(t *testing.T) {
+	for text, fits := range map[string]bool{"a=b\\\n": false, "a=b\\": false, "a=b\\\n  \\\r\n": false, "a=b\\\\\n": true, "# C:\\conf\\\n": true, "# C:\\": true, "": true} {
+		set, err := Properties(text).Set("w", "v")
+		if (err == nil) != fits {
+			t.Errorf("%q: %q, %v", text, set, err)
+		}
+		if got, _ := set.Get("w"); fits && got != "v" {
+			t.Errorf("%q became %q", text, set)
+		}
+	}
 }
