@@ -17,10 +17,11 @@ CHANGES   ?= 20
 SLOTS     ?= 10000000
 YEARS     ?= 20
 HISTORY   ?= 10000000
+SHARES    ?= all
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats years history chaos mutants upheaval fuzz witness generate postgres pgbouncer tomcat test-tomcat trust clean help
+.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats years history chaos mutants upheaval fuzz witness generate postgres pgbouncer tomcat test-tomcat test-shares trust clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -145,6 +146,10 @@ test-tomcat: tomcat postgres ## keystores: opened by Java, keytool and OpenSSL, 
 
 trust: tomcat postgres ## servers that trust one another, 20 certificates and 20 keystores replaced under load, five minutes (CHANGES=1 for one)
 	COTERIE_CI=1 $(GO) test -count=1 -timeout 60m -v ./test/trust -changes $(CHANGES)
+
+test-shares: postgres ## real NFS, SMB, sshfs and GlusterFS under agents, ten minutes; SHARES=short: NFS and SMB alone
+	@deploy/install-shares.sh $(SHARES)
+	COTERIE_SHARES=$(SHARES) $(GO) test -count=1 -timeout 20m -v ./test/shares/rig
 
 tomcat: ## for the tests with a real Tomcat
 	@deploy/install-tomcat.sh

@@ -116,6 +116,9 @@ var mayImport = map[string][]string{
 	"test/trust":     {"*"},
 	"test/keystores": {"*"},
 	"test/slots":     {"*"},
+
+	"test/shares/rig":      {"*"},
+	"test/shares/rig/tool": {},
 }
 
 // In tests a package may also start a real database and act on its schema.
@@ -133,14 +136,14 @@ var onlyIn = map[string][]string{
 	"github.com/spf13/cobra":                     {"cmd/coterie"},
 	"github.com/spf13/pflag":                     {"internal/config", "cmd/coterie"},
 	"github.com/prometheus/client_golang":        {"coordinator/console", "cmd/coterie"},
-	"os/exec":                                    {"jobs", "jobs/upkeep", "coordinator/failover", "coordinator/supervisor", "appdata/worker", "sql/pgserver", "internal/demo", "test/cluster"},
+	"os/exec":                                    {"jobs", "jobs/upkeep", "coordinator/failover", "coordinator/supervisor", "appdata/worker", "sql/pgserver", "internal/demo", "test/cluster", "test/shares/rig", "test/shares/rig/tool"},
 	"github.com/anishathalye/porcupine":          {"test/chaos"},
 	"github.com/google/go-cmp":                   {},
 	"github.com/rogpeppe/go-internal":            {},
 	"pgregory.net/rapid":                         {},
 	"github.com/stretchr/testify":                {},
 	"net/http/pprof":                             {},
-	"unsafe":                                     {},
+	"unsafe":                                     {"appdata"},
 	"log":                                        {},
 	"math/rand":                                  {},
 	"io/ioutil":                                  {},

@@ -11,8 +11,18 @@ import (
 
 // readSmall reads one of our own files on the share, whatever may lie there in
 // its stead: links are not followed, a FIFO is not waited for, and no more
-// than limit bytes are read.
-func readSmall(root *os.Root, dir, name string, limit int64) ([]byte, error) {
+// than limit bytes are read. A file in whose place another was put just then is
+// "stale" to clients that had found the former: they are asked again.
+func readSmall(root *os.Root, dir, name string, limit int64) (data []byte, err error) {
+	for range 5 {
+		if data, err = readSmallOnce(root, dir, name, limit); !errors.Is(err, syscall.ESTALE) {
+			break
+		}
+	}
+	return data, err
+}
+
+func readSmallOnce(root *os.Root, dir, name string, limit int64) ([]byte, error) {
 	if err := refresh(root, dir); err != nil {
 		return nil, err
 	}

@@ -14,7 +14,8 @@ import (
 )
 
 // Watcher hears from this host's kernel what changes in a tree. It hears what
-// this host does, and nothing of what other hosts do on a network file system.
+// this host does, and nothing of what other hosts do on a network file system;
+// but SMB servers tell, and what they tell is heard too, as a hint.
 //
 // What it tells are folders to be looked at, not changes: an event may be late,
 // merged with others, or of a file that is gone again. A folder is told when it
@@ -34,12 +35,14 @@ type Dirty struct {
 	Lost    string   `json:"lost,omitempty"`    // why something may have been missed: all is to be looked at
 	Ready   bool     `json:"ready,omitempty"`   // from now on nothing is missed; told once
 	Watched int      `json:"watched,omitempty"` // folders, when Ready
+	Server  bool     `json:"server,omitempty"`  // the file server tells too, when Ready
 }
 
 // watching is a Watcher at work.
 type watching struct {
 	Watcher
 	inotify *fsnotify.Watcher
+	server  asked // what the file server tells; silent if it does not
 	folders map[string]*restless
 	lost    string
 	watched map[string]bool // folders
@@ -67,7 +70,15 @@ func (w *watching) run(ctx context.Context, tell func(Dirty) error) error {
 	if err := w.add(".", false); err != nil {
 		return err
 	}
-	if err := tell(Dirty{Ready: true, Watched: len(w.watched)}); err != nil {
+	told := noticesAt(w.Root)
+	if told {
+		inside, cancel := context.WithCancel(ctx)
+		defer cancel()
+		w.server = asked{tell: make(chan noticed, 64), folders: map[string]bool{}}
+		w.ask(inside)
+		ctx = inside
+	}
+	if err := tell(Dirty{Ready: true, Watched: len(w.watched), Server: told}); err != nil {
 		return err
 	}
 	tick := time.NewTicker(w.Settle / 4)
@@ -91,6 +102,11 @@ func (w *watching) run(ctx context.Context, tell func(Dirty) error) error {
 			if err := w.hear(e); err != nil {
 				return err
 			}
+		case n := <-w.server.tell:
+			if err := w.notice(n); err != nil {
+				return err
+			}
+			w.ask(ctx)
 		case <-tick.C:
 			if d := w.settled(time.Now()); d.Lost != "" || len(d.Folders) > 0 {
 				if err := tell(d); err != nil {
@@ -138,6 +154,25 @@ func (w *watching) add(folder string, isNew bool) error {
 
 func (w *watching) skips(name string) bool { return w.Skip != nil && w.Skip(name) }
 
+// ask asks the server about what is watched: the root, and each folder in it.
+func (w *watching) ask(ctx context.Context) {
+	for folder := range w.watched {
+		if !strings.Contains(folder, "/") {
+			w.server.about(ctx, w.Root, folder)
+		}
+	}
+}
+
+// skipsAbove says whether a path, or a folder above it, is left out.
+func (w *watching) skipsAbove(name string) bool {
+	for ; name != "."; name = path.Dir(name) {
+		if w.skips(name) {
+			return true
+		}
+	}
+	return false
+}
+
 // stir notes that something happened in a folder.
 func (w *watching) stir(folder string) *restless {
 	now := time.Now()
@@ -176,6 +211,34 @@ func (w *watching) hear(e fsnotify.Event) error {
 		if info, err := os.Lstat(e.Name); err == nil && info.IsDir() {
 			delete(r.files, name)
 			return w.add(name, true)
+		}
+	}
+	return nil
+}
+
+// notice takes in what the file server told: where to look, and what may still be
+// written there.
+func (w *watching) notice(n noticed) error {
+	if !w.watched[n.ended] { // else there is none to ask
+		delete(w.server.folders, n.ended)
+	}
+	if n.lost != "" {
+		w.lost = n.lost
+	}
+	for _, name := range n.paths {
+		if w.skipsAbove(name) {
+			continue
+		}
+		r := w.stir(path.Dir(name))
+		switch info, err := os.Lstat(filepath.Join(w.Root, name)); {
+		case err != nil:
+			w.forget(name)
+		case !info.IsDir():
+			r.files[name] = r.last
+		case !w.watched[name]:
+			if err := w.add(name, true); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package appdata
+
+import "errors"
+
+const noticeHead = 9
+
+func awaitNotice(string, bool, []byte) ([]byte, error) { return nil, errors.ErrUnsupported }
+
+func noticesAt(string) bool { return false }

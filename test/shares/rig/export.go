@@ -1,0 +1,367 @@
+//go:build linux
+
+package rig
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/coterie-ha/coterie/appdata"
+	"github.com/coterie-ha/coterie/test/cluster"
+)
+
+// Export is one folder on a server, as two hosts have it before them.
+type Export struct {
+	Kind   string
+	Sides  [2]Side
+	Server Side // past both: the exported file system where it lies
+	// Mount puts another export in the place of the one that a side has; "" leaves
+	// an empty mount point. There are "share", "other" (of another cluster), "empty",
+	// and "older" (a copy of the share) once somebody has made it.
+	Mount func(t testing.TB, side int, export string) error
+	// MountWith is Mount with options of a file system's own.
+	MountWith func(t testing.TB, side int, export, options string) error
+	// Cut makes the server answer nobody any more, until join.
+	Cut func(t testing.TB) (join func())
+	// Late is how long this file system shows what was before, though it is asked anew.
+	Late time.Duration
+}
+
+// inGuest is a guest as a side.
+func inGuest(g *Guest, path string) Side {
+	return Side{Name: g.Name, Inside: g.Inside(), Tool: g.rig.Tool, Path: path}
+}
+
+// here is this machine as a side.
+func (r *Rig) here(name, path string) Side { return Side{Name: name, Tool: r.Tool, Path: path} }
+
+// shared is the folder of a cluster that its administrator has marked.
+func shared(c *cluster.Cluster) string { return filepath.Join(c.Dir, "share") }
+
+// seed brings what the administrator wrote to a server's disk, and makes a folder
+// of another cluster beside it.
+func seed(t testing.TB, c *cluster.Cluster, server Side) {
+	t.Helper()
+	other := filepath.Join(c.Dir, "other")
+	if err := errors.Join(os.MkdirAll(other, 0o755), os.MkdirAll(filepath.Join(c.Dir, "empty"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if err := appdata.CreateMarker(other, appdata.Marker{Cluster: "others", ID: "another-cluster", Generation: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if server.Inside == nil {
+		return
+	}
+	for from, to := range map[string]string{shared(c): server.Path, other: filepath.Join(filepath.Dir(server.Path), "other")} {
+		err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			name, err := filepath.Rel(from, path)
+			server.Do(t, "write", filepath.Join(to, name), string(text))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// NFS is a kernel's server in a guest of its own, with kernels' clients in two others.
+func (r *Rig) NFS(t testing.TB, c *cluster.Cluster, server *Guest, clients [2]*Guest) Export {
+	t.Helper()
+	e := Export{Kind: "NFSv4.2", Server: inGuest(server, "/export/share")}
+	e.Server.Begin(t, "nfsd: serving", r.Tool, "nfsd")
+	seed(t, c, e.Server)
+	e.mounts(clients, func(export, options string) []string {
+		own := fmt.Sprintf("vers=4.2,addr=10.0.2.2,clientaddr=10.0.2.15,port=%d,proto=tcp", server.nfs)
+		return []string{"-t", "nfs4", "-o", own + "," + options, "10.0.2.2:/" + export}
+	})
+	e.Cut = func(t testing.TB) func() {
+		server.Freeze(t)
+		return func() { server.Thaw(t) }
+	}
+	return e
+}
+
+// mounts makes sides of two guests that mount in the same way.
+func (e *Export) mounts(clients [2]*Guest, how func(export, options string) []string) {
+	place := "/mnt/" + strings.ToLower(e.Kind[:3])
+	for i, g := range clients {
+		e.Sides[i] = inGuest(g, place)
+	}
+	e.Mount = func(t testing.TB, side int, export string) error { return e.MountWith(t, side, export, "") }
+	e.MountWith = func(t testing.TB, side int, export, options string) error {
+		t.Helper()
+		s := e.Sides[side]
+		for { // whatever lies over another
+			if _, err := s.Call(t, s.Tool, "umount", place); err != nil {
+				break
+			}
+		}
+		s.Do(t, "mkdir", place)
+		if export == "" {
+			return nil
+		}
+		if out, err := s.Call(t, append(append([]string{s.Tool, "mount"}, how(export, options)...), place)...); err != nil {
+			return fmt.Errorf("%s: %s", s.Name, out)
+		}
+		return nil
+	}
+}
+
+// SMB is Samba on this machine, with kernels' clients in two guests.
+func (r *Rig) SMB(t testing.TB, c *cluster.Cluster, clients [2]*Guest) Export {
+	t.Helper()
+	e := Export{Kind: "SMB 3.1.1", Server: r.here("server", shared(c))}
+	seed(t, c, e.Server)
+	port := freePorts(t, 1)[0]
+	samba := startSamba(t, c.Dir, "127.0.0.1", port)
+	e.mounts(clients, func(export, options string) []string {
+		own := fmt.Sprintf(`ip=10.0.2.2,unc=\\10.0.2.2\%s,port=%d,vers=3.1.1,username=root,password=%s`, export, port, sambaPassword)
+		return []string{"-t", "cifs", "-o", own + "," + options, "//10.0.2.2/" + export}
+	})
+	e.Cut = samba.freeze
+	return e
+}
+
+const sambaPassword = "rig-only"
+
+// program is a server or a file system of the host that a test runs, with all that
+// it starts in one process group.
+type program struct {
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when it has been reaped
+}
+
+func begin(t testing.TB, log string, env []string, argv ...string) program {
+	t.Helper()
+	Need(t, argv[0])
+	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	p := program{exec.Command(argv[0], argv[1:]...), make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = out, out, append(os.Environ(), env...)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // the parent-death signal comes when this thread ends
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = p.cmd.Wait() // killed
+		}
+		close(p.ended)
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.end)
+	return p
+}
+
+func (p program) end() {
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may have ended
+	<-p.ended
+}
+
+// freeze stops it with all that it has started, until join.
+func (p program) freeze(t testing.TB) (join func()) {
+	t.Helper()
+	if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	return func() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGCONT) }
+}
+
+// startSamba serves the folders of a directory.
+func startSamba(t testing.TB, dir, address string, port int) program {
+	t.Helper()
+	Need(t, "smbd", "smbpasswd")
+	own := filepath.Join(dir, "samba")
+	if err := os.MkdirAll(own, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, `[global]
+server role = standalone server
+interfaces = %s
+bind interfaces only = yes
+smb ports = %d
+disable netbios = yes
+load printers = no
+printcap name = /dev/null
+passdb backend = tdbsam:%s/passdb.tdb
+log file = %s/smbd.log
+`, address, port, own, own)
+	for _, place := range []string{"private dir", "lock directory", "state directory", "cache directory", "pid directory", "ncalrpc dir"} {
+		folder := filepath.Join(own, strings.ReplaceAll(place, " ", "-"))
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&text, "%s = %s\n", place, folder)
+	}
+	for _, export := range []string{"share", "other", "empty", "older"} {
+		fmt.Fprintf(&text, "[%s]\npath = %s/%s\nread only = no\n", export, dir, export)
+	}
+	fmt.Fprintf(&text, "[readonly]\npath = %s/share\nread only = yes\n", dir)
+	conf := filepath.Join(own, "smb.conf")
+	if err := os.WriteFile(conf, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	password := exec.CommandContext(t.Context(), "smbpasswd", "-c", conf, "-a", "-s", "root")
+	password.Stdin = strings.NewReader(sambaPassword + "\n" + sambaPassword + "\n")
+	if out, err := password.CombinedOutput(); err != nil {
+		t.Fatalf("smbpasswd: %v\n%s", err, out)
+	}
+	p := begin(t, filepath.Join(own, "out"), nil, "smbd", "--foreground", "--no-process-group", "--configfile", conf)
+	awaitPort(t, address, port, filepath.Join(own, "out"))
+	return p
+}
+
+// local is what file systems by FUSE have in common: two mounts of one folder on
+// this machine stand for two hosts. mount starts the file system's own process.
+func (r *Rig) local(t testing.TB, c *cluster.Cluster, kind string, mount func(t testing.TB, export, place string) program) Export {
+	t.Helper()
+	e := Export{Kind: kind, Server: r.here("server", shared(c))}
+	seed(t, c, e.Server)
+	var at [2]*program
+	for i := range e.Sides {
+		e.Sides[i] = r.here([]string{"a", "b"}[i], mountPoint(t, c, i))
+	}
+	e.Mount = func(_ testing.TB, side int, export string) error {
+		place := e.Sides[side].Path
+		for unix.Unmount(place, unix.MNT_DETACH) == nil { // whatever lies over another
+		}
+		if at[side] != nil {
+			at[side].end()
+			at[side] = nil
+		}
+		if export == "" {
+			return nil
+		}
+		p := mount(t, export, place) // ends with the whole test
+		at[side] = &p
+		return awaitMount(t, place)
+	}
+	e.Cut = func(t testing.TB) func() {
+		a, b := at[0].freeze(t), at[1].freeze(t)
+		return func() { a(); b() }
+	}
+	return e
+}
+
+func mountPoint(t testing.TB, c *cluster.Cluster, n int) string {
+	t.Helper()
+	place := filepath.Join(c.Dir, fmt.Sprintf("mount%d", n))
+	if err := os.MkdirAll(place, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for unix.Unmount(place, unix.MNT_DETACH) == nil {
+		}
+	})
+	return place
+}
+
+// SSHFS is SFTP without the encryption around it: each mount has a server of its
+// own at the other end of a pipe.
+func (r *Rig) SSHFS(t testing.TB, c *cluster.Cluster) Export {
+	t.Helper()
+	Need(t, "sshfs", sftpServer)
+	e := r.local(t, c, "sshfs", func(t testing.TB, export, place string) program {
+		return begin(t, filepath.Join(c.Dir, "sshfs.out"), nil, "sshfs", "-f", "-o", "ssh_command="+r.Tool+" sftp,allow_other", "host:"+filepath.Join(c.Dir, export), place)
+	})
+	e.Late = 20 * time.Second // dcache_timeout
+	return e
+}
+
+const sftpServer = "/usr/lib/openssh/sftp-server"
+
+// Gluster is a brick and its clients, by volume files: no daemon manages them.
+func (r *Rig) Gluster(t testing.TB, c *cluster.Cluster) Export {
+	t.Helper()
+	Need(t, "glusterfs", "glusterfsd")
+	own := filepath.Join(c.Dir, "gluster")
+	var ports = map[string]int{}
+	brick := func(t testing.TB, export string) int {
+		if ports[export] != 0 {
+			return ports[export]
+		}
+		port := freePorts(t, 1)[0]
+		file := filepath.Join(own, export+".brick")
+		writeText(t, file, fmt.Sprintf(`volume posix
+ type storage/posix
+ option directory %s/%s
+end-volume
+volume locks
+ type features/locks
+ subvolumes posix
+end-volume
+volume brick
+ type performance/io-threads
+ subvolumes locks
+end-volume
+volume server
+ type protocol/server
+ option transport-type tcp
+ option transport.socket.bind-address 127.0.0.1
+ option transport.socket.listen-port %d
+ option auth.addr.brick.allow 127.0.0.1
+ subvolumes brick
+end-volume
+`, c.Dir, export, port))
+		begin(t, filepath.Join(own, "brick.out"), nil, "glusterfsd", "--no-daemon", "-f", file, "--log-file", filepath.Join(own, export+".log"))
+		awaitPort(t, "127.0.0.1", port, filepath.Join(own, export+".log"))
+		ports[export] = port
+		return port
+	}
+	if err := os.MkdirAll(own, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mount := func(t testing.TB, export, place string) program {
+		file := filepath.Join(own, filepath.Base(place)+"-"+export+".client")
+		writeText(t, file, fmt.Sprintf(`volume client
+ type protocol/client
+ option transport-type tcp
+ option remote-host 127.0.0.1
+ option remote-port %d
+ option remote-subvolume brick
+end-volume
+volume writes
+ type performance/write-behind
+ subvolumes client
+end-volume
+volume attributes
+ type performance/md-cache
+ subvolumes writes
+end-volume
+`, brick(t, export)))
+		return begin(t, filepath.Join(own, "client.out"), nil, "glusterfs", "--no-daemon", "-f", file, "--log-file", filepath.Join(own, filepath.Base(place)+".log"), place)
+	}
+	e := r.local(t, c, "GlusterFS", mount)
+	// Nobody writes into a brick past its server: the foreigner has a mount too.
+	e.Server.Path = mountPoint(t, c, 2)
+	mount(t, "share", e.Server.Path)
+	if err := awaitMount(t, e.Server.Path); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}

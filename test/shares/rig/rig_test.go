@@ -1,0 +1,58 @@
+//go:build linux
+
+package rig
+
+import (
+	"testing"
+
+	"github.com/coterie-ha/coterie/test/cluster"
+)
+
+func TestMain(m *testing.M) { cluster.Main(m) }
+
+// Kernels' own clients of NFS and SMB, each in a guest.
+func TestRealKernels(t *testing.T) {
+	short := Wanted(t)
+	program, err := cluster.Build(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := New(t, program)
+	clients := [2]*Guest{r.Boot(t, "a", GuestOptions{}), r.Boot(t, "b", GuestOptions{})}
+	t.Run("NFS", func(t *testing.T) {
+		server := r.Boot(t, "s", GuestOptions{Disk: true})
+		c := cluster.Start(t, cluster.Options{Program: program})
+		s := newSuite(t, c, r.NFS(t, c, server, clients), short)
+		t.Run("WrongMountsAreNamed", func(t *testing.T) {
+			marked(t, s, "squashed", "readonly", "small")
+			misuse(t, s, wrongNFS)
+		})
+		s.conform(t)
+	})
+	t.Run("SMB", func(t *testing.T) {
+		c := cluster.Start(t, cluster.Options{Program: program})
+		s := newSuite(t, c, r.SMB(t, c, clients), short)
+		t.Run("WrongMountsAreNamed", func(t *testing.T) { misuse(t, s, wrongSMB) })
+		s.conform(t)
+	})
+}
+
+// File systems of user space, two mounts on this machine for two hosts.
+func TestFUSE(t *testing.T) {
+	if Wanted(t) {
+		t.Skip("NOT TESTED: sshfs and GlusterFS; COTERIE_SHARES=all does")
+	}
+	program, err := cluster.Build(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Rig{dir: t.TempDir()}
+	r.Tool = r.dir + "/rig"
+	BuildTool(t, r.Tool)
+	for name, mount := range map[string]func(testing.TB, *cluster.Cluster) Export{"sshfs": r.SSHFS, "GlusterFS": r.Gluster} {
+		t.Run(name, func(t *testing.T) {
+			c := cluster.Start(t, cluster.Options{Program: program})
+			newSuite(t, c, mount(t, c), false).conform(t)
+		})
+	}
+}
