@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -19,53 +18,32 @@ import (
 type noticed struct {
 	paths []string // below the root
 	lost  string   // there was more than the server could tell
-	ended string   // nobody asks about this folder any more
 }
 
-// asked is what a server is asked about: the root for itself, and each folder in it
-// with all below. So our own folder, to which every probe writes, does not keep those
-// who wait from waiting: between an answer and the next question nothing is heard.
-type asked struct {
-	tell    chan noticed
-	folders map[string]bool
-}
+// waiters is how many ask at once. Between an answer and the next question nothing is
+// heard; what is told is looked for a tenth of a second later, so what came meanwhile in
+// the same folder is found.
+const waiters = 2
 
-const (
-	waiters     = 2  // ask at once about each folder
-	askedAtMost = 64 // folders; what is in others a scan finds
-)
-
-// about asks the server to tell what changes in a folder, until ctx ends or the server
-// will not. The caller's process must be expendable: who waits cannot be called back,
-// but is killed with it.
-func (a *asked) about(ctx context.Context, root, folder string) {
-	if a.folders[folder] || len(a.folders) >= askedAtMost {
-		return
+// askServer asks the server of an SMB share to tell what changes in a folder and all
+// below, until ctx ends or the server will not. The caller's process must be
+// expendable: who waits cannot be called back, but is killed with it.
+func askServer(ctx context.Context, root string, tell chan<- noticed) {
+	for i := range waiters {
+		go func() { // waited for by nobody: it ends with the process
+			select { // not all at once
+			case <-time.After(time.Duration(i) * 10 * time.Millisecond):
+				awaitNotices(ctx, root, tell)
+			case <-ctx.Done():
+			}
+		}()
 	}
-	a.folders[folder] = true
-	go func() { // waited for by nobody: it ends with the process
-		ended := make(chan struct{}, waiters)
-		for i := range waiters {
-			time.Sleep(time.Duration(i) * 10 * time.Millisecond) // else both always ask at the same time
-			go func() {
-				a.wait(ctx, root, folder)
-				ended <- struct{}{}
-			}()
-		}
-		for range waiters {
-			<-ended
-		}
-		select {
-		case a.tell <- noticed{ended: folder}:
-		case <-ctx.Done():
-		}
-	}()
 }
 
-func (a *asked) wait(ctx context.Context, root, folder string) {
+func awaitNotices(ctx context.Context, root string, tell chan<- noticed) {
 	buf := make([]byte, noticeHead+16<<10)
 	for ctx.Err() == nil {
-		text, err := awaitNotice(filepath.Join(root, folder), folder != ".", buf)
+		text, err := awaitNotice(root, buf)
 		switch {
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.ENOTTY), errors.Is(err, syscall.EINVAL):
 			return // the folder is gone, or the server does not tell: a scan finds out
@@ -76,12 +54,8 @@ func (a *asked) wait(ctx context.Context, root, folder string) {
 			}
 			continue
 		}
-		n := parseNotice(text)
-		for i := range n.paths {
-			n.paths[i] = join(folder, n.paths[i])
-		}
 		select {
-		case a.tell <- n:
+		case tell <- parseNotice(text):
 		case <-ctx.Done():
 		}
 	}

@@ -18,17 +18,14 @@ const (
 
 // awaitNotice waits until the server tells something of a folder. It may wait for
 // ever. The folder is opened anew each time: the kernel asks with a handle of its own.
-func awaitNotice(folder string, below bool, buf []byte) ([]byte, error) {
+func awaitNotice(folder string, buf []byte) ([]byte, error) {
 	dir, err := os.Open(folder)
 	if err != nil {
 		return nil, err
 	}
 	defer dir.Close() // only read
 	binary.NativeEndian.PutUint32(buf[0:], noticeFilter)
-	buf[4] = 0
-	if below {
-		buf[4] = 1
-	}
+	buf[4] = 1 // with all below
 	binary.NativeEndian.PutUint32(buf[5:], uint32(len(buf)-noticeHead))
 	// The kernel writes into buf, which no wrapper of the call can say.
 	for {

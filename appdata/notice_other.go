@@ -6,6 +6,6 @@ import "errors"
 
 const noticeHead = 9
 
-func awaitNotice(string, bool, []byte) ([]byte, error) { return nil, errors.ErrUnsupported }
+func awaitNotice(string, []byte) ([]byte, error) { return nil, errors.ErrUnsupported }
 
 func noticesAt(string) bool { return false }

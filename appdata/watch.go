@@ -42,7 +42,7 @@ type Dirty struct {
 type watching struct {
 	Watcher
 	inotify *fsnotify.Watcher
-	server  asked // what the file server tells; silent if it does not
+	server  chan noticed // what the file server tells; silent if it does not
 	folders map[string]*restless
 	lost    string
 	watched map[string]bool // folders
@@ -74,9 +74,8 @@ func (w *watching) run(ctx context.Context, tell func(Dirty) error) error {
 	if told {
 		inside, cancel := context.WithCancel(ctx)
 		defer cancel()
-		w.server = asked{tell: make(chan noticed, 64), folders: map[string]bool{}}
-		w.ask(inside)
-		ctx = inside
+		w.server = make(chan noticed, 64)
+		askServer(inside, w.Root, w.server)
 	}
 	if err := tell(Dirty{Ready: true, Watched: len(w.watched), Server: told}); err != nil {
 		return err
@@ -102,11 +101,10 @@ func (w *watching) run(ctx context.Context, tell func(Dirty) error) error {
 			if err := w.hear(e); err != nil {
 				return err
 			}
-		case n := <-w.server.tell:
+		case n := <-w.server:
 			if err := w.notice(n); err != nil {
 				return err
 			}
-			w.ask(ctx)
 		case <-tick.C:
 			if d := w.settled(time.Now()); d.Lost != "" || len(d.Folders) > 0 {
 				if err := tell(d); err != nil {
@@ -153,15 +151,6 @@ func (w *watching) add(folder string, isNew bool) error {
 }
 
 func (w *watching) skips(name string) bool { return w.Skip != nil && w.Skip(name) }
-
-// ask asks the server about what is watched: the root, and each folder in it.
-func (w *watching) ask(ctx context.Context) {
-	for folder := range w.watched {
-		if !strings.Contains(folder, "/") {
-			w.server.about(ctx, w.Root, folder)
-		}
-	}
-}
 
 // skipsAbove says whether a path, or a folder above it, is left out.
 func (w *watching) skipsAbove(name string) bool {
@@ -219,9 +208,6 @@ func (w *watching) hear(e fsnotify.Event) error {
 // notice takes in what the file server told: where to look, and what may still be
 // written there.
 func (w *watching) notice(n noticed) error {
-	if !w.watched[n.ended] { // else there is none to ask
-		delete(w.server.folders, n.ended)
-	}
 	if n.lost != "" {
 		w.lost = n.lost
 	}
