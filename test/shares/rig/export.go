@@ -9,13 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/coterie-ha/coterie/appdata"
 	"github.com/coterie-ha/coterie/test/cluster"
@@ -142,55 +138,6 @@ func (r *Rig) SMB(t testing.TB, c *cluster.Cluster, clients [2]*Guest) Export {
 
 const sambaPassword = "rig-only"
 
-// program is a server or a file system of the host that a test runs, with all that
-// it starts in one process group.
-type program struct {
-	cmd   *exec.Cmd
-	ended chan struct{} // closed when it has been reaped
-}
-
-func begin(t testing.TB, log string, env []string, argv ...string) program {
-	t.Helper()
-	Need(t, argv[0])
-	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	p := program{exec.Command(argv[0], argv[1:]...), make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = out, out, append(os.Environ(), env...)
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread() // the parent-death signal comes when this thread ends
-		err := p.cmd.Start()
-		started <- err
-		if err == nil {
-			_ = p.cmd.Wait() // killed
-		}
-		close(p.ended)
-	}()
-	if err := <-started; err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.end)
-	return p
-}
-
-func (p program) end() {
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may have ended
-	<-p.ended
-}
-
-// freeze stops it with all that it has started, until join.
-func (p program) freeze(t testing.TB) (join func()) {
-	t.Helper()
-	if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	return func() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGCONT) }
-}
-
 // startSamba serves the folders of a directory.
 func startSamba(t testing.TB, dir, address string, port int) program {
 	t.Helper()
@@ -234,134 +181,4 @@ log file = %s/smbd.log
 	p := begin(t, filepath.Join(own, "out"), nil, "smbd", "--foreground", "--no-process-group", "--configfile", conf)
 	awaitPort(t, address, port, filepath.Join(own, "out"))
 	return p
-}
-
-// local is what file systems by FUSE have in common: two mounts of one folder on
-// this machine stand for two hosts. mount starts the file system's own process.
-func (r *Rig) local(t testing.TB, c *cluster.Cluster, kind string, mount func(t testing.TB, export, place string) program) Export {
-	t.Helper()
-	e := Export{Kind: kind, Server: r.here("server", shared(c))}
-	seed(t, c, e.Server)
-	var at [2]*program
-	for i := range e.Sides {
-		e.Sides[i] = r.here([]string{"a", "b"}[i], mountPoint(t, c, i))
-	}
-	e.Mount = func(_ testing.TB, side int, export string) error {
-		place := e.Sides[side].Path
-		for unix.Unmount(place, unix.MNT_DETACH) == nil { // whatever lies over another
-		}
-		if at[side] != nil {
-			at[side].end()
-			at[side] = nil
-		}
-		if export == "" {
-			return nil
-		}
-		p := mount(t, export, place) // ends with the whole test
-		at[side] = &p
-		return awaitMount(t, place)
-	}
-	e.Cut = func(t testing.TB) func() {
-		a, b := at[0].freeze(t), at[1].freeze(t)
-		return func() { a(); b() }
-	}
-	return e
-}
-
-func mountPoint(t testing.TB, c *cluster.Cluster, n int) string {
-	t.Helper()
-	place := filepath.Join(c.Dir, fmt.Sprintf("mount%d", n))
-	if err := os.MkdirAll(place, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		for unix.Unmount(place, unix.MNT_DETACH) == nil {
-		}
-	})
-	return place
-}
-
-// SSHFS is SFTP without the encryption around it: each mount has a server of its
-// own at the other end of a pipe.
-func (r *Rig) SSHFS(t testing.TB, c *cluster.Cluster) Export {
-	t.Helper()
-	Need(t, "sshfs", sftpServer)
-	e := r.local(t, c, "sshfs", func(t testing.TB, export, place string) program {
-		return begin(t, filepath.Join(c.Dir, "sshfs.out"), nil, "sshfs", "-f", "-o", "ssh_command="+r.Tool+" sftp,allow_other", "host:"+filepath.Join(c.Dir, export), place)
-	})
-	e.Late = 20 * time.Second // dcache_timeout
-	return e
-}
-
-const sftpServer = "/usr/lib/openssh/sftp-server"
-
-// Gluster is a brick and its clients, by volume files: no daemon manages them.
-func (r *Rig) Gluster(t testing.TB, c *cluster.Cluster) Export {
-	t.Helper()
-	Need(t, "glusterfs", "glusterfsd")
-	own := filepath.Join(c.Dir, "gluster")
-	var ports = map[string]int{}
-	brick := func(t testing.TB, export string) int {
-		if ports[export] != 0 {
-			return ports[export]
-		}
-		port := freePorts(t, 1)[0]
-		file := filepath.Join(own, export+".brick")
-		writeText(t, file, fmt.Sprintf(`volume posix
- type storage/posix
- option directory %s/%s
-end-volume
-volume locks
- type features/locks
- subvolumes posix
-end-volume
-volume brick
- type performance/io-threads
- subvolumes locks
-end-volume
-volume server
- type protocol/server
- option transport-type tcp
- option transport.socket.bind-address 127.0.0.1
- option transport.socket.listen-port %d
- option auth.addr.brick.allow 127.0.0.1
- subvolumes brick
-end-volume
-`, c.Dir, export, port))
-		begin(t, filepath.Join(own, "brick.out"), nil, "glusterfsd", "--no-daemon", "-f", file, "--log-file", filepath.Join(own, export+".log"))
-		awaitPort(t, "127.0.0.1", port, filepath.Join(own, export+".log"))
-		ports[export] = port
-		return port
-	}
-	if err := os.MkdirAll(own, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	mount := func(t testing.TB, export, place string) program {
-		file := filepath.Join(own, filepath.Base(place)+"-"+export+".client")
-		writeText(t, file, fmt.Sprintf(`volume client
- type protocol/client
- option transport-type tcp
- option remote-host 127.0.0.1
- option remote-port %d
- option remote-subvolume brick
-end-volume
-volume writes
- type performance/write-behind
- subvolumes client
-end-volume
-volume attributes
- type performance/md-cache
- subvolumes writes
-end-volume
-`, brick(t, export)))
-		return begin(t, filepath.Join(own, "client.out"), nil, "glusterfs", "--no-daemon", "-f", file, "--log-file", filepath.Join(own, filepath.Base(place)+".log"), place)
-	}
-	e := r.local(t, c, "GlusterFS", mount)
-	// Nobody writes into a brick past its server: the foreigner has a mount too.
-	e.Server.Path = mountPoint(t, c, 2)
-	mount(t, "share", e.Server.Path)
-	if err := awaitMount(t, e.Server.Path); err != nil {
-		t.Fatal(err)
-	}
-	return e
 }

@@ -1,0 +1,179 @@
+//go:build linux
+
+package rig
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coterie-ha/coterie/test/cluster"
+)
+
+// heard is what hooks of the nodes have said.
+type heard struct {
+	mu   sync.Mutex
+	node map[string]map[int64]time.Time // guarded by mu: when a node showed a change
+	not  []string                       // guarded by mu: what was not shown
+}
+
+func (h *heard) listen(t *testing.T) (port int) {
+	h.node = map[string]map[int64]time.Time{}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: patience}
+	go func() { _ = server.Serve(l) }() // until it is closed
+	t.Cleanup(func() { _ = server.Close() })
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func (h *heard) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	now := time.Now()
+	var said struct {
+		Node    string
+		Shown   bool
+		Changes []struct {
+			Seq  int64
+			Path string
+		}
+	}
+	if err := json.NewDecoder(r.Body).Decode(&said); err != nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.node[said.Node] == nil {
+		h.node[said.Node] = map[int64]time.Time{}
+	}
+	for _, c := range said.Changes {
+		h.node[said.Node][c.Seq] = now
+		if !said.Shown {
+			h.not = append(h.not, said.Node+" "+c.Path)
+		}
+	}
+}
+
+// announced has side a change files, and measures when side b has shown them through
+// its own mount: from the journal's row until b's hook has called.
+func (s *suite) announced(t *testing.T) {
+	s.Sides[0].Do(t, "fill", "@conf", "10") // not at the server: sshfs would show the folder late
+	s.scan(t, 0)
+	s.within(t, patience, "hooks are there", `SELECT count(*) = 2 AND bool_and(behind = 0) FROM coterie.appdata_hooks`)
+	s.awaitWatches(t)
+	changes := 40
+	if s.short {
+		changes = 15
+	}
+	before := cluster.Get[int64](s.c, `SELECT coalesce(max(seq), 0) FROM coterie.appdata_changes`)
+	for i := range changes {
+		s.Sides[0].Do(t, "write", fmt.Sprintf("@conf/told%d", i%10), fmt.Sprint("text ", i))
+		s.c.Elapse(300 * time.Millisecond)
+	}
+	s.Sides[0].Do(t, "rename", "@conf/told0", "@conf/renamed", ",", "rm", "@conf/told1")
+	// A name that comes and another that goes are a rename to who sees both at once.
+	const told = `SELECT count(*) FILTER (WHERE change IN ('renamed', 'created') AND path = 'conf/renamed') = 1 AND count(*) FILTER (WHERE change = 'deleted' AND path = 'conf/told1') = 1 FROM coterie.appdata_changes WHERE seq > $1`
+	s.scanDoubts(t, told, before)
+	s.within(t, patience, "a rename and a deletion are in the journal", told, before)
+	s.within(t, patience, "all is heeded", `SELECT bool_and(behind = 0) FROM coterie.appdata_hooks`)
+	s.c.Elapse(2 * time.Second)
+
+	type row struct {
+		Seq    int64
+		At     time.Time
+		Source string
+		SeenBy string `db:"seen_by"`
+	}
+	var rows []row
+	if err := s.c.DB.Select(&rows, `SELECT seq, at, source, seen_by FROM coterie.appdata_changes WHERE seq > $1 AND path LIKE 'conf/%' AND kind = 'file' ORDER BY seq`, before); err != nil {
+		t.Fatal(err)
+	}
+	s.heard.mu.Lock()
+	defer s.heard.mu.Unlock()
+	var took []time.Duration
+	for _, r := range rows {
+		at, ok := s.heard.node["b"][r.Seq]
+		if !ok {
+			t.Errorf("change %d never reached b", r.Seq)
+			continue
+		}
+		took = append(took, at.Sub(r.At))
+	}
+	if len(s.heard.not) > 0 && s.Late == 0 {
+		t.Errorf("not shown: %v", s.heard.not)
+	}
+	if len(took) == 0 {
+		t.Fatal("nothing was told")
+	}
+	slices.Sort(took)
+	t.Logf("FIGURE %s: announced and shown by the other node's own mount: p50 %v, p99 %v, of %d; database's round trip there: %s ms", s.Kind,
+		took[len(took)/2].Round(time.Millisecond), took[len(took)*99/100].Round(time.Millisecond), len(took), cluster.Get[string](s.c, `SELECT db_rtt_ms::text FROM coterie.nodes WHERE name = 'b'`))
+}
+
+// told has somebody change files at an SMB server, past both nodes, and measures until
+// the journal has it: by the server's own notification, no scan is made.
+func (s *suite) told(t *testing.T) {
+	if !strings.HasPrefix(s.Kind, "SMB") {
+		t.Logf("no server of %s tells of changes", s.Kind)
+		return
+	}
+	changes := 30
+	if s.short {
+		changes = 10
+	}
+	var took []time.Duration
+	for i := range changes {
+		path := fmt.Sprintf("conf/server%d", i)
+		s.Server.Do(t, "write", "@"+path, "x")
+		for done := time.Now(); time.Since(done) < 5*time.Second; s.c.Elapse(20 * time.Millisecond) {
+			if at := cluster.All[time.Time](s.c, `SELECT min(at) FROM coterie.appdata_changes WHERE path = $1 HAVING count(*) > 0`, path); len(at) > 0 {
+				took = append(took, at[0].Sub(done))
+				break
+			}
+		}
+	}
+	if len(took) == 0 {
+		t.Fatal("the server told of nothing")
+	}
+	slices.Sort(took)
+	t.Logf("FIGURE %s: what a foreigner did is in the journal by the server's word, settling of 100 ms included: %d of %d, p50 %v, p99 %v; the others wait for a scan", s.Kind,
+		len(took), changes, took[len(took)/2].Round(time.Millisecond), took[len(took)*99/100].Round(time.Millisecond))
+}
+
+// scanDoubts does what a job does where there is one: a node that may have missed
+// something, as beside a share that was too slow for it, asks for a scan.
+func (s *suite) scanDoubts(t *testing.T, until string, args ...any) {
+	t.Helper()
+	for begun := time.Now(); time.Since(begun) < patience && !cluster.Get[bool](s.c, until, args...); s.c.Elapse(500 * time.Millisecond) {
+		if why := cluster.Get[string](s.c, `SELECT coalesce((SELECT doubt FROM coterie.appdata_trees WHERE name = 'share'), '')`); why != "" {
+			t.Logf("a node asks for a scan: %s", why)
+			s.scan(t, 0)
+		}
+	}
+}
+
+func (s *suite) awaitWatches(t *testing.T) {
+	t.Helper()
+	for _, n := range s.c.Nodes {
+		for begun := time.Now(); ; s.c.Elapse(50 * time.Millisecond) {
+			text, err := os.ReadFile(n.LogFile())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(text), "watching the share") {
+				break
+			}
+			if time.Since(begun) > patience {
+				t.Fatalf("%s does not watch", n.Name)
+			}
+		}
+	}
+}
