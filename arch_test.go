@@ -143,7 +143,7 @@ var onlyIn = map[string][]string{
 	"pgregory.net/rapid":                         {},
 	"github.com/stretchr/testify":                {},
 	"net/http/pprof":                             {},
-	"unsafe":                                     {"appdata"},
+	"unsafe":                                     {},
 	"log":                                        {},
 	"math/rand":                                  {},
 	"io/ioutil":                                  {},

@@ -14,8 +14,7 @@ import (
 )
 
 // Watcher hears from this host's kernel what changes in a tree. It hears what
-// this host does, and nothing of what other hosts do on a network file system;
-// but SMB servers tell, and what they tell is heard too, as a hint.
+// this host does, and nothing of what other hosts do on a network file system.
 //
 // What it tells are folders to be looked at, not changes: an event may be late,
 // merged with others, or of a file that is gone again. A folder is told when it
@@ -35,14 +34,12 @@ type Dirty struct {
 	Lost    string   `json:"lost,omitempty"`    // why something may have been missed: all is to be looked at
 	Ready   bool     `json:"ready,omitempty"`   // from now on nothing is missed; told once
 	Watched int      `json:"watched,omitempty"` // folders, when Ready
-	Server  bool     `json:"server,omitempty"`  // the file server tells too, when Ready
 }
 
 // watching is a Watcher at work.
 type watching struct {
 	Watcher
 	inotify *fsnotify.Watcher
-	server  chan noticed // what the file server tells; silent if it does not
 	folders map[string]*restless
 	lost    string
 	watched map[string]bool // folders
@@ -70,14 +67,7 @@ func (w *watching) run(ctx context.Context, tell func(Dirty) error) error {
 	if err := w.add(".", false); err != nil {
 		return err
 	}
-	told := noticesAt(w.Root)
-	if told {
-		inside, cancel := context.WithCancel(ctx)
-		defer cancel()
-		w.server = make(chan noticed, 64)
-		askServer(inside, w.Root, w.server)
-	}
-	if err := tell(Dirty{Ready: true, Watched: len(w.watched), Server: told}); err != nil {
+	if err := tell(Dirty{Ready: true, Watched: len(w.watched)}); err != nil {
 		return err
 	}
 	tick := time.NewTicker(w.Settle / 4)
@@ -99,10 +89,6 @@ func (w *watching) run(ctx context.Context, tell func(Dirty) error) error {
 				return errors.New("the watch has ended")
 			}
 			if err := w.hear(e); err != nil {
-				return err
-			}
-		case n := <-w.server:
-			if err := w.notice(n); err != nil {
 				return err
 			}
 		case <-tick.C:
@@ -152,16 +138,6 @@ func (w *watching) add(folder string, isNew bool) error {
 
 func (w *watching) skips(name string) bool { return w.Skip != nil && w.Skip(name) }
 
-// skipsAbove says whether a path, or a folder above it, is left out.
-func (w *watching) skipsAbove(name string) bool {
-	for ; name != "."; name = path.Dir(name) {
-		if w.skips(name) {
-			return true
-		}
-	}
-	return false
-}
-
 // stir notes that something happened in a folder.
 func (w *watching) stir(folder string) *restless {
 	now := time.Now()
@@ -200,31 +176,6 @@ func (w *watching) hear(e fsnotify.Event) error {
 		if info, err := os.Lstat(e.Name); err == nil && info.IsDir() {
 			delete(r.files, name)
 			return w.add(name, true)
-		}
-	}
-	return nil
-}
-
-// notice takes in what the file server told: where to look, and what may still be
-// written there.
-func (w *watching) notice(n noticed) error {
-	if n.lost != "" {
-		w.lost = n.lost
-	}
-	for _, name := range n.paths {
-		if w.skipsAbove(name) {
-			continue
-		}
-		r := w.stir(path.Dir(name))
-		switch info, err := os.Lstat(filepath.Join(w.Root, name)); {
-		case err != nil:
-			w.forget(name)
-		case !info.IsDir():
-			r.files[name] = r.last
-		case !w.watched[name]:
-			if err := w.add(name, true); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

@@ -59,7 +59,6 @@ func (s *suite) conform(t *testing.T) {
 		{"WhatThisFileSystemClaims", s.claims},
 		{"AWrongShareIsNamed", s.wrong},
 		{"ANodeHearsWhatTheOtherTells", s.announced},
-		{"TheServerTells", s.told},
 		{"AScanSeesWhatForeignersDid", s.unannounced},
 		{"HalfAFileWaits", s.half},
 		{"ManyDeletionsWait", s.held},

@@ -118,36 +118,6 @@ func (s *suite) announced(t *testing.T) {
 		took[len(took)/2].Round(time.Millisecond), took[len(took)*99/100].Round(time.Millisecond), len(took), cluster.Get[string](s.c, `SELECT db_rtt_ms::text FROM coterie.nodes WHERE name = 'b'`))
 }
 
-// told has somebody change files at an SMB server, past both nodes, and measures until
-// the journal has it: by the server's own notification, no scan is made.
-func (s *suite) told(t *testing.T) {
-	if !strings.HasPrefix(s.Kind, "SMB") {
-		t.Logf("no server of %s tells of changes", s.Kind)
-		return
-	}
-	changes := 30
-	if s.short {
-		changes = 10
-	}
-	var took []time.Duration
-	for i := range changes {
-		path := fmt.Sprintf("conf/server%d", i)
-		s.Server.Do(t, "write", "@"+path, "x")
-		for done := time.Now(); time.Since(done) < 5*time.Second; s.c.Elapse(20 * time.Millisecond) {
-			if at := cluster.All[time.Time](s.c, `SELECT min(at) FROM coterie.appdata_changes WHERE path = $1 HAVING count(*) > 0`, path); len(at) > 0 {
-				took = append(took, at[0].Sub(done))
-				break
-			}
-		}
-	}
-	if len(took) == 0 {
-		t.Fatal("the server told of nothing")
-	}
-	slices.Sort(took)
-	t.Logf("FIGURE %s: what a foreigner did is in the journal by the server's word, settling of 100 ms included: %d of %d, p50 %v, p99 %v; the others wait for a scan", s.Kind,
-		len(took), changes, took[len(took)/2].Round(time.Millisecond), took[len(took)*99/100].Round(time.Millisecond))
-}
-
 // scanDoubts does what a job does where there is one: a node that may have missed
 // something, as beside a share that was too slow for it, asks for a scan.
 func (s *suite) scanDoubts(t *testing.T, until string, args ...any) {
