@@ -44,7 +44,7 @@ func (a *agent) own(ctx context.Context) error {
 	loops, ctx := errgroup.WithContext(ctx)
 	loops.Go(func() error { return a.lookAtOwn(ctx, equal, changed) })
 	loops.Go(func() error { return a.watchOwn(ctx, equal, changed) })
-	loops.Go(func() error { return a.answerOwn(ctx, equal) })
+	loops.Go(func() error { return a.answerOwn(ctx, equal, changed) })
 	return loops.Wait()
 }
 
@@ -131,7 +131,7 @@ func (a *agent) watchOwn(ctx context.Context, equal appdata.Equal, changed chan 
 }
 
 // answerOwn tells what others want of this node's files.
-func (a *agent) answerOwn(ctx context.Context, equal appdata.Equal) error {
+func (a *agent) answerOwn(ctx context.Context, equal appdata.Equal, changed chan struct{}) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -144,6 +144,13 @@ func (a *agent) answerOwn(ctx context.Context, equal appdata.Equal) error {
 		}
 		if err := a.tellTexts(ctx, equal, incarnation); err != nil && ctx.Err() == nil {
 			a.log.Debug("texts of own files not told", "err", err)
+		}
+		wrote, err := a.moveTakes(ctx, equal, incarnation)
+		if err != nil && ctx.Err() == nil {
+			a.log.Warn("files not brought from node to node", "err", err)
+		}
+		if wrote {
+			poke(changed)
 		}
 	}
 }

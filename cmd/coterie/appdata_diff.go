@@ -17,6 +17,7 @@ import (
 
 func (c *cli) appdataDiff() *cobra.Command {
 	var flags scanFlags
+	var from string
 	cmd := &cobra.Command{
 		Use:   "diff [NODE [PATH] | A B]",
 		Short: "Show what differs between manifest, nodes or trees",
@@ -30,15 +31,25 @@ those at and below one path; of small texts also the lines. Fields that may
 differ are shown as ***. Files of the class secret, and lines that look like
 secrets, are never shown.
 
+With --take-from the node takes the files that differ, or those at and below the
+paths, from another node. Its own agent does it: what is replaced is kept in its
+state directory, fields that may differ keep the node's own values, and the copy
+is read again before it is put in place. Files that the other has not are left.
+
 The exit code is 0 when nothing differs, and 10 when something does.`,
 		Example: `  coterie appdata diff
   coterie appdata diff app-b
   coterie appdata diff app-b conf/server.xml
+  coterie appdata diff app-b --take-from app-a -n
+  coterie appdata diff app-b --take-from app-a -y patches conf/server.xml
   coterie appdata diff share node/app-b
   coterie appdata diff /opt/deploy/appdata /media/share/appdata`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && (isFolder(args[0]) || isTree(args[0])) {
 				return usageProblem("%s takes two trees, a node, or nothing", cmd.CommandPath()).hint("", "See: "+cmd.CommandPath()+" --help")
+			}
+			if from != "" {
+				return words(cmd, args, 1, 1000, "NODE [PATH...]")
 			}
 			return words(cmd, args, 0, 2, "A B")
 		},
@@ -56,6 +67,9 @@ The exit code is 0 when nothing differs, and 10 when something does.`,
 				return err
 			}
 			defer k.db.Close()
+			if from != "" {
+				return c.takeFrom(ctx, k, args[0], from, args[1:])
+			}
 			if len(args) > 0 && !isTree(args[0]) {
 				return c.differsOn(ctx, k, args[0], strings.Join(args[1:], ""))
 			}
@@ -66,6 +80,7 @@ The exit code is 0 when nothing differs, and 10 when something does.`,
 		},
 	}
 	flags.add(cmd.Flags())
+	cmd.Flags().StringVar(&from, "take-from", "", "have the node take the files that differ from `NODE`")
 	return cmd
 }
 

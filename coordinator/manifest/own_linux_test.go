@@ -15,13 +15,13 @@ import (
 
 // houses are nodes with files of their own.
 type houses struct {
-	t     *testing.T
+	t     testing.TB
 	db    *sqltest.DB
 	dir   string
 	equal appdata.Equal
 }
 
-func newHouses(t *testing.T, nodes ...string) *houses {
+func newHouses(t testing.TB, nodes ...string) *houses {
 	h := &houses{t: t, db: sqltest.New(t), dir: t.TempDir(), equal: appdata.Equal{
 		Paths: []string{"patches", "conf/*.xml"}, Merge: []appdata.Merge{{Path: "conf/*.xml", XML: "Server@port"}},
 	}}

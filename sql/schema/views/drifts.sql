@@ -3,8 +3,8 @@ SELECT d.node,
        d.path,
        d.differs,
        d.class,
-       d.expected,
-       d.found,
+       CASE WHEN d.class <> 'secret' OR d.differs && '{unclear}' THEN d.expected END AS expected,
+       CASE WHEN d.class <> 'secret' OR d.differs && '{unclear}' THEN d.found END AS found,
        d.since,
        d.reference,
        d.against,
@@ -15,8 +15,8 @@ COMMENT ON COLUMN coterie.drifts.node IS 'Node on which it differs.';
 COMMENT ON COLUMN coterie.drifts.path IS 'Path below the root of that node; bytes that cannot be shown are written \xNN. A dot when the rules of two nodes differ.';
 COMMENT ON COLUMN coterie.drifts.differs IS 'In what: missing, extra, kind, content, mode, owner, unclear (it could not be compared) or rules.';
 COMMENT ON COLUMN coterie.drifts.class IS 'What it is to the cluster: shared, field_merged (some of its fields may differ) or secret.';
-COMMENT ON COLUMN coterie.drifts.expected IS 'What the reference has: SHA-256 of what is compared, or the target of a link; null when it has nothing there, or there is no reference.';
-COMMENT ON COLUMN coterie.drifts.found IS 'What this node has, or why it is not known; null when it has nothing.';
+COMMENT ON COLUMN coterie.drifts.expected IS 'What the reference has: SHA-256 of what is compared, or the target of a link; null when it has nothing there, or there is no reference, or it is secret.';
+COMMENT ON COLUMN coterie.drifts.found IS 'What this node has, or why it is not known; null when it has nothing, or it is secret.';
 COMMENT ON COLUMN coterie.drifts.since IS 'When it was first seen to differ.';
 COMMENT ON COLUMN coterie.drifts.reference IS 'What it is held against: the node that an operator named, or most; null when as many have it one way as another.';
 COMMENT ON COLUMN coterie.drifts.against IS 'A node that has what is expected; without a reference, one that has something else.';

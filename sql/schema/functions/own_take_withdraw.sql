@@ -1,0 +1,12 @@
+CREATE OR REPLACE FUNCTION coterie.own_take_withdraw(p_ids bigint[]) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp AS $$
+DECLARE
+    withdrawn bigint;
+BEGIN
+    UPDATE coterie.own_take k SET state = 'withdrawn', moved_at = coterie.clock() WHERE k.id = ANY (p_ids) AND k.state IN ('asked', 'given');
+    GET DIAGNOSTICS withdrawn = ROW_COUNT;
+    RETURN withdrawn;
+END $$;
+COMMENT ON FUNCTION coterie.own_take_withdraw(bigint[]) IS 'An operator wants some files not taken any more; returns how many were not yet. Saying it twice is harmless.';
+REVOKE ALL ON FUNCTION coterie.own_take_withdraw(bigint[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coterie.own_take_withdraw(bigint[]) TO coterie_operator;
