@@ -13,7 +13,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // Take brings a file that must be equal on all nodes from one to another, in three
@@ -309,7 +308,7 @@ func readWhole(dir *os.Root, name string) (text []byte, e Entry, err error) {
 // writeNew writes a file that is not there; like gives owner and mode, else it is for
 // its owner only.
 func writeNew(dir *os.Root, name string, text []byte, like *Entry) error {
-	f, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	f, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
