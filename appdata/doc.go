@@ -94,6 +94,18 @@
 // there and what is known. It hears nothing of other hosts. Whatever it may
 // have missed it says (Dirty.Lost), and a scan looks for it.
 //
+// # What each node has of its own
+//
+//	Equal  which local files must be as on the other nodes, and which fields in them may differ
+//	Own    a scan of them by a worker; its sums leave times out, its digests those fields
+//	Take   brings one from another node, through a copy aside in the share
+//
+// Such a tree is believed as it is found: what is missing is missing, what cannot be
+// read or understood is told as that. Field by field only texts of a bounded size are
+// compared; whatever else lies there costs an entry with an error. Nothing is written
+// but by Take, below the root that this node's configuration names, at paths that must
+// be equal; what is replaced is kept.
+//
 // The package knows no database. What it finds leaves as values; the wiring
 // writes them with coterie.storage_report, and coterie.storage_state has the
 // same words as State.

@@ -64,10 +64,11 @@ func (a *agent) moveTakes(ctx context.Context, equal appdata.Equal, incarnation 
 			wrote = true
 			a.log.Info("file taken from another node", "path", o.Path, "from", o.Source, "sha256", done.Raw, "backup", done.Backup)
 		}
-		if err := a.tellTake(working, incarnation, o.ID, next, done, said); err != nil {
+		moved, err := a.tellTake(working, incarnation, o.ID, next, done, said)
+		if err != nil {
 			return wrote, err
 		}
-		if next == "given" {
+		if next == "given" && moved {
 			continue
 		}
 		t.Step = appdata.Drop
@@ -78,10 +79,10 @@ func (a *agent) moveTakes(ctx context.Context, equal appdata.Equal, incarnation 
 	return wrote, nil
 }
 
-func (a *agent) tellTake(ctx context.Context, incarnation, id int64, state string, done appdata.Taken, said string) error {
+func (a *agent) tellTake(ctx context.Context, incarnation, id int64, state string, done appdata.Taken, said string) (moved bool, err error) {
 	text, err := json.Marshal(done)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if said != "" {
 		text = []byte("{}")
@@ -90,9 +91,9 @@ func (a *agent) tellTake(ctx context.Context, incarnation, id int64, state strin
 	defer cancel()
 	conn, err := a.work.Connx(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer conn.Close()
-	var moved bool
-	return conn.GetContext(ctx, &moved, `SELECT coterie.own_take_move($1, $2, $3, $4, $5, $6)`, a.cfg.Node.Name, incarnation, id, state, string(text), said)
+	err = conn.GetContext(ctx, &moved, `SELECT coterie.own_take_move($1, $2, $3, $4, $5, $6)`, a.cfg.Node.Name, incarnation, id, state, string(text), said)
+	return moved, err
 }

@@ -8,6 +8,7 @@
 //	Finish  the tree is known as a whole
 //	Survey  all of this in order, for one scan
 //	Teller  stores what a watch tells between scans; its folders have no sums until the next
+//	OwnSurvey  the same for files that a node has of its own; coterie.own_settle then says what differs
 //
 // Laws:
 //
