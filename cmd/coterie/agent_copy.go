@@ -18,7 +18,7 @@ type copyist struct {
 	grant leases.Grant
 	path  string
 	told  keyring.File // last
-	since time.Time // a look that began before it may have missed what was written
+	since time.Time    // a look that began before it may have missed what was written
 	retry retries
 	next  time.Time // not before this it is tried again
 }
