@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net"
@@ -229,9 +230,9 @@ func ready(ts *testscript.TestScript, _ bool, args []string) {
 // until SQL waits until a statement answers true.
 func until(ts *testscript.TestScript, _ bool, args []string) {
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		var done bool
+		var done sql.NullBool // a comparison with nothing is not true
 		ts.Check(database(ts).Get(&done, args[0]))
-		if done {
+		if done.Bool {
 			return
 		}
 		if time.Now().After(deadline) {

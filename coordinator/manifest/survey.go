@@ -76,14 +76,17 @@ func (s Survey) Run(ctx context.Context) (Outcome, error) {
 	if w.Scanner.Check == nil {
 		w.Scanner.Check = func() error { return nil }
 	}
-	if err := w.begin(ctx); err != nil {
-		return w.out, err
+	err := w.begin(ctx)
+	if err == nil {
+		err = w.look(ctx)
 	}
-	if err := w.look(ctx); err != nil {
-		return w.out, err
+	if err == nil {
+		err = w.settle(ctx)
+		w.out.Took = time.Since(w.start)
 	}
-	err := w.settle(ctx)
-	w.out.Took = time.Since(w.start)
+	if err != nil && ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)) {
+		err = fmt.Errorf("%w: %w", context.Cause(ctx), err) // the server tells of a statement that was cut off in its own words
+	}
 	return w.out, err
 }
 
