@@ -169,15 +169,18 @@ func (w *surveying) storeAll(ctx context.Context) error {
 
 func (w *surveying) storeSome(ctx context.Context) error {
 	for b := range w.ready {
-		// What an interrupted scan knows is kept: it was long to find out.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		err := w.put(ctx, b)
-		cancel()
-		if err != nil {
+		if err := w.keep(ctx, b); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// keep puts a batch although the scan is interrupted: it was long to find out.
+func (w *surveying) keep(ctx context.Context, b appdata.Batch) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return w.put(ctx, b)
 }
 
 // put stores a batch, if the share is there: else it may be of another folder.
@@ -220,9 +223,12 @@ func (w *surveying) settle(ctx context.Context) error {
 	if Held(files, known, w.scan.Accepted) {
 		w.out.Held, w.out.Missing = files, missing
 	} else if err := w.lookAgain(ctx, missing); err != nil {
+		if ctx.Err() != nil {
+			err = errors.Join(err, w.keep(ctx, w.update.Batch(false)))
+		}
 		return err
 	}
-	if err := w.put(ctx, w.update.Batch(true)); err != nil {
+	if err := w.keep(ctx, w.update.Batch(true)); err != nil {
 		return err
 	}
 	return w.Finish(ctx, w.scan, w.out.Held, w.out.Missing[:min(len(w.out.Missing), 20)])

@@ -78,15 +78,18 @@ func FreezeTree(pid int) (thaw func()) {
 	// is found.
 	var stopped []int
 	for patience := 10000; ; patience-- {
-		before := len(stopped)
 		still := true
 		for _, one := range append([]int{pid}, descendants(pid)...) {
-			if !slices.Contains(stopped, one) && syscall.Kill(one, syscall.SIGSTOP) == nil {
+			if standsStill(one) && slices.Contains(stopped, one) {
+				continue
+			}
+			// Also one that was told before: its parent may have had it go on since.
+			still = false
+			if syscall.Kill(one, syscall.SIGSTOP) == nil && !slices.Contains(stopped, one) {
 				stopped = append(stopped, one)
 			}
-			still = still && standsStill(one)
 		}
-		if still && len(stopped) == before {
+		if still {
 			break
 		}
 		if patience == 0 {
@@ -101,7 +104,10 @@ func FreezeTree(pid int) (thaw func()) {
 	}
 }
 
-// standsStill tells whether every thread of a process has stopped, or has ended.
+// standsStill tells whether every thread of a process has stopped, or has ended,
+// or waits inside the kernel: that one stops before it returns to the program. A
+// thread that forked waits like this for its child's exec, for good if the child
+// has stopped before.
 func standsStill(pid int) bool {
 	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
@@ -112,7 +118,7 @@ func standsStill(pid int) bool {
 		if err != nil {
 			return false
 		}
-		return !strings.ContainsRune("TtZX", rune(stateIn(text)))
+		return !strings.ContainsRune("TtZXD", rune(stateIn(text)))
 	})
 }
 
