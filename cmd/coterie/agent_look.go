@@ -25,6 +25,7 @@ const lookSQL = `SELECT name, list FROM coterie.console_lists()`
 func (a *agent) follow(ctx context.Context) error {
 	// Nodes that start together do not all grow at once.
 	grown := time.After(aMoment + rand.N(aMoment))
+	lists := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -34,9 +35,10 @@ func (a *agent) follow(ctx context.Context) error {
 			a.work.SetMaxOpenConns(a.cfg.Database.PoolSize)
 			poke(a.licensed)
 			poke(a.keyed)
+			lists = true
 		}
 		begun := time.Now()
-		if err := a.catchUp(ctx); err != nil && ctx.Err() == nil {
+		if err := a.catchUp(ctx, lists); err != nil && ctx.Err() == nil {
 			a.log.Debug("not caught up", "err", err)
 			poke(a.moved)
 		}
@@ -46,7 +48,7 @@ func (a *agent) follow(ctx context.Context) error {
 	}
 }
 
-func (a *agent) catchUp(ctx context.Context) error {
+func (a *agent) catchUp(ctx context.Context, lists bool) error {
 	if err := a.identity.Note(a.mark()); err != nil {
 		a.log.Warn("a restore of the database might go unnoticed", "err", err)
 	}
@@ -78,8 +80,8 @@ func (a *agent) catchUp(ctx context.Context) error {
 		k.wanted = wanted
 	})
 	poke(a.facts)
-	if a.young() {
-		return nil // the lists take long
+	if !lists {
+		return nil // they take long
 	}
 	docs, err := look(ctx, a.work)
 	if err != nil {
