@@ -170,7 +170,16 @@ func TestManyMissingFilesWaitForAnOperator(t *testing.T) {
 	if out := l.scan(); out.Held != 40 {
 		t.Errorf("more are missing than were accepted, and the scan found %+v", out)
 	}
+	// Said while a scan is under way that knows nothing of it.
+	store := l.survey().Store
+	under, err := store.Begin(t.Context(), manifest.Share, "generic")
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := l.db.Operator().Get(&accepted, `SELECT coterie.appdata_accept('share', 'eve', 'and another')`); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Finish(t.Context(), under, 40, nil); err != nil {
 		t.Fatal(err)
 	}
 	if out := l.scan(); out.Held != 0 || out.Changes != 44 {

@@ -15,7 +15,8 @@ BEGIN
     SET finished_at = this_moment, moved_at = this_moment, whole_at = this_moment, took = this_moment - x.begun_at,
         content = root.content, exact = root.exact, files = root.files, bytes = root.bytes, holes = root.holes,
         held_files = p_held, held_sample = p_sample[1:20], held_since = CASE WHEN p_held > 0 THEN coalesce(x.held_since, this_moment) END,
-        accepted = 0,
+        -- What was accepted while this scan was under way is for the next, if it holds them too.
+        accepted = CASE WHEN p_held > 0 AND x.accepted_at >= x.begun_at THEN x.accepted ELSE 0 END,
         doubted_at = CASE WHEN x.doubted_at >= x.begun_at THEN x.doubted_at END,
         doubted_by = CASE WHEN x.doubted_at >= x.begun_at THEN x.doubted_by END,
         doubt = CASE WHEN x.doubted_at >= x.begun_at THEN x.doubt END
@@ -26,8 +27,8 @@ BEGIN
     ELSIF p_held = 0 AND t.held_files > 0 THEN
         INSERT INTO coterie.event (node, kind, subject, actor, reason)
         VALUES (t.scanned_by, 'appdata.settled', p_tree,
-                CASE WHEN t.accepted > 0 THEN t.accepted_by ELSE session_user END,
-                CASE WHEN t.accepted > 0 THEN t.reason ELSE 'what was missing is there again' END);
+                CASE WHEN t.accepted > 0 AND t.accepted_at < t.begun_at THEN t.accepted_by ELSE session_user END,
+                CASE WHEN t.accepted > 0 AND t.accepted_at < t.begun_at THEN t.reason ELSE 'what was missing is there again' END);
     END IF;
     DELETE FROM coterie.appdata_change c WHERE c.tree = t.id AND c.at < this_moment - interval '30 days';
     RETURN true;
