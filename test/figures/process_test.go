@@ -25,18 +25,26 @@ func busy(t *testing.T, nodes int) *cluster.Cluster {
 	for _, name := range []string{"n0", "n1", "n2"}[:nodes] {
 		c.Add(name, cluster.NodeOptions{Actions: action}).Start()
 	}
-	atWork(c)
+	atWork(t, c)
 	return c
 }
 
-// atWork waits until a run is open for each job under the present token. Loads
-// may differ: a holder yields only between runs.
-func atWork(c *cluster.Cluster) {
+// atWork waits until each job's program has testified under the present token.
+// Loads may differ: a holder yields only between runs.
+func atWork(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
 	c.AwaitReady()
 	c.AwaitHeld()
-	c.Await(`SELECT bool_and(EXISTS (SELECT FROM coterie.runs r
-			WHERE 'job/' || r.job = l.name AND r.token = l.token AND r.outcome = 'running' AND r.started_at < coterie.clock() - interval '150ms'))
+	c.Await(`SELECT bool_and(EXISTS (SELECT FROM coterie.runs r WHERE 'job/' || r.job = l.name AND r.token = l.token AND r.outcome = 'running'))
 		FROM coterie.leases l`)
+	for begun := time.Now(); ; c.Elapse(50 * time.Millisecond) {
+		if !slices.ContainsFunc(gripsOf(t, c, ""), func(g grip) bool { return !g.Acting }) {
+			return
+		}
+		if time.Since(begun) > 30*time.Second {
+			t.Fatal("programs of runs that are open have not testified within 30 s")
+		}
+	}
 }
 
 // fuller is the node that holds most.
@@ -56,20 +64,31 @@ func fuller(t *testing.T, c *cluster.Cluster) *cluster.Node {
 type grip struct {
 	Name   string
 	Token  int64
-	Acting bool // its program has had the time to testify
+	Acting bool // its program has testified
 }
 
 func grips(t *testing.T, c *cluster.Cluster, node string) []grip {
 	t.Helper()
-	var all []grip
-	if err := c.DB.Select(&all, `
-		SELECT l.name, l.token, EXISTS (SELECT FROM coterie.runs r WHERE 'job/' || r.job = l.name AND r.token = l.token
-			AND r.outcome = 'running' AND r.started_at < coterie.clock() - interval '150ms') AS acting
-		FROM coterie.leases l WHERE l.holder = $1`, node); err != nil {
-		t.Fatal(err)
-	}
+	all := gripsOf(t, c, node)
 	if len(all) == 0 {
 		t.Fatalf("%s holds nothing", node)
+	}
+	return all
+}
+
+// gripsOf are those of a node, or with "" of all.
+func gripsOf(t *testing.T, c *cluster.Cluster, node string) []grip {
+	t.Helper()
+	testified := map[grip]bool{}
+	for _, w := range c.Testimonies() {
+		testified[grip{Name: "job/" + w.Job, Token: w.Token}] = true
+	}
+	var all []grip
+	if err := c.DB.Select(&all, `SELECT name, token FROM coterie.leases WHERE $1 IN ('', holder)`, node); err != nil {
+		t.Fatal(err)
+	}
+	for i, g := range all {
+		all[i].Acting = testified[g]
 	}
 	return all
 }
@@ -124,7 +143,7 @@ func TestAKilledAgentIsFollowedAtOnce(t *testing.T) {
 			t.Errorf("the session ended because %q", rule)
 		}
 		node.Start()
-		atWork(c)
+		atWork(t, c)
 	}
 	got.hold(t, "from kill -9 of an agent until another node has its leases", 250*time.Millisecond)
 }
@@ -151,7 +170,7 @@ func TestAnAgentDoesNotOutliveItsSupervisor(t *testing.T) {
 		node.Reaped()
 		deadBefore(t, c, lost)
 		node.Start()
-		atWork(c)
+		atWork(t, c)
 	}
 	jobs.hold(t, "from kill -9 of a supervisor until its jobs are gone", 100*time.Millisecond)
 	agents.hold(t, "from kill -9 of a supervisor until its agent is gone", 250*time.Millisecond)
@@ -188,6 +207,6 @@ func TestAFrozenAgentDoesNothingWhenItWakes(t *testing.T) {
 		for _, g := range lost {
 			c.Await(`SELECT count(*) = 1 FROM coterie.runs WHERE 'job/' || job = $1 AND token = $2 AND outcome = 'lost'`, g.Name, g.Token)
 		}
-		atWork(c)
+		atWork(t, c)
 	}
 }
