@@ -14,6 +14,7 @@ import (
 
 	"github.com/coterie-ha/coterie/appdata"
 	"github.com/coterie-ha/coterie/coordinator/console"
+	"github.com/coterie-ha/coterie/sql/schema"
 )
 
 // lookSQL reads every list that the console shows, in one statement. It is asked
@@ -32,7 +33,7 @@ func (a *agent) follow(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-a.moved:
 		case <-grown:
-			a.work.SetMaxOpenConns(a.cfg.Database.PoolSize)
+			schema.Resize(a.work, a.cfg.Database.PoolSize)
 			poke(a.licensed)
 			poke(a.keyed)
 			lists = true

@@ -219,7 +219,7 @@ func (a *agent) open(ctx context.Context) error {
 	if a.work, err = schema.Open(ctx, a.options("agent", a.cfg.Database.PoolSize)); err != nil {
 		return errors.Join(err, a.beats.Close())
 	}
-	a.work.SetMaxOpenConns(min(2, a.cfg.Database.PoolSize)) // while it is young
+	schema.Resize(a.work, min(2, a.cfg.Database.PoolSize)) // while it is young
 	if a.pooling, err = schema.FindPooling(ctx, a.options("pooler", 0)); err != nil {
 		return err
 	}

@@ -230,8 +230,10 @@ func ready(ts *testscript.TestScript, _ bool, args []string) {
 // until SQL waits until a statement answers true.
 func until(ts *testscript.TestScript, _ bool, args []string) {
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		var done sql.NullBool // a comparison with nothing is not true
-		ts.Check(database(ts).Get(&done, args[0]))
+		var done sql.NullBool // a comparison with nothing is not true, nor is no row
+		if err := database(ts).Get(&done, args[0]); !errors.Is(err, sql.ErrNoRows) {
+			ts.Check(err)
+		}
 		if done.Bool {
 			return
 		}

@@ -31,8 +31,18 @@ func Pool(o Options) (*sqlx.DB, error) {
 		return nil, err
 	}
 	db := sqlx.NewDb(sql.OpenDB(c), "postgres")
-	db.SetMaxOpenConns(o.MaxConns)
+	if o.MaxConns > 0 {
+		Resize(db, o.MaxConns)
+	}
 	return db, nil
+}
+
+// Resize sets how many connections a pool may have, and lets it keep them: by
+// itself database/sql closes all but two as soon as they are free, and each that
+// is opened again begins without caches and plans.
+func Resize(db *sqlx.DB, conns int) {
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
 }
 
 // Connector returns what makes the connections of a pool.

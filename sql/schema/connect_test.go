@@ -7,10 +7,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
 	"github.com/coterie-ha/coterie/sql/schema"
@@ -236,6 +238,41 @@ func TestASessionIsSetUpOurWay(t *testing.T) {
 	// One round trip and no named statement: binary_parameters.
 	if n := scalar[int](t, db, "SELECT count(*) FROM pg_prepared_statements WHERE $1 = 1", 1); n != 0 {
 		t.Errorf("%d prepared statements, want none", n)
+	}
+}
+
+// What was opened in a burst is there for the next one.
+func TestAPoolKeepsItsConnections(t *testing.T) {
+	db, err := schema.Open(t.Context(), schema.Options{DSN: server.DSN("postgres"), MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	schema.Resize(db, 4)
+	burst := func() (pids [4]int) {
+		var conns [4]*sqlx.Conn
+		for i := range conns {
+			if conns[i], err = db.Connx(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := conns[i].GetContext(t.Context(), &pids[i], "SELECT pg_backend_pid()"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range conns {
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		slices.Sort(pids[:])
+		return pids
+	}
+	if first, then := burst(), burst(); first != then {
+		t.Errorf("backends %v, then %v", first, then)
 	}
 }
 

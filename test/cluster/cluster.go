@@ -199,11 +199,16 @@ func All[T any](c *Cluster, query string, args ...any) (values []T) {
 	return values
 }
 
-// Await asks until the database says true.
+// Await asks until the database says true. No row, and NULL, are not true yet:
+// what is awaited of a node is often awaited before the node has reported.
 func (c *Cluster) Await(query string, args ...any) {
 	c.t.Helper()
 	for begun := time.Now(); ; time.Sleep(2 * time.Millisecond) {
-		if Get[bool](c, query, args...) {
+		var yes sql.NullBool
+		if err := c.DB.GetContext(c.t.Context(), &yes, query, args...); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			c.t.Fatalf("%s: %v", query, err)
+		}
+		if yes.Bool {
 			return
 		}
 		if time.Since(begun) > patience {

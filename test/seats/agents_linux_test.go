@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -86,6 +87,21 @@ func (a *agent) want(method, holder string, status int) {
 	}
 }
 
+// noted waits until the node has noted on its disk that they are at work.
+func (a *agent) noted(holders ...string) {
+	a.o.t.Helper()
+	note := filepath.Join(strings.TrimSuffix(a.Config(), ".yaml")+".state", "licenses.memory")
+	for begun := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		text, err := os.ReadFile(note)
+		if !slices.ContainsFunc(holders, func(h string) bool { return !strings.Contains(string(text), `"`+h+`"`) }) {
+			return
+		}
+		if time.Since(begun) > 30*time.Second {
+			a.o.t.Fatalf("who is at work is not noted: %v\n%s", err, text)
+		}
+	}
+}
+
 // whole sees that what is counted is what there is.
 func (o *office) whole() {
 	o.t.Helper()
@@ -100,7 +116,7 @@ func TestWhoIsAtWorkIsNotCutWhenTheAgentIsKilled(t *testing.T) {
 	a, b := o.node("app-a"), o.node("app-b")
 	a.want(http.MethodPut, "ana", 200)
 	a.want(http.MethodPut, "bob", 200)
-	time.Sleep(3 * time.Second) // it notes who has a seat every two
+	a.noted("ana", "bob")
 	a.KillHost()
 	begun := time.Now()
 	for b.ask(http.MethodPut, "cid") != 200 {
