@@ -20,10 +20,11 @@ func (c *cli) appdataCommand() *cobra.Command {
 	return c.family("appdata", "The shared folder: is it there, what is in it, what changed", `  coterie appdata check
   coterie appdata scan
   coterie appdata diff
+  coterie appdata compare /srv/dev /srv/primary /srv/secondary
   coterie appdata changes --since 1h
   coterie appdata watch`,
 		c.appdataCheck(), c.appdataScan(), c.appdataDiff(), c.appdataFiles(), c.appdataChanges(), c.appdataWatch(), c.appdataAccept(),
-		c.appdataDrifts(), c.appdataReference())
+		c.appdataDrifts(), c.appdataReference(), c.appdataCompare())
 }
 
 // scanFlags say how a tree is scanned.
