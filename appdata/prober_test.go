@@ -144,3 +144,73 @@ func TestWorstProblemGivesTheState(t *testing.T) {
 		seen[s] = true
 	}
 }
+
+// Between two probes a sign of life is asked for: what hangs is known when that is late.
+func TestAShareThatHangsBetweenProbesIsNamedSoon(t *testing.T) {
+	const deadline = 2 * time.Second
+	for name, c := range map[string]struct {
+		touch func(time.Duration) (string, *Condition, error)
+		wrong time.Duration // since when it is another share
+		want  []string
+	}{
+		"it hangs": {func(at time.Duration) (string, *Condition, error) {
+			if at < 7200*time.Millisecond {
+				return "1", nil, nil
+			}
+			time.Sleep(deadline)
+			c := seen(Hung, 0)
+			return "", &c, nil
+		}, 7200 * time.Millisecond, []string{"0s OK", "9.5s HUNG"}},
+		"another folder lies there": {func(at time.Duration) (string, *Condition, error) {
+			if at < 7200*time.Millisecond {
+				return "1", nil, nil
+			}
+			return "2", nil, nil
+		}, 7200 * time.Millisecond, []string{"0s OK", "7.5s WRONG_SHARE"}},
+		"the first place may be another than what was probed": {func(time.Duration) (string, *Condition, error) {
+			return "1", nil, nil
+		}, 300 * time.Millisecond, []string{"0s OK", "500ms WRONG_SHARE"}},
+		"an error is no place": {func(at time.Duration) (string, *Condition, error) {
+			if at < 7200*time.Millisecond {
+				return "1", nil, nil
+			}
+			return "", nil, errors.New("stale file handle")
+		}, 7200 * time.Millisecond, []string{"0s OK", "7.5s WRONG_SHARE"}},
+		"nothing happens": {func(time.Duration) (string, *Condition, error) { return "1", nil, nil }, 7200 * time.Millisecond, []string{"0s OK", "10.5s WRONG_SHARE"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begun := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), 11*time.Second)
+				defer cancel()
+				var told []string
+				hangs := false
+				p := Prober{
+					Share: func() Share { return Share{} },
+					Probe: func(context.Context, Share) (Condition, error) {
+						if hangs {
+							time.Sleep(deadline)
+							return seen(Hung, 0), nil
+						}
+						if time.Since(begun) > c.wrong {
+							return seen(WrongShare, 0), nil
+						}
+						return seen(OK, time.Millisecond), nil
+					},
+					Touch: func(context.Context) (place string, hung *Condition, err error) {
+						place, hung, err = c.touch(time.Since(begun))
+						hangs = hung != nil
+						return place, hung, err
+					},
+				}
+				_ = p.Run(ctx, func(_ context.Context, c Condition) error {
+					told = append(told, time.Since(begun).String()+" "+string(c.State))
+					return nil
+				})
+				if !slices.Equal(told, c.want) {
+					t.Errorf("told %q, want %q", told, c.want)
+				}
+			})
+		})
+	}
+}

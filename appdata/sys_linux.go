@@ -60,6 +60,14 @@ func placeOf(dir *os.File) (string, error) {
 	return os.Readlink(fmt.Sprintf("/proc/self/fd/%d", dir.Fd()))
 }
 
+func placeID(path string) (string, error) {
+	var s unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_STATX_FORCE_SYNC, unix.STATX_TYPE|unix.STATX_INO, &s); err != nil {
+		return "", &fs.PathError{Op: "statx", Path: path, Err: err}
+	}
+	return fmt.Sprintf("%d:%d %d", s.Dev_major, s.Dev_minor, s.Ino), nil
+}
+
 func spaceOf(dir *os.File) (space, error) {
 	var s unix.Statfs_t
 	if err := unix.Fstatfs(int(dir.Fd()), &s); err != nil {

@@ -37,7 +37,7 @@ type Pool struct {
 	Env      []string      // of the worker; nil: empty
 	Stderr   *os.File      // where a worker's last words go; nil: nowhere
 	Deadline time.Duration // for one request, starting the worker included; 0: 2 s
-	Grace    time.Duration // for a killed worker to be gone; 0: 500 ms
+	Grace    time.Duration // for a killed worker to be gone; 0: 50 ms
 	Limit    int           // workers abandoned at most; 0: 3
 
 	mu     sync.Mutex
@@ -59,6 +59,22 @@ func (p *Pool) Probe(ctx context.Context, share appdata.Share) (appdata.Conditio
 		return appdata.Condition{}, fmt.Errorf("probe %q: %s", share.Path, a.Error)
 	}
 	return *a.Condition, nil
+}
+
+// Touch asks through a worker for the least that shows that the share is alive. hung
+// is the condition of one that does not answer.
+func (p *Pool) Touch(ctx context.Context, share appdata.Share) (place string, hung *appdata.Condition, err error) {
+	a, err := p.do(ctx, request{Touch: &appdata.Share{Path: share.Path}})
+	switch {
+	case errors.Is(err, ErrHung):
+		c := p.hung(share)
+		return "", &c, nil
+	case err != nil:
+		return "", nil, fmt.Errorf("touch %q: %w", share.Path, err)
+	case a.Place == nil:
+		return "", nil, fmt.Errorf("touch %q: %s", share.Path, a.Error)
+	}
+	return *a.Place, nil, nil
 }
 
 // hung is all that can be known of a share without touching it.
@@ -154,7 +170,7 @@ func (p *Pool) put(w *process) {
 
 // end kills a worker; one that is not gone soon is left standing and counted.
 func (p *Pool) end(w *process) {
-	if w.end(orElse(p.Grace, 500*time.Millisecond)) {
+	if w.end(orElse(p.Grace, 50*time.Millisecond)) {
 		return
 	}
 	p.mu.Lock()

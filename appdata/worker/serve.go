@@ -86,6 +86,13 @@ func respond(ctx context.Context, r request, out io.Writer) error {
 		} else {
 			a.Looked = &found
 		}
+	case r.Touch != nil:
+		place, err := r.Touch.Touch(ctx)
+		if err != nil {
+			a.Error = err.Error()
+		} else {
+			a.Place = &place
+		}
 	case r.Probe != nil:
 		c, err := r.Probe.Probe(ctx)
 		if err != nil {

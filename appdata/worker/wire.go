@@ -6,6 +6,7 @@ import "github.com/coterie-ha/coterie/appdata"
 type request struct {
 	ID    int64          `json:"id"`
 	Probe *appdata.Share `json:"probe,omitempty"`
+	Touch *appdata.Share `json:"touch,omitempty"`
 	Look  *appdata.Look  `json:"look,omitempty"`
 	Watch *watch         `json:"watch,omitempty"`
 
@@ -20,6 +21,7 @@ type request struct {
 type answer struct {
 	ID        int64              `json:"id"`
 	Condition *appdata.Condition `json:"condition,omitempty"`
+	Place     *string            `json:"place,omitempty"`
 	Looked    *appdata.Looked    `json:"looked,omitempty"`
 	Dirty     *appdata.Dirty     `json:"dirty,omitempty"`
 	Missing   *int               `json:"missing,omitempty"`

@@ -129,7 +129,11 @@ func (a *agent) act(ctx context.Context, h fileHook, changes []manifest.Heeded) 
 	shown := a.shows(ctx, changes)
 	last := changes[len(changes)-1].Seq
 	var paths strings.Builder
-	for _, c := range changes {
+	for i := range changes {
+		c := &changes[i]
+		if c.Class == string(appdata.Secret) {
+			c.Digest = nil // it is told to nobody
+		}
 		if paths.Len() < 64<<10 {
 			paths.WriteString(c.Path + "\n")
 		}

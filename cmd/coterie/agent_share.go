@@ -28,6 +28,14 @@ func (a *agent) prober() appdata.Prober {
 			}
 			return c, err
 		},
+		Touch: func(ctx context.Context) (string, *appdata.Condition, error) {
+			begun := time.Now()
+			place, hung, err := a.share.Touch(ctx, appdata.Share{Path: a.cfg.AppData.Path})
+			if hung != nil {
+				a.found(ctx, begun, hung)
+			}
+			return place, hung, err
+		},
 		Every: a.cfg.AppData.CheckEvery,
 		Soon:  a.looks,
 	}
@@ -41,6 +49,11 @@ func (a *agent) probe(ctx context.Context, s appdata.Share) (appdata.Condition, 
 	if err != nil {
 		return c, attest.Verdict{}, err
 	}
+	return c, a.found(ctx, begun, &c), nil
+}
+
+// found takes in what a look found that began at some time.
+func (a *agent) found(ctx context.Context, begun time.Time, c *appdata.Condition) attest.Verdict {
 	a.sawContents(begun, c.Contents)
 	if leases.Token(c.Token) > a.mark() {
 		a.know(func(k *memory) { k.mark = max(k.mark, leases.Token(c.Token)) })
@@ -49,7 +62,7 @@ func (a *agent) probe(ctx context.Context, s appdata.Share) (appdata.Condition, 
 	// The share is looked at in time also when the database is not there.
 	asking, cancel := context.WithTimeout(ctx, min(time.Second, a.cfg.Database.StatementTimeout))
 	defer cancel()
-	v, err := a.member.Saw(asking, a.session.Load().View().Incarnation, a.wasReady(), begun, &c)
+	v, err := a.member.Saw(asking, a.session.Load().View().Incarnation, a.wasReady(), begun, c)
 	if err != nil {
 		a.log.Debug("the share is not proved with the others", "err", err)
 	}
@@ -64,7 +77,7 @@ func (a *agent) probe(ctx context.Context, s appdata.Share) (appdata.Condition, 
 	if was != v || !v.Proved {
 		poke(a.facts)
 	}
-	return c, v, nil
+	return v
 }
 
 // wasReady says whether this process has proved the share with the others before.

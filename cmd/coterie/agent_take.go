@@ -15,6 +15,7 @@ type openTake struct {
 	Source   string
 	Path     string
 	State    string
+	Class    appdata.Class
 	Was      string
 	Raw      string
 	Size     int64
@@ -23,11 +24,8 @@ type openTake struct {
 }
 
 const openTakesSQL = `
-SELECT id, node, source, path, state, coalesce(was, '') AS was, coalesce(raw, '') AS raw, coalesce(size, 0) AS size,
-       coalesce(mode, 0) AS mode, coalesce(uid, 0) AS uid, coalesce(gid, 0) AS gid
-FROM coterie.takes
-WHERE source = $1 AND state = 'asked' OR node = $1 AND state = 'given' OR source = $1 AND state = 'withdrawn' AND moved_at > coterie.clock() - interval '1 minute'
-ORDER BY id LIMIT 100`
+SELECT id, node, source, path, state, class, was, raw, size, mode, uid, gid
+FROM coterie.own_takes_open($1)`
 
 // moveTakes does the next step of each file that this node gives or takes. It says
 // whether it has written any.
@@ -62,7 +60,11 @@ func (a *agent) moveTakes(ctx context.Context, equal appdata.Equal, incarnation 
 			a.log.Warn("file not brought from another node", "path", o.Path, "from", o.Source, "to", o.Node, "err", failed)
 		} else if next == "taken" {
 			wrote = true
-			a.log.Info("file taken from another node", "path", o.Path, "from", o.Source, "sha256", done.Raw, "backup", done.Backup)
+			facts := []any{"path", o.Path, "from", o.Source, "backup", done.Backup}
+			if o.Class != appdata.Secret {
+				facts = append(facts, "sha256", done.Raw)
+			}
+			a.log.Info("file taken from another node", facts...)
 		}
 		moved, err := a.tellTake(working, incarnation, o.ID, next, done, said)
 		if err != nil {

@@ -66,7 +66,7 @@ func (s OwnSurvey) Run(ctx context.Context) (out OwnOutcome, err error) {
 		}
 	}
 	out.Took = time.Since(begun)
-	return out, s.Finish(ctx, scan, 0, nil)
+	return out, s.Finish(ctx, scan, 0, nil, 0)
 }
 
 // take has the tree scanned, and takes in what is not as known.

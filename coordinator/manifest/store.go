@@ -73,10 +73,8 @@ WHERE v.tree = $1 AND v.path > $2
 ORDER BY v.path LIMIT $3`
 
 const loadPagesSQL = `
-SELECT v.folder, v.first, v.entries
-FROM coterie.appdata_pages v
-WHERE v.tree = $1 AND v.folder > $2 AND v.folder <= $3
-ORDER BY v.folder, v.first`
+SELECT folder, first, entries
+FROM coterie.appdata_page_list($1, $2, $3)`
 
 // loadAtOnce are folders that one statement reads.
 const loadAtOnce = 1000
@@ -232,14 +230,15 @@ func folderOf(path string, f appdata.DirText) folderJSON {
 }
 
 // Finish says that the tree is known as a whole, but for held files that were
-// missing and are not believed to be gone.
-func (s Store) Finish(ctx context.Context, scan Scan, held int64, sample []string) error {
+// missing and are not believed to be gone. shown files were missing, and a second
+// look showed them.
+func (s Store) Finish(ctx context.Context, scan Scan, held int64, sample []string, shown int64) error {
 	quoted := make([]string, 0, len(sample))
 	for _, path := range sample {
 		quoted = append(quoted, appdata.Quote(path))
 	}
 	var ours bool
-	err := s.once(ctx, &ours, `SELECT coterie.appdata_finish($1, $2, $3, $4)`, scan.Tree, scan.Number, held, pq.Array(quoted))
+	err := s.once(ctx, &ours, `SELECT coterie.appdata_finish($1, $2, $3, $4, $5)`, scan.Tree, scan.Number, held, pq.Array(quoted), shown)
 	if err == nil && !ours {
 		err = ErrSuperseded
 	}

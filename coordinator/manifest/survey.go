@@ -220,6 +220,7 @@ func (o *Outcome) note(changes []appdata.Change) {
 func (w *surveying) settle(ctx context.Context) error {
 	missing := w.update.Missing()
 	files, known := w.update.Doubts()
+	shown := int64(0)
 	if Held(files, known, w.scan.Accepted) {
 		w.out.Held, w.out.Missing = files, missing
 	} else if err := w.lookAgain(ctx, missing); err != nil {
@@ -227,11 +228,13 @@ func (w *surveying) settle(ctx context.Context) error {
 			err = errors.Join(err, w.keep(ctx, w.update.Batch(false)))
 		}
 		return err
+	} else {
+		shown, _ = w.update.Doubts()
 	}
 	if err := w.keep(ctx, w.update.Batch(true)); err != nil {
 		return err
 	}
-	return w.Finish(ctx, w.scan, w.out.Held, w.out.Missing[:min(len(w.out.Missing), 20)])
+	return w.Finish(ctx, w.scan, w.out.Held, w.out.Missing[:min(len(w.out.Missing), 20)], shown)
 }
 
 // lookAgain looks a second time for what was missing.

@@ -179,8 +179,18 @@ func TestManyMissingFilesWaitForAnOperator(t *testing.T) {
 	if err := l.db.Operator().Get(&accepted, `SELECT coterie.appdata_accept('share', 'eve', 'and another')`); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Finish(t.Context(), under, 40, nil); err != nil {
+	if err := store.Finish(t.Context(), under, 40, nil, 0); err != nil {
 		t.Fatal(err)
+	}
+	// They are not listed, and are shown to who asks for them, as by a client that remembers.
+	if under, err = store.Begin(t.Context(), manifest.Share, "generic"); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Finish(t.Context(), under, 0, nil, 40); err != nil {
+		t.Fatal(err)
+	}
+	if state := get[string](l, `SELECT state FROM coterie.appdata_trees`); state != "held" {
+		t.Errorf("the tree is %s", state)
 	}
 	if out := l.scan(); out.Held != 0 || out.Changes != 44 {
 		t.Errorf("all was accepted, and the scan found %+v", out)
@@ -275,7 +285,7 @@ func TestAnEarlierScanStoresNothingMore(t *testing.T) {
 	if !errors.Is(err, manifest.ErrSuperseded) {
 		t.Errorf("it stored: %v", err)
 	}
-	if err := store.Finish(t.Context(), first, 0, nil); !errors.Is(err, manifest.ErrSuperseded) {
+	if err := store.Finish(t.Context(), first, 0, nil, 0); !errors.Is(err, manifest.ErrSuperseded) {
 		t.Errorf("it finished: %v", err)
 	}
 }

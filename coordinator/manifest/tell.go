@@ -96,11 +96,8 @@ type readJSON struct {
 }
 
 const knownSQL = `
-SELECT f.path, f.error, f.moved, p.first, p.entries
-FROM coterie.appdata_folders f
-LEFT JOIN coterie.appdata_pages p ON p.tree = f.tree AND p.folder = f.path
-WHERE f.tree = $1 AND (f.path = ANY ($2) OR EXISTS (SELECT FROM unnest($3::text[]) AS b (path) WHERE f.path = b.path OR starts_with(f.path, b.path || '/')))
-ORDER BY f.path, p.first`
+SELECT path, error, moved, first, entries
+FROM coterie.appdata_known($1, $2, $3)`
 
 // known adds what is stored of some folders to a look, and of some all below.
 func (t Teller) known(ctx context.Context, l *appdata.Look, folders, below []string) (read []readJSON, err error) {

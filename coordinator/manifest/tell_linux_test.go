@@ -96,7 +96,7 @@ func TestWhatAWatchTellsAndWhatAScanFindsAreOneJournal(t *testing.T) {
 		t.Errorf("a scan found %d changes: %v", out.Changes, l.journal())
 	}
 	var whole bool
-	if err := l.db.Reader().Get(&whole, `SELECT content IS NOT NULL FROM coterie.appdata_trees WHERE name = 'share'`); err != nil || !whole {
+	if err := l.db.Operator().Get(&whole, `SELECT content IS NOT NULL FROM coterie.appdata_trees WHERE name = 'share'`); err != nil || !whole {
 		t.Errorf("the tree has no sum (%v)", err)
 	}
 	var sources []string

@@ -28,13 +28,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_t
                     WHEN x.kind = 'file' AND (x.digest IS NULL OR y.digest IS NULL) AND x.modified <> y.modified THEN 'modified'
                     WHEN x.mode <> y.mode OR x.uid <> y.uid OR x.gid <> y.gid OR x.kind = 'file' AND x.modified <> y.modified THEN 'touched'
                END AS change,
-               coalesce(y.kind, x.kind) AS kind, coalesce(y.class, x.class) AS class, x.size AS sx, y.size AS sy, x.modified AS mx, y.modified AS my, x.digest AS dx, y.digest AS dy
+               coalesce(y.kind, x.kind) AS kind, coalesce(y.class, x.class) AS class, x.size AS sx, y.size AS sy, x.modified AS mx, y.modified AS my, x.digest AS dx, y.digest AS dy,
+               'secret' IN (x.class, y.class) IS TRUE AS secret
         FROM x FULL JOIN y ON x.path = y.path
     )
-    SELECT f.path, f.change, f.kind, f.class, f.sx, f.sy, coterie.appdata_moment(f.mx), coterie.appdata_moment(f.my), f.dx, f.dy
+    SELECT f.path, f.change, f.kind, f.class, f.sx, f.sy, coterie.appdata_moment(f.mx), coterie.appdata_moment(f.my),
+           CASE WHEN f.secret THEN NULL ELSE f.dx END, CASE WHEN f.secret THEN NULL ELSE f.dy END
     FROM found f WHERE f.change IS NOT NULL ORDER BY f.path COLLATE "C"
 $$;
 COMMENT ON FUNCTION coterie.appdata_diff(text, text) IS
-    'What differs between two trees, share or node/NAME: created (only in the second), deleted (only in the first), modified, touched (mode, owner or time alone), uncertain. Only folders whose sums differ are looked into.';
+    'What differs between two trees, share or node/NAME: created (only in the second), deleted (only in the first), modified, touched (mode, owner or time alone), uncertain. Only folders whose sums differ are looked into; digests of the class secret are left out.';
 REVOKE ALL ON FUNCTION coterie.appdata_diff(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coterie.appdata_diff(text, text) TO coterie_reader;

@@ -72,4 +72,5 @@ $$;
 COMMENT ON FUNCTION coterie.own_differences() IS
     'What differs between the files that nodes have of their own, by what they have told last: each node is held against the node that an operator named, or else against what more than half of the nodes have; where neither is there, against any that differs, and nobody says which is right. Only folders whose sums differ are looked into.';
 REVOKE ALL ON FUNCTION coterie.own_differences() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION coterie.own_differences() TO coterie_reader;
+-- Its answer has digests of secret files; the view drifts has it without.
+REVOKE ALL ON FUNCTION coterie.own_differences() FROM coterie_reader;

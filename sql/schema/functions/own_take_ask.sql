@@ -3,11 +3,15 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, coterie, pg_temp
 DECLARE
     asked bigint[];
 BEGIN
-    INSERT INTO coterie.own_take (node, source, path, was, by_whom)
+    INSERT INTO coterie.own_take (node, source, path, was, class, by_whom)
     SELECT p_node, p_source, l.path, (
                SELECT x.digest FROM coterie.appdata_tree t JOIN coterie.appdata_page p ON p.tree = t.id AND p.folder = coterie.appdata_folder_of(l.path),
                                     coterie.appdata_lines(p.folder, p.entries) x
-               WHERE t.name = 'node/' || p_node AND x.path = l.path), p_by
+               WHERE t.name = 'node/' || p_node AND x.path = l.path), (
+               SELECT CASE WHEN bool_or(x.class = 'secret') THEN 'secret' ELSE max(x.class) END
+               FROM coterie.appdata_tree t JOIN coterie.appdata_page p ON p.tree = t.id AND p.folder = coterie.appdata_folder_of(l.path),
+                    coterie.appdata_lines(p.folder, p.entries) x
+               WHERE t.name IN ('node/' || p_node, 'node/' || p_source) AND x.path = l.path), p_by
     FROM unnest(p_paths) AS l (path)
     ON CONFLICT (node, path) WHERE state IN ('asked', 'given') DO NOTHING;
     IF FOUND THEN

@@ -21,7 +21,7 @@ BEGIN
     END IF;
     INSERT INTO coterie.event (node, kind, subject, actor, peer, reason, detail)
     VALUES (moved.node, 'appdata.' || p_state, moved.path, moved.by_whom, moved.source, moved.error,
-            jsonb_build_object('request', moved.id, 'raw', moved.raw, 'backup', moved.backup));
+            jsonb_build_object('request', moved.id, 'raw', CASE WHEN moved.class <> 'secret' THEN moved.raw END, 'backup', moved.backup));
     RETURN true;
 END $$;
 COMMENT ON FUNCTION coterie.own_take_move(text, bigint, bigint, text, jsonb, text) IS

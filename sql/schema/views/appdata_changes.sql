@@ -10,7 +10,7 @@ SELECT c.seq,
        c.kind,
        c.class,
        c.size,
-       encode(c.digest, 'hex') AS digest,
+       CASE WHEN c.class <> 'secret' THEN encode(c.digest, 'hex') END AS digest,
        t.name AS tree
 FROM coterie.appdata_change c
 JOIN coterie.appdata_tree t ON t.id = c.tree;
@@ -26,5 +26,5 @@ COMMENT ON COLUMN coterie.appdata_changes.from_path IS 'Of what was renamed: its
 COMMENT ON COLUMN coterie.appdata_changes.kind IS 'What it is, or was: file, folder, link, fifo, socket, device.';
 COMMENT ON COLUMN coterie.appdata_changes.class IS 'What it is to the cluster, by the layout.';
 COMMENT ON COLUMN coterie.appdata_changes.size IS 'Size afterwards; of what is deleted, before.';
-COMMENT ON COLUMN coterie.appdata_changes.digest IS 'SHA-256 of the content afterwards; null when it is not known.';
+COMMENT ON COLUMN coterie.appdata_changes.digest IS 'SHA-256 of the content afterwards; null when it is not known, or the class is secret.';
 COMMENT ON COLUMN coterie.appdata_changes.tree IS 'share, or node/NAME.';

@@ -1,8 +1,8 @@
 CREATE OR REPLACE VIEW coterie.appdata_folders WITH (security_barrier) AS
 SELECT t.name AS tree,
        f.path,
-       encode(f.content, 'hex') AS content,
-       encode(f.exact, 'hex') AS exact,
+       CASE WHEN (SELECT coterie.appdata_trusted()) THEN encode(f.content, 'hex') END AS content,
+       CASE WHEN (SELECT coterie.appdata_trusted()) THEN encode(f.exact, 'hex') END AS exact,
        f.files,
        f.bytes,
        f.holes,

@@ -25,8 +25,8 @@ SELECT t.name,
        t.held_since,
        t.accepted_by,
        t.reason,
-       encode(t.content, 'hex') AS content,
-       encode(t.exact, 'hex') AS exact,
+       CASE WHEN (SELECT coterie.appdata_trusted()) THEN encode(t.content, 'hex') END AS content,
+       CASE WHEN (SELECT coterie.appdata_trusted()) THEN encode(t.exact, 'hex') END AS exact,
        t.head,
        t.doubted_at,
        t.doubted_by,
@@ -55,8 +55,8 @@ COMMENT ON COLUMN coterie.appdata_trees.held_sample IS 'Some of them, quoted.';
 COMMENT ON COLUMN coterie.appdata_trees.held_since IS 'When files were first missed so.';
 COMMENT ON COLUMN coterie.appdata_trees.accepted_by IS 'Who last said that missing files are really gone.';
 COMMENT ON COLUMN coterie.appdata_trees.reason IS 'Why, in that person''s words.';
-COMMENT ON COLUMN coterie.appdata_trees.content IS 'SHA-256 over all names and contents: two trees with the same are the same; null while something is not settled.';
-COMMENT ON COLUMN coterie.appdata_trees.exact IS 'The same, with modes, owners and times.';
+COMMENT ON COLUMN coterie.appdata_trees.content IS 'SHA-256 over all names and contents: two trees with the same are the same; null while something is not settled, and to who is neither agent nor operator.';
+COMMENT ON COLUMN coterie.appdata_trees.exact IS 'The same, with modes, owners and times; null as that is.';
 COMMENT ON COLUMN coterie.appdata_trees.head IS 'Number of the last change of the manifest.';
 COMMENT ON COLUMN coterie.appdata_trees.doubted_at IS 'When a node last told that it may have missed changes; null when a scan has seen the whole tree since.';
 COMMENT ON COLUMN coterie.appdata_trees.doubted_by IS 'Node that told so.';
