@@ -1,9 +1,11 @@
 package cluster
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -46,4 +48,41 @@ func TestAFrozenTreeStandsStill(t *testing.T) {
 		}
 		thaw()
 	}
+}
+
+// A Go program forks with its parent held inside the kernel until the child runs
+// another program: a child that is stopped before that holds it there for good.
+func TestATreeThatForksWithoutEndStandsStill(t *testing.T) {
+	if os.Getenv("COTERIE_FORKS") != "" {
+		for {
+			_ = exec.Command("/bin/true").Run() // stopped, killed and started again on purpose
+		}
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent := exec.Command(program, "-test.run=^"+t.Name()+"$")
+	parent.Env = append(os.Environ(), "COTERIE_FORKS=1")
+	parent.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = parent.Wait() }() // it is killed
+	defer syscall.Kill(-parent.Process.Pid, syscall.SIGKILL)
+	held := 0
+	for range 100 {
+		time.Sleep(3 * time.Millisecond)
+		thaw := FreezeTree(parent.Process.Pid)
+		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", parent.Process.Pid)); err == nil && stateIn(text) == 'D' {
+			held++
+		}
+		before := descendants(parent.Process.Pid)
+		time.Sleep(3 * time.Millisecond)
+		if after := descendants(parent.Process.Pid); !slices.Equal(before, after) {
+			t.Fatalf("descendants %v, then %v", before, after)
+		}
+		thaw()
+	}
+	t.Logf("held by its child: %d times of 100", held)
 }
