@@ -17,39 +17,27 @@ import (
 	"github.com/coterie-ha/coterie/sql/schema"
 )
 
-// lookSQL reads every list that the console shows, in one statement. It is asked
-// only when the ledger or the runs moved.
-const lookSQL = `SELECT name, list FROM coterie.console_lists()`
-
-// follow reads again what moved: the node's goal, the jobs' definitions, and the
-// lists that the console shows. What takes long is read less often.
+// follow reads again what moved: the node's goal, the jobs' definitions.
 func (a *agent) follow(ctx context.Context) error {
-	// Nodes that start together do not all grow at once.
-	grown := time.After(aMoment + rand.N(aMoment))
-	lists := false
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-a.moved:
-		case <-grown:
-			schema.Resize(a.work, a.cfg.Database.PoolSize)
-			poke(a.licensed)
-			poke(a.keyed)
-			lists = true
 		}
 		begun := time.Now()
-		if err := a.catchUp(ctx, lists); err != nil && ctx.Err() == nil {
+		if err := a.catchUp(ctx); err != nil && ctx.Err() == nil {
 			a.log.Debug("not caught up", "err", err)
 			poke(a.moved)
 		}
+		poke(a.shown)
 		if err := pause(ctx, max(100*time.Millisecond, 9*time.Since(begun))); err != nil {
 			return err
 		}
 	}
 }
 
-func (a *agent) catchUp(ctx context.Context, lists bool) error {
+func (a *agent) catchUp(ctx context.Context) error {
 	if err := a.identity.Note(a.mark()); err != nil {
 		a.log.Warn("a restore of the database might go unnoticed", "err", err)
 	}
@@ -81,15 +69,39 @@ func (a *agent) catchUp(ctx context.Context, lists bool) error {
 		k.wanted = wanted
 	})
 	poke(a.facts)
-	if !lists {
-		return nil // they take long
-	}
-	docs, err := look(ctx, a.work)
-	if err != nil {
+	return nil
+}
+
+// show reads again the lists that the console shows, when something moved. They
+// take the server longer than all else that moves, and every node reads them: so
+// not while the node is young, and not more often than a person would look.
+func (a *agent) show(ctx context.Context) error {
+	// Nodes that start together do not all grow at once.
+	if err := pause(ctx, aMoment+rand.N(aMoment)); err != nil {
 		return err
 	}
-	a.know(func(k *memory) { k.docs = docs })
-	return nil
+	schema.Resize(a.work, a.cfg.Database.PoolSize)
+	poke(a.licensed)
+	poke(a.keyed)
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-a.shown:
+		}
+		begun := time.Now()
+		docs, err := look(ctx, a.work)
+		switch {
+		case err == nil:
+			a.know(func(k *memory) { k.docs = docs })
+		case ctx.Err() == nil:
+			a.log.Debug("lists not read", "err", err)
+			poke(a.shown)
+		}
+		if err := pause(ctx, max(time.Second, 9*time.Since(begun))); err != nil {
+			return err
+		}
+	}
 }
 
 // recordStep puts a jump of the database's clock into the ledger, once for all
@@ -112,6 +124,9 @@ func (a *agent) recordStep(ctx context.Context) error {
 	}
 	return nil
 }
+
+// lookSQL reads every list that the console shows, in one statement.
+const lookSQL = `SELECT name, list FROM coterie.console_lists()`
 
 func look(ctx context.Context, db *sqlx.DB) (map[string]console.Document, error) {
 	var lists []struct {

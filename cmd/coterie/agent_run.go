@@ -37,7 +37,8 @@ import (
 // its own business; what passes between them passes here.
 //
 //	life      begins sessions, one after another; holds leases through runner
-//	follow    reads again what moved in the database: goal, definitions, lists
+//	follow    reads again what moved in the database: goal, definitions
+//	show      reads again the lists that the console shows
 //	citizen   chooses the node's state from facts, reports it
 //	prober    looks at the share through a worker
 //	watcher   tells the journal what this host changes in the share
@@ -73,6 +74,7 @@ type agent struct {
 
 	session  atomic.Pointer[leases.Session]
 	moved    chan struct{} // the ledger or the runs moved, or might have
+	shown    chan struct{} // what the console shows may have moved
 	facts    chan struct{} // something that the state depends on changed
 	noticed  chan struct{} // hooks may have something to tell
 	lent     chan struct{} // other leases are lent to local processes
@@ -149,7 +151,7 @@ func poke(c chan struct{}) {
 func (a *agent) run(ctx context.Context) error {
 	a.started = time.Now()
 	debug.SetGCPercent(20) // a sidecar has its memory from the application, and little to do
-	a.moved, a.facts = make(chan struct{}, 1), make(chan struct{}, 1)
+	a.moved, a.facts, a.shown = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.lent, a.noticed, a.licensed = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.keyed, a.told, a.looks = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.rolled, a.sighted = make(chan struct{}, 1), make(chan struct{}, 1)
@@ -190,6 +192,7 @@ func (a *agent) run(ctx context.Context) error {
 	loops.Go(func() error { return a.watchShare(life) })
 	loops.Go(func() error { return a.heedFiles(life) })
 	loops.Go(func() error { return a.follow(life) })
+	loops.Go(func() error { return a.show(life) })
 	loops.Go(func() error { return a.lend(life) })
 	loops.Go(func() error { return a.notify(life) })
 	loops.Go(func() error { return a.license(life) })
