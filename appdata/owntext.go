@@ -44,7 +44,7 @@ func (t OwnText) Do() (read OwnTextRead, err error) {
 		return read, err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	f, err := openPlain(dir, path.Base(name))
+	f, err := OpenPlain(dir, path.Base(name))
 	if err != nil {
 		return read, err
 	}
@@ -61,7 +61,7 @@ func (t OwnText) Do() (read OwnTextRead, err error) {
 	sum := sha256.Sum256(text)
 	read.Digest = hex.EncodeToString(sum[:])
 	if err == nil {
-		body := discreet(text)
+		body := Discreet(text)
 		read.Body = &body
 	}
 	return read, nil
@@ -72,8 +72,8 @@ var delicate = regexp.MustCompile(`(?i)pass(word|phrase|wd)?|secret|credential|t
 // Withheld stands for a line that looks like a secret.
 const Withheld = "(a line that may be secret)"
 
-// discreet is a text as people may read it.
-func discreet(text []byte) string {
+// Discreet is a text as people may read it.
+func Discreet(text []byte) string {
 	text = bytes.ReplaceAll(text, []byte(mask), []byte(Masked))
 	var b strings.Builder
 	for line := range strings.Lines(strings.ToValidUTF8(string(text), "?")) {

@@ -26,7 +26,7 @@ func readSmallOnce(root *os.Root, dir, name string, limit int64) ([]byte, error)
 	if err := refresh(root, dir); err != nil {
 		return nil, err
 	}
-	f, err := openPlain(root, path.Join(dir, name))
+	f, err := OpenPlain(root, path.Join(dir, name))
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +69,9 @@ func list(root *os.Root, dir string, n int) error {
 	return errors.Join(err, d.Close())
 }
 
-// openPlain opens a regular file for reading.
-func openPlain(root *os.Root, name string) (*os.File, error) {
+// OpenPlain opens a regular file below a root for reading, and nothing else: a FIFO is
+// not waited for.
+func OpenPlain(root *os.Root, name string) (*os.File, error) {
 	info, err := root.Lstat(name)
 	if err != nil {
 		return nil, err

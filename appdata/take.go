@@ -169,7 +169,7 @@ func (t Take) put(dir *os.Root, name string) (done Taken, err error) {
 		return done, err
 	}
 	if old != nil {
-		if text, err = t.Equal.mix(name, text, old); err != nil {
+		if text, err = t.Equal.Mix(name, text, old); err != nil {
 			return done, err
 		}
 		if bytes.Equal(text, old) && was.Mode == done.Mode && was.UID == done.UID && was.GID == done.GID {
@@ -203,9 +203,9 @@ func sumOf(text []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// mix gives a file as another node has it, with this node's fields where they may
+// Mix gives a file as another node has it, with this node's fields where they may
 // differ. Where the two have not the same number of them, nobody can tell which is which.
-func (q Equal) mix(name string, theirs, ours []byte) ([]byte, error) {
+func (q Equal) Mix(name string, theirs, ours []byte) ([]byte, error) {
 	if len(q.merges(name)) == 0 {
 		return theirs, nil
 	}
@@ -279,7 +279,7 @@ func (t Take) keep(base string, old []byte, was Entry) (string, error) {
 
 // readWhole reads a regular file that may be taken, and what it looks like.
 func readWhole(dir *os.Root, name string) (text []byte, e Entry, err error) {
-	f, err := openPlain(dir, name)
+	f, err := OpenPlain(dir, name)
 	if err != nil {
 		return nil, e, err
 	}

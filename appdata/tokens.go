@@ -74,7 +74,7 @@ func readToken(root *os.Root, node string) (int64, error) {
 	if !nodeName().MatchString(node) {
 		return 0, &damagedError{fmt.Errorf("%.80q is not a node's name", node)}
 	}
-	f, err := openPlain(root, path.Join(tokensDir, node))
+	f, err := OpenPlain(root, path.Join(tokensDir, node))
 	if err != nil {
 		return 0, err
 	}

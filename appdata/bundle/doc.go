@@ -67,7 +67,7 @@
 //
 //	read all of the bundle, and believe it
 //	compare                    -> the plan; with NONE, or a dry run, that is all
-//	.coterie/bundle/stage      new contents, each read back from the disk
+//	.coterie/bundle/stage      new contents, and the journal
 //	rename to N.doing          from here on: forward
 //	each path in turn          old file linked aside, new one renamed into its place
 //	rename to N.done           what --undo goes by

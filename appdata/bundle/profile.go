@@ -116,10 +116,20 @@ func (p Profile) Class(name string) appdata.Class {
 	return appdata.Shared
 }
 
+// includes says that an entry of a bundle is one that the profile includes, or a folder
+// that leads there.
+func (p Profile) includes(e *Entry) bool {
+	class := p.Class(e.Path)
+	return class == e.Class || class == Unbundled && e.Kind == appdata.Folder && e.Class == appdata.Shared && p.equal().Leads(e.Path)
+}
+
 // Skips is for Scanner.Skip of whoever looks at the whole tree.
 func (p Profile) Skips(name string) bool {
 	return ours(name) || (appdata.Equal{Paths: []string{"."}, Ignore: p.Exclude}).Skips(name)
 }
+
+// skips is for Scanner.Skip of whoever looks at what can be in a bundle.
+func (p Profile) skips(name string) bool { return ours(name) || p.equal().Skips(name) }
 
 // ours says that a path is Coterie's own.
 func ours(name string) bool { return name == ownFolder || strings.HasPrefix(name, ownFolder+"/") }

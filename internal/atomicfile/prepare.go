@@ -60,3 +60,15 @@ func settle(tmp *os.File, old fs.FileInfo, target string, perm fs.FileMode) erro
 	}
 	return tmp.Close()
 }
+
+// Like gives a file that is to replace another the owner and label of that one; target
+// is the path of the other.
+func Like(tmp *os.File, old fs.FileInfo, target string) error {
+	if err := keepOwner(tmp, old); err != nil {
+		return err
+	}
+	return keepLabel(tmp, target)
+}
+
+// OwnerOf gives a file the owner of another, such as the folder that it is put into.
+func OwnerOf(tmp *os.File, like fs.FileInfo) error { return keepOwner(tmp, like) }
