@@ -174,14 +174,14 @@ func openCBC(block cipher.Block, iv, hidden []byte) ([]byte, error) {
 
 // hide encrypts as keytool does: PBES2, PBKDF2 with HMAC-SHA256, AES-256-CBC. It
 // returns the algorithm's identifier and what is hidden.
-func hide(pass Password, plain []byte) (algorithm, hidden []byte, err error) {
+func hide(pass Password, plain []byte, rounds int) (algorithm, hidden []byte, err error) {
 	salt, iv := make([]byte, newSalt), make([]byte, aes.BlockSize)
 	for _, b := range [][]byte{salt, iv} {
 		if _, err := rand.Read(b); err != nil {
 			return nil, nil, err
 		}
 	}
-	key, err := pbkdf2.Key(sha256.New, string(pass), salt, newRounds, 32)
+	key, err := pbkdf2.Key(sha256.New, string(pass), salt, rounds, 32)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -193,7 +193,7 @@ func hide(pass Password, plain []byte) (algorithm, hidden []byte, err error) {
 	hidden = append(bytes.Clone(plain), bytes.Repeat([]byte{byte(pad)}, pad)...)
 	cipher.NewCBCEncrypter(block, iv).CryptBlocks(hidden, hidden)
 	prf := sequence(identifier(oidHMACSHA256), element(tagNull))
-	kdf := sequence(identifier(oidPBKDF2), sequence(octets(salt), number(newRounds), number(32), prf))
+	kdf := sequence(identifier(oidPBKDF2), sequence(octets(salt), number(rounds), number(32), prf))
 	return sequence(identifier(oidPBES2), sequence(kdf, sequence(identifier(oidAES256), octets(iv)))), hidden, nil
 }
 

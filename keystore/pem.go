@@ -133,7 +133,7 @@ func writePEM(s *Store, pass Password) ([]byte, error) {
 		}
 		kind, der := "PRIVATE KEY", e.Key
 		if e.Key != nil && pass != "" {
-			a, hidden, err := hide(pass, e.Key)
+			a, hidden, err := hide(pass, e.Key, newRounds)
 			if err != nil {
 				return nil, err
 			}

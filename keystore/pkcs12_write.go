@@ -13,10 +13,14 @@ import (
 // writePKCS12 writes a file as keytool of JDK 17 does: keys each by itself, then
 // all certificates in one encrypted safe.
 func writePKCS12(s *Store, pass Password) ([]byte, error) {
+	return writeRounds(s, pass, newRounds)
+}
+
+func writeRounds(s *Store, pass Password, rounds int) ([]byte, error) {
 	if err := asciiPassword(pass); err != nil {
 		return nil, err
 	}
-	w := &pkcs12Writer{store: s, pass: pass, written: map[string]bool{}, ids: map[string]bool{}}
+	w := &pkcs12Writer{store: s, pass: pass, rounds: rounds, written: map[string]bool{}, ids: map[string]bool{}}
 	for _, e := range s.Entries {
 		if err := w.entry(e); err != nil {
 			return nil, fmt.Errorf("write %q: %w", e.Alias, err)
@@ -27,7 +31,7 @@ func writePKCS12(s *Store, pass Password) ([]byte, error) {
 		safes = append(safes, contentInfo(oidData, octets(sequence(w.keys...))))
 	}
 	if certs := append(w.certs, w.chains...); len(certs) > 0 {
-		a, hidden, err := hide(pass, sequence(certs...))
+		a, hidden, err := hide(pass, sequence(certs...), rounds)
 		if err != nil {
 			return nil, err
 		}
@@ -39,9 +43,9 @@ func writePKCS12(s *Store, pass Password) ([]byte, error) {
 	if _, err := rand.Read(salt); err != nil {
 		return nil, err
 	}
-	sum := mac(sha256.New, bmpPassword(pass), salt, newRounds, content)
+	sum := mac(sha256.New, bmpPassword(pass), salt, rounds, content)
 	digest := sequence(sequence(identifier(oidSHA256), element(tagNull)), octets(sum))
-	return sequence(number(3), contentInfo(oidData, octets(content)), sequence(digest, octets(salt), number(newRounds))), nil
+	return sequence(number(3), contentInfo(oidData, octets(content)), sequence(digest, octets(salt), number(rounds))), nil
 }
 
 // asciiPassword refuses a password that Java would.
@@ -57,6 +61,7 @@ func asciiPassword(pass Password) error {
 type pkcs12Writer struct {
 	store               *Store
 	pass                Password
+	rounds              int // of key derivation
 	keys, certs, chains [][]byte
 	written             map[string]bool // certificates of chains: once each
 	ids                 map[string]bool
@@ -90,7 +95,7 @@ func (w *pkcs12Writer) entry(e Entry) error {
 			}
 			pass = e.Password
 		}
-		a, hidden, err := hide(pass, e.Key)
+		a, hidden, err := hide(pass, e.Key, w.rounds)
 		if err != nil {
 			return err
 		}
