@@ -111,6 +111,7 @@ var mayImport = map[string][]string{
 	"test/pooler":    {"*"},
 	"test/policies":  {"*"},
 	"test/seats":     {"*"},
+	"test/served":    {"keystore"},
 	"test/tomcat":    {"*"},
 	"test/shares":    {"*"},
 	"test/trust":     {"*"},

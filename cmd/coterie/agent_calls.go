@@ -8,6 +8,7 @@ import (
 
 	"github.com/coterie-ha/coterie/coordinator/vouch"
 	"github.com/coterie-ha/coterie/keystore"
+	"github.com/coterie-ha/coterie/keystore/rollout"
 	"github.com/coterie-ha/coterie/keystore/trust"
 )
 
@@ -39,6 +40,7 @@ func (t *trustee) call(ctx context.Context) error {
 		if calls == nil {
 			continue // the agent ends
 		}
+		t.called(calls)
 		if err := t.tested(ctx, life, to.version, calls); err != nil && ctx.Err() == nil {
 			t.log.Debug("calls not reported", "err", err)
 		}
@@ -60,6 +62,15 @@ func (t *trustee) callAll(ctx context.Context, peers []trust.Peer) []trust.Call 
 	return calls
 }
 
+// called has metrics tell what came of the calls.
+func (t *trustee) called(calls []trust.Call) {
+	ok := map[string]bool{}
+	for _, c := range calls {
+		ok[c.Node] = c.Result == trust.OK
+	}
+	t.know(func(k *memory) { k.trust.Called = ok })
+}
+
 func (t *trustee) tested(ctx context.Context, life, version int64, calls []trust.Call) error {
 	ctx, cancel := t.budget(ctx)
 	defer cancel()
@@ -68,12 +79,26 @@ func (t *trustee) tested(ctx context.Context, life, version int64, calls []trust
 }
 
 // announce has the others trust a certificate that the server here may show soon.
-func (a *agent) announce(e keystore.Entry) {
+func (a *agent) announce(version int64, e keystore.Entry) {
 	if a.cfg.Trust.Address == "" || len(e.Chain) == 0 {
 		return
 	}
-	der, news := e.Chain[0].DER, false
-	a.know(func(k *memory) { news, k.announced = string(k.announced) != string(der), der })
+	a.announces(announced{version, e.Chain[0].DER})
+}
+
+// unannounce takes back what no server here will show after all.
+func (a *agent) unannounce(v rollout.View) {
+	if was := a.knows().announced; was.version != 0 && !v.Expects(was.version) {
+		a.announces(announced{})
+	}
+}
+
+func (a *agent) announces(now announced) {
+	news := false
+	a.know(func(k *memory) {
+		news = string(k.announced.certificate) != string(now.certificate)
+		k.announced = now
+	})
 	if news {
 		poke(a.vouched)
 	}

@@ -204,9 +204,9 @@ func (a *agent) snapshot() console.Snapshot {
 		TTL: view.Terms.TTL, Heartbeat: view.Terms.Heartbeat, Margin: view.Terms.Margin,
 		Trusted: view.Trusted, Beaten: view.Beaten, RTT: view.RTT, Err: k.failure, Now: s.Clock.Now(),
 		Share:    console.Share{State: string(k.share.State), Proved: k.share.Usable() && k.share.MarkerOK, FreeBytes: k.share.FreeBytes},
-		Keystore: k.keystore,
-		Pool:     console.Pool{InUse: stats.InUse, Idle: stats.Idle, Waited: stats.WaitDuration},
-		Docs:     maps.Clone(k.docs),
+		Keystore: k.keystore, Trust: k.trust,
+		Pool: console.Pool{InUse: stats.InUse, Idle: stats.Idle, Waited: stats.WaitDuration},
+		Docs: maps.Clone(k.docs),
 	}
 	for _, l := range view.Held {
 		snap.Held = append(snap.Held, console.Lease{Name: l.Name, Token: int64(l.Token)})

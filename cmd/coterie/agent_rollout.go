@@ -141,6 +141,7 @@ func (s *steward) read(ctx context.Context) error {
 
 // settle tells whether this node may be ready, as far as its keystore goes.
 func (s *steward) settle() {
+	s.unannounce(s.view)
 	wrong := ""
 	if !s.keeper.Settled(s.view) {
 		wrong = fmt.Sprintf("keystore %s: version %d is not in place", s.name, rollout.TaskOf(s.view, s.cfg.Node.Name).Have)

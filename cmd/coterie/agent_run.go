@@ -116,15 +116,22 @@ type memory struct {
 	contentsAt time.Time         // when the look began that told of them
 	keystore   console.Keystore  // of the server here
 	untrusted  string            // why trust keeps this node from being ready
-	announced  []byte            // certificate that its server is about to show
-	restarting bool              // its server is about to be restarted
-	failure    string            // why the last heartbeat failed
-	blind      string            // why it is not known who is at work, where a source of seats shows that
+	announced  announced         // what its server is about to show
+	trust      console.Trust
+	restarting bool   // its server is about to be restarted
+	failure    string // why the last heartbeat failed
+	blind      string // why it is not known who is at work, where a source of seats shows that
 	head       int64
 	runs       int64
 	docs       map[string]console.Document
 	requests   []string     // leases of those that were taken from the queue
 	mark       leases.Token // highest that this node knows of, from wherever
+}
+
+// announced is the certificate of a version of the keystore.
+type announced struct {
+	version     int64
+	certificate []byte // nil: there is none
 }
 
 func (a *agent) know(f func(*memory)) {

@@ -64,7 +64,7 @@ func (s *steward) open(ctx context.Context, version int64) (place.Content, error
 		return none, errors.New(strings.Join(texts, "; "))
 	}
 	e, err := store.Served(b.Alias)
-	s.announce(e)
+	s.announce(version, e)
 	return place.Content{File: b.File, Alias: b.Alias, Fingerprint: e.Facts().Fingerprint}, err
 }
 

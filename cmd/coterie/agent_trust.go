@@ -158,6 +158,7 @@ func (t *trustee) round(ctx context.Context, life int64) (wrong string, err erro
 	}
 	t.store.Version = v.Version // the same entries may have another number
 	rendered := t.render(ctx)
+	t.show(rendered.rendering, v.Digest)
 	if err := t.tell(ctx, life, rendered); err != nil {
 		return "", err
 	}
@@ -172,6 +173,15 @@ func (t *trustee) round(ctx context.Context, life int64) (wrong string, err erro
 		return strings.TrimSuffix(fmt.Sprintf("version %d of the trust store is not in place: %s", v.Version, rendered.rendering.Error), ": "), nil
 	}
 	return "", nil
+}
+
+// show has metrics tell what is in place.
+func (t *trustee) show(is vouch.Rendering, newest string) {
+	ends := t.store.Ends()
+	t.know(func(k *memory) {
+		k.trust.TakesPart, k.trust.Ends = true, ends
+		k.trust.OK = is.Digest == newest && (is.State == "rendered" || is.State == "none")
+	})
 }
 
 func (t *trustee) self(life int64) vouch.Self {

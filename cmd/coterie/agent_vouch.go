@@ -85,8 +85,8 @@ func (t *trustee) publication(ctx context.Context) (vouch.Publication, error) {
 			return p, err
 		}
 	}
-	if announced := t.knows().announced; announced != nil && cfg.Address != "" {
-		return p, add(announced, false)
+	if next := t.knows().announced.certificate; next != nil && cfg.Address != "" {
+		return p, add(next, false)
 	}
 	return p, nil
 }

@@ -68,6 +68,9 @@ func newScrape(c *Console) *scrape {
 	add("coterie_appdata_free_bytes", "Free space of the shared folder.")
 	add("coterie_keystore_ok", "1 when this node has the active version of its server's keystore in place, proved if there is something to prove it by.", "keystore")
 	add("coterie_keystore_expiry_timestamp_seconds", "When the certificate of the active version ends.", "keystore")
+	add("coterie_trust_ok", "1 when this node has the newest version of the trust store in its files.")
+	add("coterie_trust_expiry_timestamp_seconds", "When a certificate ends that all servers trust.", "alias")
+	add("coterie_trust_peer_ok", "1 when this node could call the server of a node by its trust store, last time.", "peer")
 	add("coterie_lb_state", "1 for what load balancers are told of this node.", "state")
 	add("coterie_finding", "1 while a finding is open.", "code", "severity")
 	return s
@@ -93,6 +96,7 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 	is.jobMetrics(put, s.console.Metrics)
 	is.storageMetrics(put)
 	is.keystoreMetrics(put)
+	is.trustMetrics(put)
 	is.findingMetrics(put)
 }
 
@@ -132,6 +136,19 @@ func (s Snapshot) keystoreMetrics(put put) {
 	}
 	put("coterie_keystore_ok", truth(s.Keystore.OK), s.Keystore.Name)
 	put("coterie_keystore_expiry_timestamp_seconds", unix(s.Keystore.Ends), s.Keystore.Name)
+}
+
+func (s Snapshot) trustMetrics(put put) {
+	if !s.Trust.TakesPart {
+		return
+	}
+	put("coterie_trust_ok", truth(s.Trust.OK))
+	for alias, ends := range s.Trust.Ends {
+		put("coterie_trust_expiry_timestamp_seconds", unix(ends), alias)
+	}
+	for peer, ok := range s.Trust.Called {
+		put("coterie_trust_peer_ok", truth(ok), peer)
+	}
 }
 
 func (s Snapshot) databaseMetrics(put put) {

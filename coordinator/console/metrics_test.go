@@ -106,6 +106,11 @@ func TestAScrapeSaysWhatIs(t *testing.T) {
 		`coterie_appdata_attested{` + of + `}`:                                             "1",
 		`coterie_keystore_ok{` + of + `,keystore="server"}`:                                "1",
 		`coterie_keystore_expiry_timestamp_seconds{` + of + `,keystore="server"}`:          "1.9e+09",
+		`coterie_trust_ok{` + of + `}`:                                                     "1",
+		`coterie_trust_expiry_timestamp_seconds{alias="app-a",` + of + `}`:                 "1.9e+09",
+		`coterie_trust_expiry_timestamp_seconds{alias="added:corp-root",` + of + `}`:       "1.8e+09",
+		`coterie_trust_peer_ok{` + of + `,peer="app-a"}`:                                   "1",
+		`coterie_trust_peer_ok{` + of + `,peer="app-d"}`:                                   "0",
 		`coterie_appdata_free_bytes{` + of + `}`:                                           "2.27633266688e+11",
 		`coterie_finding{code="COT-310",` + of + `,severity="warning"}`:                    "1",
 	} {
@@ -144,7 +149,8 @@ coterie_db_pool_wait_seconds_total coterie_db_up coterie_fenced_writes_total cot
 coterie_job_overdue_seconds coterie_job_run_duration_seconds coterie_job_running coterie_job_runs_total coterie_keystore_expiry_timestamp_seconds coterie_keystore_ok coterie_lb_probes_total
 coterie_lb_state coterie_lease_acquired_total coterie_lease_held coterie_lease_lost_total coterie_lease_token coterie_node_goal
 coterie_node_start_timestamp_seconds coterie_node_state coterie_schema_version coterie_session_tick_duration_seconds
-coterie_session_tick_failures_total coterie_session_ticks_total coterie_session_trust_remaining_seconds`
+coterie_session_tick_failures_total coterie_session_ticks_total coterie_session_trust_remaining_seconds
+coterie_trust_expiry_timestamp_seconds coterie_trust_ok coterie_trust_peer_ok`
 
 func TestMetricsKeepTheirNames(t *testing.T) {
 	c := showing(sample())

@@ -82,6 +82,7 @@ func TestThePageTellsTheStory(t *testing.T) {
 		`<td class="marks"><b class="good">S</b><b class="bad">T</b><b class="bad">F</b><b class="bad">F</b></td>`,
 		`<td class="warn">nobody</td>`, "kernel update; by ana, goal drained",
 		"Told by node app-a",
+		`<h2 id="trusts">Trust between servers`, `<td class="good">ok</td>`, `<td class="bad">refused</td>`, "Remedy:</span> start the server of app-d, or correct trust.address there",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %s", want)
@@ -89,6 +90,11 @@ func TestThePageTellsTheStory(t *testing.T) {
 	}
 	if overdue, well := strings.Index(body, ">index-rebuild<"), strings.Index(body, ">agent-sweep<"); overdue < 0 || overdue > well {
 		t.Errorf("a job in trouble does not come first: %d, %d", overdue, well)
+	}
+	alone := sample()
+	alone.Docs["trusts"] = Document{Rows: []byte("[]"), AsOf: time.Now()}
+	if strings.Contains(pageOf(t, alone), "Trust between servers") {
+		t.Error("the page speaks of trust where nobody takes part in it")
 	}
 }
 

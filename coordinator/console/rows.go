@@ -121,6 +121,16 @@ type (
 		ClaimedAt text `json:"claimed_at"`
 		Took      text `json:"took"`
 	}
+	trustRow struct {
+		FromNode  text `json:"from_node"`
+		ToNode    text `json:"to_node"`
+		OK        text `json:"ok"`
+		Result    text `json:"result"`
+		LatencyMS text `json:"latency_ms"`
+		Since     text `json:"since"`
+		Reason    text `json:"reason"`
+		Remedy    text `json:"remedy"`
+	}
 	findingRow struct {
 		Code     text `json:"code"`
 		Severity text `json:"severity"`

@@ -28,8 +28,10 @@ func sample() Snapshot {
 			{"session", true, "trusted for 4.0 s"}, {"database", true, "1.2 ms"}, {"share", true, "OK"},
 		},
 		Keystore: Keystore{Name: "server", OK: true, Ends: time.Unix(1_900_000_000, 0)},
-		Share:    Share{State: "OK", Proved: true, FreeBytes: 212 << 30},
-		Pool:     Pool{InUse: 1, Idle: 2, Waited: 30 * time.Millisecond},
+		Trust: Trust{TakesPart: true, OK: true, Ends: map[string]time.Time{"app-a": time.Unix(1_900_000_000, 0), "added:corp-root": time.Unix(1_800_000_000, 0)},
+			Called: map[string]bool{"app-a": true, "app-d": false}},
+		Share: Share{State: "OK", Proved: true, FreeBytes: 212 << 30},
+		Pool:  Pool{InUse: 1, Idle: 2, Waited: 30 * time.Millisecond},
 		Docs: map[string]Document{
 			"status": doc(row{"name": "deploy-prod", "status": "Degraded", "nodes_ready": 2, "nodes_total": 4,
 				"sentence": "2 of 4 nodes are ready. 1 thing needs attention."}),
@@ -76,6 +78,11 @@ func sample() Snapshot {
 			}),
 			"findings": doc([]row{
 				{"code": "COT-310", "severity": "warning", "subject": "app-c", "since": at(4 * time.Hour), "text": "the share answers slowly", "remedy": "mount it again"},
+			}),
+			"trusts": doc([]row{
+				{"from_node": "app-a", "to_node": "app-a", "ok": true, "result": "ok", "latency_ms": 2.1, "since": at(26 * time.Hour)},
+				{"from_node": "app-a", "to_node": "app-d", "ok": false, "result": "refused", "latency_ms": nil, "since": at(26 * time.Hour), "reason": "connection refused", "remedy": "start the server of app-d, or correct trust.address there"},
+				{"from_node": "app-b", "to_node": "app-a", "ok": nil, "result": "untried", "latency_ms": nil, "since": nil},
 			}),
 			"storages": doc([]row{{"node": "app-a", "state": "OK"}, {"node": "app-c", "state": "DEGRADED"}}),
 		},

@@ -38,6 +38,7 @@ type Snapshot struct {
 	Segments []Segment
 	Share    Share
 	Keystore Keystore
+	Trust    Trust
 	Pool     Pool
 
 	// Docs holds a document per list, see Lists. A list that was never read is absent.
@@ -49,6 +50,14 @@ type Keystore struct {
 	Name string    // empty: there is none
 	OK   bool      // the active version is in place
 	Ends time.Time // its certificate; zero when no version is active
+}
+
+// Trust is what this node has to do with trust between servers.
+type Trust struct {
+	TakesPart bool
+	OK        bool                 // whom it trusts is what the cluster's newest trust store has
+	Ends      map[string]time.Time // certificates that are trusted, by alias
+	Called    map[string]bool      // nodes whose server was called: whether it could be, last time
 }
 
 // Lease is a lease that this node holds.
@@ -86,7 +95,7 @@ type Document struct {
 
 // Lists names the documents that a snapshot may hold; each is served as NAME.json.
 func Lists() []string {
-	return []string{"status", "nodes", "jobs", "leases", "runs", "events", "takeovers", "findings", "storages"}
+	return []string{"status", "nodes", "jobs", "leases", "runs", "events", "takeovers", "findings", "storages", "trusts"}
 }
 
 // LB is what a load balancer is told about a node.

@@ -15,14 +15,16 @@ func (s Snapshot) tables(most int) []table {
 	if len(s.Docs) == 0 {
 		return nil // the headline says so
 	}
-	return []table{
+	all := []table{
 		s.findingTable(most / 4),
 		s.nodeTable(most / 2),
 		s.jobTable(most),
 		s.leaseTable(most),
-		s.takeoverTable(most / 8),
-		s.eventTable(most / 2),
 	}
+	if t := s.trustTable(most / 2); len(t.Rows) > 0 { // most clusters have nothing to do with it
+		all = append(all, t)
+	}
+	return append(all, s.takeoverTable(most/8), s.eventTable(most/2))
 }
 
 func heads(words ...string) []cell {

@@ -14,7 +14,7 @@ import (
 // shown are the rows of each list that the page and the metrics read.
 var shown = map[string]any{
 	"status": statusRow{}, "nodes": nodeRow{}, "jobs": jobRow{}, "leases": leaseRow{}, "runs": runRow{},
-	"takeovers": takeoverRow{}, "findings": findingRow{}, "events": eventRow{},
+	"takeovers": takeoverRow{}, "findings": findingRow{}, "events": eventRow{}, "trusts": trustRow{},
 }
 
 // Of the contract, these are shown as soon as they are there.
@@ -63,7 +63,7 @@ func TestRowsAreReadAsPostgreSQLWritesThem(t *testing.T) {
 
 	s := sample()
 	s.Docs = map[string]Document{}
-	for _, list := range []string{"nodes", "takeovers", "events", "leases", "findings"} {
+	for _, list := range []string{"nodes", "takeovers", "events", "leases", "findings", "trusts"} {
 		var rows string
 		if err := db.Get(&rows, documentSQL+list+" v"); err != nil {
 			t.Fatal(err)

@@ -152,6 +152,13 @@ type View struct {
 	Versions []Version `json:"versions"`
 }
 
+// Expects says whether a server may yet have to show a version: it is the active one,
+// nobody has decided about it, or a rollout brings it or may bring it back.
+func (v View) Expects(version int64) bool {
+	r := v.Rollout
+	return version != 0 && (version == v.Active || version == v.Staged || r != nil && (version == r.Version || version == r.Previous))
+}
+
 func (v View) member(node string) (Member, bool) {
 	i := slices.IndexFunc(v.Members, func(m Member) bool { return m.Node == node })
 	if i < 0 {

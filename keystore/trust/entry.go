@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/coterie-ha/coterie/keystore"
 )
@@ -97,6 +98,21 @@ func (s Store) Believed(cluster string) (Store, error) {
 		wrong = append(wrong, fmt.Errorf("version %d has other entries than it was made of", s.Version))
 	}
 	return kept, errors.Join(wrong...)
+}
+
+// Ends is when certificates end, by alias: of those that servers show and those that
+// an operator added, not of a node's further ones.
+func (s Store) Ends() map[string]time.Time {
+	ends := map[string]time.Time{}
+	for _, e := range s.Entries {
+		if e.Node != "" && e.Alias != e.Node {
+			continue
+		}
+		if c, err := x509.ParseCertificate(e.Certificate); err == nil { // what Go's parser refuses, Java may take
+			ends[e.Alias] = c.NotAfter
+		}
+	}
+	return ends
 }
 
 // keystore is the store as a file has it.

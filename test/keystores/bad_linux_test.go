@@ -15,6 +15,7 @@ import (
 
 	"github.com/coterie-ha/coterie/keystore"
 	"github.com/coterie-ha/coterie/test/cluster"
+	"github.com/coterie-ha/coterie/test/served"
 )
 
 // bad is a keystore that must reach nobody, and what is said of it.
@@ -40,15 +41,15 @@ func kinds(t *testing.T) map[string]bad {
 	good := usual(t)
 	flipped := bytes.Clone(good)
 	flipped[len(flipped)/2] ^= 1
-	leaf, other := issue(t, nil, nil), issue(t, nil, nil)
-	root := issue(t, nil, func(c *x509.Certificate) {
+	leaf, other := served.Issue(t, nil, nil), served.Issue(t, nil, nil)
+	root := served.Issue(t, nil, func(c *x509.Certificate) {
 		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign
 	})
-	signed := issue(t, root, nil)
-	past := issue(t, nil, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
-	future := issue(t, nil, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Hour) })
-	nameless := issue(t, nil, func(c *x509.Certificate) { c.DNSNames = nil })
-	client := issue(t, nil, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })
+	signed := served.Issue(t, root, nil)
+	past := served.Issue(t, nil, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	future := served.Issue(t, nil, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Hour) })
+	nameless := served.Issue(t, nil, func(c *x509.Certificate) { c.DNSNames = nil })
+	client := served.Issue(t, nil, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })
 	endless := binary.BigEndian.AppendUint32([]byte{0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2}, 1<<32-1)
 	return map[string]bad{
 		"an empty file":                     {data: nil, want: "COT-901"},
@@ -76,13 +77,13 @@ func kinds(t *testing.T) map[string]bad {
 		"several keys":                      {data: fixture(t, "pkcs12-three.ks"), want: "COT-908"},
 		"an alias that is not there":        {data: good, args: []string{"--alias", "jetty"}, want: "COT-913"},
 		"for another host":                  {data: good, args: []string{"--host", "www.example.org"}, want: "COT-913"},
-		"key and certificate are no pair":   {data: holding(t, "tomcat", other.key, leaf), want: "COT-913"},
-		"the chain is out of order":         {data: holdingAs(t, keystore.JKS, "tomcat", signed.key, signed, other, root), want: "COT-913"},
-		"a certificate twice in the chain":  {data: holdingAs(t, keystore.JKS, "tomcat", signed.key, signed, signed, root), want: "COT-913"},
-		"a certificate that has ended":      {data: holding(t, "tomcat", past.key, past), want: "COT-913"},
-		"a certificate of tomorrow":         {data: holding(t, "tomcat", future.key, future), want: "COT-913"},
-		"a certificate that names no host":  {data: holding(t, "tomcat", nameless.key, nameless), want: "COT-913"},
-		"a certificate for clients":         {data: holding(t, "tomcat", client.key, client), want: "COT-913"},
+		"key and certificate are no pair":   {data: served.Keystore(t, keystore.PKCS12, "tomcat", other.Key, leaf), want: "COT-913"},
+		"the chain is out of order":         {data: served.Keystore(t, keystore.JKS, "tomcat", signed.Key, signed, other, root), want: "COT-913"},
+		"a certificate twice in the chain":  {data: served.Keystore(t, keystore.JKS, "tomcat", signed.Key, signed, signed, root), want: "COT-913"},
+		"a certificate that has ended":      {data: holding(t, "tomcat", past), want: "COT-913"},
+		"a certificate of tomorrow":         {data: holding(t, "tomcat", future), want: "COT-913"},
+		"a certificate that names no host":  {data: holding(t, "tomcat", nameless), want: "COT-913"},
+		"a certificate for clients":         {data: holding(t, "tomcat", client), want: "COT-913"},
 		"RSA of 1,024 bits":                 {data: weak(t), want: "COT-913"},
 		"a key of DSA":                      {data: fixture(t, "jks-dsa.ks"), want: "COT-91"},
 	}
@@ -95,7 +96,7 @@ func weak(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := issue(t, nil, nil).cert
+	c := served.Issue(t, nil, nil).Certificate
 	c.SignatureAlgorithm, c.PublicKey = x509.SHA256WithRSA, nil
 	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
 	if err != nil {

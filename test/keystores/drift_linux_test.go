@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coterie-ha/coterie/test/cluster"
+	"github.com/coterie-ha/coterie/test/served"
 )
 
 var long = flag.Bool("long", false, "with the interval that nodes have unless it is set, a minute")
@@ -33,12 +34,12 @@ func TestWhatIsChangedByHandIsToldWithinFiveSeconds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	older, err := a.loaded()
+	older, err := served.Load(a.file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaf := issue(t, nil, nil)
-	renamed := holding(t, "jetty", leaf.key, leaf)
+	leaf := served.Issue(t, nil, nil)
+	renamed := holding(t, "jetty", leaf)
 	p.stage(usual(t)) // the one that the server shows will be an older one
 	p.activate()
 	was := right

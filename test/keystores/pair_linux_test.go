@@ -1,97 +1,31 @@
 package keystores
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"fmt"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/coterie-ha/coterie/keystore"
 	"github.com/coterie-ha/coterie/test/cluster"
+	"github.com/coterie-ha/coterie/test/served"
 )
 
 func TestMain(m *testing.M) { cluster.Main(m) }
 
-// issued is a key with its certificate.
-type issued struct {
-	key  *ecdsa.PrivateKey
-	cert *x509.Certificate
-}
-
-// issue makes a certificate, by another's key or its own.
-func issue(t *testing.T, by *issued, change func(*x509.Certificate)) *issued {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	serial, err := rand.Int(rand.Reader, big.NewInt(1<<60))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: fmt.Sprintf("certificate %d", serial)}, DNSNames: []string{"app.example.org"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(100 * 24 * time.Hour),
-	}
-	if change != nil {
-		change(c)
-	}
-	parent, signer := c, key
-	if by != nil {
-		parent, signer = by.cert, by.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, parent, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &issued{key, parsed}
-}
-
 // holding is a keystore with a key and its chain.
-func holding(t *testing.T, alias string, key *ecdsa.PrivateKey, chain ...*issued) []byte {
+func holding(t *testing.T, alias string, chain ...*served.Certificate) []byte {
 	t.Helper()
-	return holdingAs(t, keystore.PKCS12, alias, key, chain...)
-}
-
-// holdingAs is one of a format: in JKS the chain is as it was written, in PKCS12 Java
-// puts it together itself.
-func holdingAs(t *testing.T, format keystore.Format, alias string, key *ecdsa.PrivateKey, chain ...*issued) []byte {
-	t.Helper()
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := keystore.Entry{Alias: alias, Kind: keystore.Key, Key: pkcs8}
-	for _, one := range chain {
-		e.Chain = append(e.Chain, keystore.Certificate{DER: one.cert.Raw})
-	}
-	data, err := keystore.Write(&keystore.Store{Entries: []keystore.Entry{e}}, format, "changeit")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return served.Keystore(t, keystore.PKCS12, alias, chain[0].Key, chain...)
 }
 
 // usual is a keystore that servers and clients take.
 func usual(t *testing.T) []byte {
 	t.Helper()
-	one := issue(t, nil, nil)
-	return holding(t, "tomcat", one.key, one)
+	return holding(t, "tomcat", served.Issue(t, nil, nil))
 }
 
 // instance is a server that shows what its file has at each handshake, unless it is
@@ -102,53 +36,14 @@ type instance struct {
 	stuck            atomic.Pointer[tls.Certificate]
 }
 
-// loaded is what the file has.
-func (i *instance) loaded() (*tls.Certificate, error) {
-	data, err := os.ReadFile(i.file)
-	if err != nil {
-		return nil, err
-	}
-	s, err := keystore.Read(data, keystore.Passwords{Store: "changeit"})
-	if err != nil {
-		return nil, err
-	}
-	e, err := s.Served("")
-	if err != nil {
-		return nil, err
-	}
-	key, err := e.Signer()
-	c := &tls.Certificate{PrivateKey: key}
-	for _, one := range e.Chain {
-		c.Certificate = append(c.Certificate, one.DER)
-	}
-	return c, err
-}
-
 func (i *instance) listen(t *testing.T) string {
 	t.Helper()
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return served.Listen(t, func() (*tls.Certificate, error) {
 		if c := i.stuck.Load(); c != nil {
 			return c, nil
 		}
-		return i.loaded()
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return // the test is over
-			}
-			go func(conn net.Conn) {
-				_ = conn.(*tls.Conn).Handshake() // what the client makes of it is judged
-				conn.Close()
-			}(conn)
-		}
-	}()
-	return l.Addr().String()
+		return served.Load(i.file)
+	})
 }
 
 // pair is two nodes with a server each.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coterie-ha/coterie/test/cluster"
+	"github.com/coterie-ha/coterie/test/served"
 )
 
 // What is good in itself, and would not do on one node, reaches none: the node says so
@@ -19,7 +20,7 @@ import (
 func TestAVersionThatOneNodeCannotTakeReachesNone(t *testing.T) {
 	p := newPair(t, "  hosts: [app.example.org]\n")
 	b := p.nodes[1]
-	elsewhere := issue(t, nil, func(c *x509.Certificate) { c.DNSNames = []string{"www.example.org"} })
+	elsewhere := served.Issue(t, nil, func(c *x509.Certificate) { c.DNSNames = []string{"www.example.org"} })
 	for _, c := range []struct {
 		name string
 		data []byte // a usual one unless set
@@ -27,7 +28,7 @@ func TestAVersionThatOneNodeCannotTakeReachesNone(t *testing.T) {
 		mend func() error
 		want string
 	}{
-		{name: "for another host than the nodes'", data: holding(t, "tomcat", elsewhere.key, elsewhere), want: "not for app.example.org"},
+		{name: "for another host than the nodes'", data: holding(t, "tomcat", elsewhere), want: "not for app.example.org"},
 		{name: "the properties are gone",
 			harm: func() error { return os.Rename(b.properties, b.properties+".away") },
 			mend: func() error { return os.Rename(b.properties+".away", b.properties) }, want: "no such file"},

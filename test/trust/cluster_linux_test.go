@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/coterie-ha/coterie/test/cluster"
+	"github.com/coterie-ha/coterie/test/served"
 )
 
 func TestMain(m *testing.M) { cluster.Main(m) }
@@ -61,7 +62,7 @@ func (b *band) add(name string) {
   check_every: 1s
   test_every: 1s
 `, p.address, b.path(name+".next.pem"), b.bundle(name), b.path(name+".p12"), b.path(name+".jks"), b.path("password"))})
-	b.write(name+".next.pem", p.cert.Load().pem())
+	b.write(name+".next.pem", p.cert.Load().PEM())
 	b.pairs[name] = p
 }
 
@@ -75,13 +76,13 @@ func (b *band) write(name string, data []byte) {
 	}
 }
 
-func (b *band) has(name string, m *made) bool {
+func (b *band) has(name string, m *served.Certificate) bool {
 	b.t.Helper()
 	text, err := os.ReadFile(b.bundle(name))
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return bytes.Contains(text, m.pem())
+	return bytes.Contains(text, m.PEM())
 }
 
 // coterie runs a command of the administrator's.
@@ -153,14 +154,14 @@ func (b *band) byHand() {
 	if err := os.Chmod(b.bundle("app-b"), 0o640); err != nil {
 		b.t.Fatal(err)
 	}
-	b.write("app-b.pem", append(stranger.pem(), text...))
+	b.write("app-b.pem", append(stranger.PEM(), text...))
 	b.Await(`SELECT count(*) = 1 FROM coterie.events WHERE kind = 'trust.mended' AND node = 'app-b' AND reason LIKE '%CN=stranger%not in the trust store%'`)
 	again, err := os.ReadFile(b.bundle("app-b"))
 	info, stat := os.Stat(b.bundle("app-b"))
 	if err != nil || !bytes.Equal(again, text) || stat != nil || info.Mode().Perm() != 0o640 {
 		b.t.Errorf("the file is not as it was: %v %v", err, stat)
 	}
-	if kept, err := os.ReadFile(b.path("app-b.state/trust.edited.app-b.pem")); err != nil || !bytes.Contains(kept, stranger.pem()) {
+	if kept, err := os.ReadFile(b.path("app-b.state/trust.edited.app-b.pem")); err != nil || !bytes.Contains(kept, stranger.PEM()) {
 		b.t.Errorf("what somebody wrote is lost: %v", err)
 	}
 }
@@ -178,12 +179,12 @@ func (b *band) proxy() {
 		}
 	}
 	proxy := make1(b.t, "proxy", "127.0.0.1", time.Hour)
-	b.write("proxy.cer", proxy.pem())
+	b.write("proxy.cer", proxy.PEM())
 	b.coterie(0, "trust", "add", "proxy", b.path("proxy.cer"), "-y", "-m", "it calls us")
 	b.coterie(5, "trust", "add", "other", b.path("proxy.cer"), "-y")
 	b.Await(`SELECT bool_and(ok) AND count(*) = 3 FROM coterie.trust_renderings`)
 	for name := range b.pairs {
-		if !b.has(name, &proxy) {
+		if !b.has(name, proxy) {
 			b.t.Errorf("%s does not trust what was added", name)
 		}
 	}
@@ -240,14 +241,14 @@ func (b *band) changeWithoutAFailure() {
 	defer stop()
 	for range *changes {
 		old, next := p.cert.Load(), make1(b.t, "app-b", "127.0.0.1", 24*time.Hour)
-		b.write("app-b.next.pem", next.pem())
-		b.Await(`SELECT coterie.trust_known('app-b', $1) = ''`, next.fingerprint)
-		if !b.has("app-a", old) || !b.has("app-a", &next) {
+		b.write("app-b.next.pem", next.PEM())
+		b.Await(`SELECT coterie.trust_known('app-b', $1) = ''`, next.Fingerprint())
+		if !b.has("app-a", old) || !b.has("app-a", next) {
 			b.t.Error("the old one and the next are not both trusted")
 		}
-		p.cert.Store(&next)
-		b.Await(`SELECT alias = 'app-b' FROM coterie.trust_entries WHERE fingerprint = $1`, next.fingerprint)
-		b.Await(`SELECT NOT EXISTS (SELECT FROM coterie.trust_entries WHERE fingerprint = $1)`, old.fingerprint)
+		p.cert.Store(next)
+		b.Await(`SELECT alias = 'app-b' FROM coterie.trust_entries WHERE fingerprint = $1`, next.Fingerprint())
+		b.Await(`SELECT NOT EXISTS (SELECT FROM coterie.trust_entries WHERE fingerprint = $1)`, old.Fingerprint())
 		b.Await(`SELECT bool_and(ok) FROM coterie.trust_renderings`)
 		if b.has("app-a", old) {
 			b.t.Error("the old one is trusted for ever")
@@ -297,13 +298,13 @@ func (b *band) wrongCertificate() {
 	p := b.pairs["app-c"]
 	right := p.cert.Load()
 	for _, c := range []struct {
-		made
+		*served.Certificate
 		result, words string
 	}{
 		{make1(b.t, "elsewhere", "elsewhere.example.org", time.Hour), "name_mismatch", "its certificate is for elsewhere.example.org, not for 127.0.0.1"},
 		{make1(b.t, "app-c", "127.0.0.1", -time.Hour), "expired", "its certificate ended on "},
 	} {
-		p.cert.Store(&c.made)
+		p.cert.Store(c.Certificate)
 		b.Await(`SELECT count(*) = 4 FROM coterie.trusts WHERE to_node = 'app-c' AND result = $1 AND reason LIKE $2 || '%'`, c.result, c.words)
 		b.Await(`SELECT count(*) = 4 FROM coterie.findings WHERE code = 'COT-940' AND subject LIKE '% to app-c'`)
 		if out := b.coterie(3, "trusts", "app-c"); !strings.Contains(out, "COT-940") {

@@ -46,9 +46,9 @@ func TestJavaAndOpenSSLTrustWhatIsRendered(t *testing.T) {
 	known, next, stranger := serve(t, "app-a"), make1(t, "app-a", "127.0.0.1", time.Hour), serve(t, "stranger")
 	proxy := make1(t, "proxy", "proxy.example.org", time.Hour)
 	entries := []trust.Entry{
-		{Alias: "app-a", Certificate: known.cert.Load().Certificate.Certificate[0]},
-		{Alias: "app-a:" + next.fingerprint[:8], Certificate: next.Certificate.Certificate[0]},
-		{Alias: "added:proxy", Certificate: proxy.Certificate.Certificate[0]},
+		{Alias: "app-a", Certificate: known.cert.Load().Raw},
+		{Alias: "app-a:" + next.Fingerprint()[:8], Certificate: next.Raw},
+		{Alias: "added:proxy", Certificate: proxy.Raw},
 	}
 	files := trust.Files{Memory: dir, Password: "changeit"}
 	for _, f := range []keystore.Format{keystore.PEM, keystore.PKCS12, keystore.JKS} {
@@ -93,14 +93,14 @@ func TestOnlyWhoIsInTheBundleBeginsASession(t *testing.T) {
 	member, stranger, own := make1(t, "app-b", "127.0.0.1", time.Hour), make1(t, "stranger", "127.0.0.1", time.Hour), make1(t, "app-a", "127.0.0.1", time.Hour)
 	bundle := filepath.Join(dir, "trust.pem")
 	files := trust.Files{Memory: dir, List: []trust.File{{Path: bundle, Format: keystore.PEM}}}
-	if _, err := files.Render(trust.Store{Version: 1, Entries: []trust.Entry{{Alias: "app-b", Certificate: member.Certificate.Certificate[0]}}}); err != nil {
+	if _, err := files.Render(trust.Store{Version: 1, Entries: []trust.Entry{{Alias: "app-b", Certificate: member.Raw}}}); err != nil {
 		t.Fatal(err)
 	}
 	roots, err := files.Roots()
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{own.Certificate}, ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert})
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{*own.TLS()}, ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestOnlyWhoIsInTheBundleBeginsASession(t *testing.T) {
 			ended <- err
 		}()
 		pool := x509.NewCertPool()
-		pool.AppendCertsFromPEM(own.pem())
+		pool.AppendCertsFromPEM(own.PEM())
 		conn, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{RootCAs: pool, Certificates: certs})
 		if err == nil {
 			_, _ = conn.Read(make([]byte, 1)) // until the other end has decided
@@ -127,7 +127,7 @@ func TestOnlyWhoIsInTheBundleBeginsASession(t *testing.T) {
 	for name, c := range map[string]struct {
 		certs []tls.Certificate
 		ok    bool
-	}{"a member": {[]tls.Certificate{member.Certificate}, true}, "a stranger": {[]tls.Certificate{stranger.Certificate}, false}, "nobody": {nil, false}} {
+	}{"a member": {[]tls.Certificate{*member.TLS()}, true}, "a stranger": {[]tls.Certificate{*stranger.TLS()}, false}, "nobody": {nil, false}} {
 		if err := begin(c.certs...); (err == nil) != c.ok {
 			t.Errorf("%s: %v", name, fmt.Sprint(err))
 		}

@@ -12,6 +12,13 @@ BEGIN
     UNION ALL SELECT 'takeovers', (SELECT json_agg(v) FROM (SELECT * FROM coterie.takeovers t ORDER BY t.claimed_at DESC LIMIT 50) v)
     UNION ALL SELECT 'findings', (SELECT json_agg(v) FROM coterie.findings v)
     UNION ALL SELECT 'storages', (SELECT json_agg(v) FROM (SELECT * FROM coterie.storages s ORDER BY s.node) v);
+    -- Most clusters have nothing to do with it, and need not plan it.
+    IF EXISTS (SELECT FROM coterie.trust_renderings) THEN
+        RETURN QUERY
+        SELECT 'trusts', (SELECT json_agg(v) FROM (SELECT * FROM coterie.trusts t ORDER BY t.ok IS TRUE, t.from_node, t.to_node LIMIT 1000) v);
+    ELSE
+        RETURN QUERY SELECT 'trusts', NULL::json;
+    END IF;
 END $$;
 COMMENT ON FUNCTION coterie.console_lists() IS 'Every list that the console shows, with the name of its view; null where it is empty.';
 REVOKE ALL ON FUNCTION coterie.console_lists() FROM PUBLIC;
