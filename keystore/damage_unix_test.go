@@ -5,8 +5,10 @@ package keystore
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -197,6 +199,7 @@ func hostile(t *testing.T) map[string]struct {
 		"PKCS12 PBMAC1":                {macP12(oidPBMAC1, number(1), sequence()), ErrUnsupported},
 		"PKCS12 wrong MAC":             {macP12(oidSHA512, number(1), sequence()), ErrPassword},
 		"PKCS12 200,000 bags":          {signedP12(contentInfo(oidData, octets(element(tagSequence, many)))), ErrLimit},
+		"PKCS12 a million bags":        {signedP12(contentInfo(oidData, octets(element(tagSequence, bytes.Repeat(many, 5))))), ErrLimit},
 		"PKCS12 100,000 safes":         {signedP12(bytes.Repeat(dataSafe(), 100_000)), ErrLimit},
 		"PKCS12 bags 10 deep":          {signedP12(dataSafe(nested(10))), ErrLimit},
 		"PKCS12 bags 1000 deep":        {signedP12(dataSafe(nested(1000))), ErrLimit},
@@ -224,8 +227,57 @@ func hostile(t *testing.T) map[string]struct {
 	}
 }
 
+// unfit are files that are read, as Java reads them, and that no server should serve.
+func unfit(t *testing.T) map[string][]byte {
+	t.Helper()
+	good := issue(t, "app.example.org", newKey(t), nil, nil)
+	other := issue(t, "app.example.org", newKey(t), nil, nil)
+	key, err := x509.MarshalPKCS8PrivateKey(good.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	named, id := attribute(oidFriendlyName, bmp("tomcat")), attribute(oidLocalKeyID, octets([]byte{1}))
+	plain := sequence(identifier(oidKeyBag), element(tagContext0, key), element(tagSet, named, id))
+	shroudedKey := append(append(make([]byte, 20), streamJKS("changeit", make([]byte, 20), key)...), digestJKS("changeit", key)...)
+	capital := keyEntry("Tomcat", shroud(oidJKS, element(tagNull), shroudedKey), 1)
+	capital = append(append(append(capital, javaText("X.509")...), u32(uint32(len(good.cert.Raw)))...), good.cert.Raw...)
+	return map[string][]byte{
+		"two certificates of one id": signedP12(dataSafe(plain, certP12(good.cert.Raw, id), certP12(other.cert.Raw, id))),
+		"an alias in capitals":       signedJKS(magicJKS, 2, 1, capital),
+	}
+}
+
+// Whichever of two certificates Java takes for a key, it takes the last one here, and
+// what it would serve is judged, and nothing else.
+func TestWhatNoServerShouldServeIsReadAndJudged(t *testing.T) {
+	for name, data := range unfit(t) {
+		s, err := Read(data, Passwords{Store: "changeit"})
+		if err != nil || len(s.Entries) == 0 {
+			t.Fatalf("%s: %v, %v", name, s, err)
+		}
+		if bad := Unfit(Check(s, Want{Alias: s.Entries[0].Alias})); len(bad) == 0 {
+			t.Errorf("%s: nobody objects to %v", name, summary(s))
+		}
+	}
+}
+
+// hostileTo is for tests that give these files to the program.
+var hostileTo = flag.String("hostile", "", "folder to write the hostile files into")
+
 func TestHostileFilesCostAClearError(t *testing.T) {
 	files := hostile(t)
+	if *hostileTo != "" {
+		all := unfit(t)
+		for name, f := range files {
+			all[name] = f.data
+		}
+		for name, data := range all {
+			if err := os.WriteFile(filepath.Join(*hostileTo, name), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return
+	}
 	if len(files) < 60 {
 		t.Errorf("%d files, want 60 at least", len(files))
 	}

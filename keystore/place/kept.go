@@ -1,11 +1,13 @@
 package place
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/coterie-ha/coterie/internal/atomicfile"
 	"github.com/coterie-ha/coterie/keystore"
@@ -78,6 +80,11 @@ func (s Server) Restore(ctx context.Context) error {
 	} else {
 		changes = append(changes, Change{Path: s.File, Data: data, Perm: 0o600})
 	}
+	// What could not be replaced needs no putting back.
+	changes = slices.DeleteFunc(changes, func(c Change) bool {
+		is, err := os.ReadFile(c.Path)
+		return err == nil && bytes.Equal(is, c.Data)
+	})
 	if _, wrong := Write(changes); err != nil || wrong != nil {
 		return errors.Join(err, wrong)
 	}

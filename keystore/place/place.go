@@ -197,6 +197,9 @@ func try(path string, data []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := fixed(target); err != nil {
+		return err
+	}
 	var old fs.FileInfo
 	if info, err := os.Stat(target); err == nil {
 		old = info

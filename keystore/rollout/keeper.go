@@ -89,6 +89,8 @@ func (k *Keeper) keep(ctx context.Context, v View, me Member, task Task) Report 
 		if seen.State = Broken; err != nil {
 			seen.Error = err.Error()
 		}
+	case k.resting && k.tried == task.Have && me.failing():
+		return *me.Report // until it is tried again: others count on what was said
 	case seen.Version == task.Have: // it went down after its turn
 	case me.Report != nil && me.Fresh:
 		return *me.Report // until it is this node's turn, or it is tried again

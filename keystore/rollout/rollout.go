@@ -116,6 +116,9 @@ func (m Member) backward(r *Rollout) bool {
 	return m.Report != nil && m.Fresh && m.Report.Rollout == r.ID && m.Report.Phase == Back
 }
 
+// failing says that it told, in this life, that it could not take up what it should.
+func (m Member) failing() bool { return m.Report != nil && m.Fresh && m.Report.State == Broken }
+
 // drifted says that it told, in this life, that it has not what it should have.
 func (m Member) drifted() bool { return m.Report != nil && m.Fresh && m.Report.State == Drifted }
 

@@ -57,6 +57,14 @@ type pair struct {
 
 func newPair(t *testing.T, more string) *pair {
 	t.Helper()
+	p := addPair(t, more, cluster.NodeOptions{})
+	p.start()
+	return p
+}
+
+// addPair makes two nodes that are not started yet.
+func addPair(t *testing.T, more string, o cluster.NodeOptions) *pair {
+	t.Helper()
 	p := &pair{Cluster: cluster.Start(t, cluster.Options{}), t: t, before: usual(t)}
 	p.admin, p.pass = filepath.Join(p.Dir, "admin.yaml"), filepath.Join(p.Dir, "password")
 	p.write(p.pass, []byte("changeit\n"))
@@ -67,20 +75,27 @@ func newPair(t *testing.T, more string) *pair {
 		}
 		p.write(i.file, p.before)
 		p.write(i.properties, []byte("tomcat.key.alias=tomcat\n"))
-		i.Node = p.Add(name, cluster.NodeOptions{Actions: fmt.Sprintf(`keystore:
+		o.Actions = fmt.Sprintf(`keystore:
   file: %s
   properties: %s
   address: %s
   reload: command
   command: [/bin/true]
   patience: 3s
-%s`, i.file, i.properties, i.listen(t), more)})
+%s`, i.file, i.properties, i.listen(t), more)
+		i.Node = p.Add(name, o)
 		p.nodes = append(p.nodes, i)
+	}
+	return p
+}
+
+func (p *pair) start() {
+	p.t.Helper()
+	for _, i := range p.nodes {
 		i.Start()
 	}
 	p.AwaitReady()
 	p.Await(`SELECT count(*) = 2 FROM coterie.keystore_recipients`)
-	return p
 }
 
 func (p *pair) write(file string, data []byte) {
