@@ -374,3 +374,37 @@ func TestWhatIsNoFileIsNotReadAsOne(t *testing.T) {
 		t.Errorf("too big: %v", err)
 	}
 }
+
+// Whoever replaces a file by a rename while it is read is read before or after that.
+func TestAFileThatIsReplacedWhileItIsReadIsReadAsOneOfTheTwo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tomcat.keystore")
+	both := [][]byte{bytes.Repeat([]byte("a"), 300_000), bytes.Repeat([]byte("b"), 200_000)}
+	replace := func(n int) error {
+		return errors.Join(os.WriteFile(path+".new", both[n%2], 0o600), os.Rename(path+".new", path))
+	}
+	if err := replace(0); err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan error)
+	go func() {
+		var err error
+		for n := 1; n < 200 && err == nil; n++ {
+			err = replace(n)
+		}
+		over <- err
+	}()
+	for {
+		data, err := ReadFile(path)
+		if err != nil || !bytes.Equal(data, both[0]) && !bytes.Equal(data, both[1]) {
+			t.Fatalf("%d bytes, %v", len(data), err)
+		}
+		select {
+		case err := <-over:
+			if err != nil {
+				t.Fatal(err)
+			}
+			return
+		default:
+		}
+	}
+}
