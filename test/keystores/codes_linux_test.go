@@ -1,6 +1,7 @@
 package keystores
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -192,7 +193,7 @@ func TestAFileThatMayNotBeReadHasItsCode(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "coterie"), append([]string{"keystore", "show"}, args...)...)
 		cmd.Dir, cmd.SysProcAttr = dir, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 		out, err := cmd.CombinedOutput()
-		if _, ended := err.(*exec.ExitError); err != nil && !ended {
+		if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
 			t.Fatal(err)
 		}
 		return string(out), cmd.ProcessState.ExitCode()
