@@ -82,11 +82,11 @@ var mayImport = map[string][]string{
 	"license":                 {"leases", "internal/answer"},
 	"appdata":                 {"internal/atomicfile"},
 	"appdata/worker":          {"appdata"},
-	"appdata/migrate":         {"appdata", "internal/atomicfile"},
+	"appdata/migrate":         {"appdata", "internal/atomicfile", "internal/properties"},
 	"appdata/bundle":          {"appdata", "internal/atomicfile"},
 	"appdata/mirror":          {"appdata", "internal/atomicfile"},
 	"keystore":                {"internal/atomicfile"},
-	"keystore/place":          {"keystore", "internal/atomicfile"},
+	"keystore/place":          {"keystore", "internal/atomicfile", "internal/properties"},
 	"keystore/rollout":        {},
 	"keystore/trust":          {"keystore", "internal/atomicfile"},
 	"sql/schema":              {},
@@ -97,6 +97,7 @@ var mayImport = map[string][]string{
 	"internal/config":         {},
 	"internal/demo":           {"*"},
 	"internal/problem":        {},
+	"internal/properties":     {},
 	"internal/table":          {},
 	"cmd/coterie":             {"*"},
 
@@ -104,6 +105,7 @@ var mayImport = map[string][]string{
 
 	"test/chaos":     {"*"},
 	"test/cluster":   {"*"},
+	"test/migrate":   {"*"},
 	"test/figures":   {"*"},
 	"test/identity":  {"*"},
 	"test/keytool":   {"*"},
@@ -131,7 +133,7 @@ var testsMayImport = []string{"sql/sqltest", "sql/schema", "sql/pgserver"}
 var onlyIn = map[string][]string{
 	"github.com/spf13/viper":                     {"internal/config"},
 	"github.com/go-viper/mapstructure/v2":        {"internal/config"},
-	"go.yaml.in/yaml/v3":                         {"internal/config", "internal/table", "jobs", "cmd/coterie"},
+	"go.yaml.in/yaml/v3":                         {"internal/config", "internal/table", "jobs", "appdata/migrate", "cmd/coterie"},
 	"github.com/robfig/cron/v3":                  {"jobs"},
 	"github.com/fsnotify/fsnotify":               {"appdata"},
 	"github.com/spf13/cobra":                     {"cmd/coterie"},

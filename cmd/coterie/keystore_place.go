@@ -11,6 +11,7 @@ import (
 	"github.com/coterie-ha/coterie/coordinator"
 	"github.com/coterie-ha/coterie/coordinator/keyring"
 	"github.com/coterie-ha/coterie/internal/problem"
+	"github.com/coterie-ha/coterie/internal/properties"
 	"github.com/coterie-ha/coterie/internal/table"
 	"github.com/coterie-ha/coterie/keystore"
 	"github.com/coterie-ha/coterie/keystore/place"
@@ -188,7 +189,7 @@ func placeSteps(path string, b keystore.Bundle, version int64, v placing) ([]pla
 		return steps, nil
 	}
 	alias, err := place.AliasChange(v.properties, v.property, b.Alias)
-	if errors.Is(err, keystore.ErrProperties) {
+	if errors.Is(err, properties.ErrNot) {
 		return nil, problem.New("COT-914", nil, "%v", err)
 	}
 	return append(steps, alias...), err

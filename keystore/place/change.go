@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/coterie-ha/coterie/internal/atomicfile"
+	"github.com/coterie-ha/coterie/internal/properties"
 	"github.com/coterie-ha/coterie/keystore"
 )
 
@@ -59,14 +60,14 @@ func AliasChange(path, property, alias string) ([]Change, error) {
 }
 
 // ReadProperties reads the server's own file, which must be there.
-func ReadProperties(path string) (keystore.Properties, error) {
+func ReadProperties(path string) (properties.Text, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, keystore.MostProperties+1))
-	return keystore.Properties(text), err
+	text, err := io.ReadAll(io.LimitReader(f, properties.Most+1))
+	return properties.Text(text), err
 }
 
 // Write writes files, and returns those that it wrote.

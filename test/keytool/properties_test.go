@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/coterie-ha/coterie/keystore"
+	"github.com/coterie-ha/coterie/internal/properties"
 )
 
 // Java reads what was set, and all else as before.
@@ -22,7 +22,7 @@ func TestJavaReadsThePropertiesAlike(t *testing.T) {
 		"tomcat.key.alias=a\\\r\n\tb\r\nz=1\\\n\\\n2\n", "a\\\n=b\n", "q=\\q\n",
 	}
 	for i, text := range texts {
-		set, err := keystore.Properties(text).Set("tomcat.key.alias", " neu=\t")
+		set, err := properties.Text(text).Set("tomcat.key.alias", " neu=\t")
 		if err != nil {
 			t.Fatal(err)
 		}

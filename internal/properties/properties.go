@@ -1,4 +1,7 @@
-package keystore
+// Package properties reads and changes files in Java's own form, such as
+// installed.properties, as java.util.Properties reads them, and leaves each byte
+// that it was not told to change as it is.
+package properties
 
 import (
 	"bytes"
@@ -7,19 +10,19 @@ import (
 	"unicode/utf16"
 )
 
-// Properties is a file in Java's own form, such as installed.properties. It is
+// Text is a file in Java's own form, such as installed.properties. It is
 // changed without a change to any other byte: comments, order, line ends and
 // encoding are other people's.
 //
 //	key=value    key: value    key value    ! and # begin comments
 //	\ at the end continues a line; \n, \:, \u00fc and the like stand for characters
-type Properties []byte
+type Text []byte
 
-// MostProperties bounds such a file.
-const MostProperties = 4 << 20
+// Most bounds such a file.
+const Most = 4 << 20
 
-// ErrProperties means that a text cannot be a file of properties.
-var ErrProperties = errors.New("not a file of properties")
+// ErrNot means that a text cannot be a file of properties.
+var ErrNot = errors.New("not a file of properties")
 
 // span is where a property stands: all of it with its line ends, and its value.
 type span struct {
@@ -29,7 +32,7 @@ type span struct {
 
 // Get is the value of a key, and whether there is one. Of several the last counts,
 // as for Java.
-func (p Properties) Get(key string) (string, bool) {
+func (p Text) Get(key string) (string, bool) {
 	at, ok := p.find(key)
 	if !ok {
 		return "", false
@@ -38,9 +41,9 @@ func (p Properties) Get(key string) (string, bool) {
 }
 
 // Set gives a key a value. A key that is not there is added at the end.
-func (p Properties) Set(key, value string) (Properties, error) {
-	if bytes.ContainsRune(p, 0) || len(p) > MostProperties {
-		return nil, fmt.Errorf("%w: %d bytes, with NULs or too many", ErrProperties, len(p))
+func (p Text) Set(key, value string) (Text, error) {
+	if bytes.ContainsRune(p, 0) || len(p) > Most {
+		return nil, fmt.Errorf("%w: %d bytes, with NULs or too many", ErrNot, len(p))
 	}
 	if at, ok := p.find(key); ok {
 		if unescape(p[at.value:at.end]) == value {
@@ -48,7 +51,7 @@ func (p Properties) Set(key, value string) (Properties, error) {
 		}
 		written := escape(value, false)
 		if at.value == at.keyEnd && oddBackslashes(p[at.begin:at.keyEnd]) {
-			return nil, fmt.Errorf("%w: %q is continued by nothing", ErrProperties, key)
+			return nil, fmt.Errorf("%w: %q is continued by nothing", ErrNot, key)
 		}
 		if at.value == at.keyEnd {
 			written = "=" + written // a key that stood there alone
@@ -58,7 +61,7 @@ func (p Properties) Set(key, value string) (Properties, error) {
 	end := p.lineEnd()
 	out := bytes.Clone(p)
 	if p.continues() {
-		return nil, fmt.Errorf("%w: its last line is continued by nothing", ErrProperties)
+		return nil, fmt.Errorf("%w: its last line is continued by nothing", ErrNot)
 	}
 	if len(out) > 0 && out[len(out)-1] != '\n' && out[len(out)-1] != '\r' {
 		out = append(out, end...)
@@ -67,7 +70,7 @@ func (p Properties) Set(key, value string) (Properties, error) {
 }
 
 // lineEnd is how lines end in the file.
-func (p Properties) lineEnd() string {
+func (p Text) lineEnd() string {
 	if i := bytes.IndexByte(p, '\n'); i > 0 && p[i-1] == '\r' {
 		return "\r\n"
 	}
@@ -76,7 +79,7 @@ func (p Properties) lineEnd() string {
 
 // continues tells whether the last line waits for another, be there an end of line
 // behind it or not. A comment is over with its line.
-func (p Properties) continues() bool {
+func (p Text) continues() bool {
 	open := false
 	p.each(func(begin, end int) {
 		first := skip(p, begin)
@@ -87,7 +90,7 @@ func (p Properties) continues() bool {
 }
 
 // find is the last property of a key.
-func (p Properties) find(key string) (found span, ok bool) {
+func (p Text) find(key string) (found span, ok bool) {
 	p.each(func(begin, end int) {
 		if at, is := p.property(begin, end); is && at.key == key {
 			found, ok = at, true
@@ -98,7 +101,7 @@ func (p Properties) find(key string) (found span, ok bool) {
 
 // each walks over logical lines: those that a backslash continues are one, but a
 // comment is never continued.
-func (p Properties) each(line func(begin, end int)) {
+func (p Text) each(line func(begin, end int)) {
 	for at := 0; at < len(p); {
 		begin, first := at, skip(p, at)
 		comment := first < len(p) && (p[first] == '#' || p[first] == '!')
@@ -117,7 +120,7 @@ func (p Properties) each(line func(begin, end int)) {
 }
 
 // property is what a logical line says, if it is no comment and not empty.
-func (p Properties) property(begin, end int) (span, bool) {
+func (p Text) property(begin, end int) (span, bool) {
 	at := skip(p[:end], begin)
 	if at >= end || p[at] == '#' || p[at] == '!' {
 		return span{}, false

@@ -1,4 +1,4 @@
-package keystore
+package properties
 
 import (
 	"errors"
@@ -32,7 +32,7 @@ func TestAPropertyIsSetAndNoOtherByteChanges(t *testing.T) {
 		"what must be escaped":       {"tomcat.key.alias=c\n", " a=b:c\\ #\U0001f511", "tomcat.key.alias=\\ a\\=b\\:c\\\\ \\#\\uD83D\\uDD11\n"},
 		"two backslashes":            {"a=b\\\\\ntomcat.key.alias=c\n", "next", "a=b\\\\\ntomcat.key.alias=next\n"},
 	} {
-		got, err := Properties(c.text).Set("tomcat.key.alias", c.value)
+		got, err := Text(c.text).Set("tomcat.key.alias", c.value)
 		if err != nil || string(got) != c.want {
 			t.Errorf("%s: got %q, %v; want %q", name, got, err, c.want)
 		}
@@ -43,12 +43,12 @@ func TestAPropertyIsSetAndNoOtherByteChanges(t *testing.T) {
 }
 
 func TestWhatCannotBePropertiesIsLeftAlone(t *testing.T) {
-	for _, text := range []string{"a=b\x00", "a=b\\", string(make([]byte, MostProperties+1))} {
-		if got, err := Properties(text).Set("k", "v"); !errors.Is(err, ErrProperties) {
+	for _, text := range []string{"a=b\x00", "a=b\\", string(make([]byte, Most+1))} {
+		if got, err := Text(text).Set("k", "v"); !errors.Is(err, ErrNot) {
 			t.Errorf("%.10q: %.10q, %v", text, got, err)
 		}
 	}
-	if v, ok := Properties("a=b").Get("k"); ok {
+	if v, ok := Text("a=b").Get("k"); ok {
 		t.Errorf("got %q", v)
 	}
 }
@@ -65,7 +65,7 @@ func FuzzProperties(f *testing.F) {
 		if key == "" || strings.ToValidUTF8(key, "") != key || strings.ToValidUTF8(value, "") != value {
 			return
 		}
-		p := Properties(text)
+		p := Text(text)
 		before := map[string]string{}
 		p.each(func(begin, end int) {
 			if at, ok := p.property(begin, end); ok {
@@ -93,7 +93,7 @@ func FuzzProperties(f *testing.F) {
 // What is put behind a line that is continued would be more of that line.
 func TestNothingIsPutBehindALineThatIsContinued(t *testing.T) {
 	for text, fits := range map[string]bool{"a=b\\\n": false, "a=b\\": false, "a=b\\\n  \\\r\n": false, "a=b\\\\\n": true, "# C:\\conf\\\n": true, "# C:\\": true, "": true} {
-		set, err := Properties(text).Set("w", "v")
+		set, err := Text(text).Set("w", "v")
 		if (err == nil) != fits {
 			t.Errorf("%q: %q, %v", text, set, err)
 		}
