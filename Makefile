@@ -23,7 +23,7 @@ SHARES    ?= all
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats years history chaos mutants upheaval fuzz witness generate postgres pgbouncer tomcat test-tomcat test-shares trust clean help
+.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats years history chaos mutants upheaval fuzz witness generate postgres pgbouncer tomcat test-tomcat test-shares trust kills clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -148,6 +148,9 @@ test-tomcat: tomcat postgres ## keystores: opened by Java, keytool and OpenSSL, 
 
 trust: tomcat postgres ## servers that trust one another, 20 certificates and 20 keystores replaced under load, five minutes (CHANGES=1 for one)
 	COTERIE_CI=1 $(GO) test -count=1 -timeout 60m -v ./test/trust -changes $(CHANGES)
+
+kills: ## migrations killed after each effect, on each layout, four minutes
+	$(GO) test -count=1 -timeout 30m -v ./test/migrate -every 1
 
 test-shares: postgres ## real NFS, SMB, sshfs and GlusterFS under agents, ten minutes; SHARES=short: NFS and SMB alone
 	@deploy/install-shares.sh $(SHARES)

@@ -121,7 +121,7 @@ func (c *cli) addVerbs(root *cobra.Command) {
 	}{
 		{groupLook, []*cobra.Command{c.statusCommand(), c.nodesCommand(), c.jobsCommand(), c.requestsCommand(), c.leasesCommand(), c.licenseCommand(), c.appdataCommand(), c.keystoreCommand(), c.trustCommand(), c.trustsCommand(), c.takeoversCommand(), c.eventsCommand(), c.whyCommand()}},
 		{groupAct, []*cobra.Command{c.drainCommand(), c.resumeCommand(), c.switchoverCommand(), c.runCommand(), c.pauseCommand(true), c.pauseCommand(false), c.leaseCommand(), c.evictCommand(), c.bundleCommand()}},
-		{groupSetUp, []*cobra.Command{c.initCommand(), c.joinCommand(), c.agentCommand(), c.schemaCommand(), c.settingsCommand(), c.configCommand()}},
+		{groupSetUp, []*cobra.Command{c.initCommand(), c.joinCommand(), c.migrateCommand(), c.agentCommand(), c.schemaCommand(), c.settingsCommand(), c.configCommand()}},
 		{groupHelp, []*cobra.Command{c.doctorCommand(), c.demoCommand(), c.manCommand(), c.versionCommand()}},
 		{groupHelp, []*cobra.Command{c.releaseCommand(), c.supervisedCommand(), c.supervisedLeaseCommand(), c.workerCommand(), c.expireCommand(), c.certificatesCommand(), c.backupCommand(), c.verifyCommand()}}, // hidden
 	} {

@@ -12,7 +12,8 @@
 //	                             COT-9xx keystores
 //
 // To add a code, add one literal to the table of its area (leases.go,
-// database.go, storage.go, jobs.go, nodes.go, demo.go, licenses.go, keystores.go, trust.go, bundles.go) and run the test with
+// database.go, storage.go, jobs.go, nodes.go, demo.go, licenses.go, keystores.go, trust.go,
+// migrations.go, bundles.go) and run the test with
 // -update, which writes docs/problems.md. A test finds every code that is used anywhere
 // and has no entry.
 package problem
@@ -111,7 +112,7 @@ type Entry struct {
 
 // Table is all entries in the order of their codes.
 func Table() []Entry {
-	table := slices.Concat(leases(), database(), storage(), jobs(), nodes(), demo(), licenses(), keystores(), trusts(), bundles())
+	table := slices.Concat(leases(), database(), storage(), jobs(), nodes(), demo(), licenses(), keystores(), trusts(), migrations(), bundles())
 	slices.SortFunc(table, func(a, b Entry) int { return cmp.Compare(a.Code, b.Code) })
 	return table
 }

@@ -1,0 +1,178 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/coterie-ha/coterie/appdata"
+)
+
+// ErrUnread means that no other host has read the share.
+var ErrUnread = errors.New("no other host has read back what is on the share")
+
+// ErrTurnedBack means that the server was told of other folders since.
+var ErrTurnedBack = errors.New("the server is not told of the share any more")
+
+// ErrJoined means that a plan has moved nothing, so that nothing is to be deleted.
+var ErrJoined = errors.New("a joined server's own folders were moved nowhere; they stay")
+
+// mayClear asks whether the originals may go.
+func (r *run) mayClear() error {
+	if r.plan.Join {
+		return ErrJoined
+	}
+	if r.ends.journal.Begun(Clear) {
+		return nil
+	}
+	if in, err := r.inEffect(); err != nil {
+		return err
+	} else if !in {
+		return ErrTurnedBack
+	}
+	if r.Alone {
+		return nil
+	}
+	_, err := r.plan.readByAnother(r.ends.journal.Fact(Prove, "manifest"))
+	return err
+}
+
+// readByAnother is the word of another host that has read what was proved. What it
+// did not find must be gone here as well.
+func (p Plan) readByAnother(manifest string) (Reading, error) {
+	all, err := p.Readings()
+	if err != nil {
+		return Reading{}, err
+	}
+	why := ErrUnread
+	for _, one := range all {
+		switch {
+		case one.Machine == p.Machine:
+			continue
+		case one.Manifest != manifest:
+			why = fmt.Errorf("%w: %s has read it before the data were moved once more", ErrUnread, one.Host)
+		case !one.OK():
+			why = fmt.Errorf("%w: %s has found %d files that are not as they were proved, among them %v", ErrUnread, one.Host, one.Bad, one.Sample)
+		case int64(len(one.Gone)) < one.Missing || p.has(one.Gone):
+			why = fmt.Errorf("%w: %s did not find %d files that are there, among them %v", ErrUnread, one.Host, one.Missing, one.Sample)
+		default:
+			return one, nil
+		}
+	}
+	return Reading{}, why
+}
+
+// has says whether one of the paths is on the share.
+func (p Plan) has(paths []string) bool {
+	for _, quoted := range paths {
+		path, err := appdata.Unquote(quoted)
+		if err != nil {
+			return true
+		}
+		if _, err := os.Lstat(p.placeOf(path)); !errors.Is(err, fs.ErrNotExist) {
+			return true
+		}
+	}
+	return false
+}
+
+// clear deletes the originals that are as they were proved, file by file; what is
+// not in the manifest, or is not as it was, stays.
+func (r *run) clear(ctx context.Context) (map[string]string, error) {
+	stays := map[string]bool{}
+	for _, one := range r.plan.Items {
+		if one.Copy || one.Link != "" {
+			stays[filepath.FromSlash(one.Path)] = true
+		}
+	}
+	var folders []string
+	left := 0
+	err := eachProof(filepath.Join(r.ends.local, manifestName), true, func(one Proof) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		path, err := appdata.Unquote(one.Path)
+		if err != nil {
+			return err
+		}
+		unit := r.plan.unitOf(path)
+		if stays[unit] || path == "." {
+			return nil
+		}
+		at := r.original(unit, path)
+		if one.Kind == "d" {
+			folders = append(folders, at)
+			return nil
+		}
+		gone, err := r.clearOne(ctx, one, at)
+		if err == nil && !gone {
+			left++
+		}
+		r.Progress.Files.Add(1)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, unit := range r.linked() { // links that were items themselves; their targets are not ours
+		if stays[unit] && r.plan.Layout.Links {
+			if err := os.Remove(r.aside(unit)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+		}
+	}
+	slices.SortFunc(folders, func(a, b string) int { return len(b) - len(a) })
+	if r.plan.Layout.When == ToldFolder {
+		folders = append(folders, r.plan.From)
+	}
+	for _, dir := range folders {
+		if err := removeEmpty(dir); err != nil {
+			return nil, err
+		}
+		r.boundary("rmdir " + dir)
+	}
+	return map[string]string{"left": strconv.Itoa(left)}, nil
+}
+
+// original is where the original of something is now.
+func (r *run) original(unit, path string) string {
+	if !r.plan.Layout.Links {
+		return r.plan.source(path)
+	}
+	rel, err := filepath.Rel(unit, path)
+	if err != nil {
+		return r.plan.source(path)
+	}
+	return filepath.Join(r.aside(unit), rel)
+}
+
+// clearOne deletes an original that is as it was proved.
+func (r *run) clearOne(ctx context.Context, one Proof, at string) (bool, error) {
+	info, err := os.Lstat(at)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if looks(info, true) != one.From {
+		// A name that was moved aside looks changed; its content decides then.
+		if !info.Mode().IsRegular() || info.Size() != one.Size {
+			return false, nil
+		}
+		digest, err := hashFile(ctx, at, make([]byte, blockSize), new(Progress))
+		if err != nil || digest != one.Digest {
+			return false, err
+		}
+	}
+	if err := os.Remove(at); err != nil {
+		return false, err
+	}
+	r.boundary("clear " + one.Path)
+	return true, nil
+}

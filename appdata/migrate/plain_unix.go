@@ -1,0 +1,25 @@
+//go:build unix
+
+package migrate
+
+import (
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// openPlain opens a regular file, never through a link, and never waits for a pipe.
+func openPlain(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// umask is the process's. Nobody else may make files meanwhile, so it is asked at the start.
+func umask() fs.FileMode {
+	old := syscall.Umask(0o077)
+	syscall.Umask(old)
+	return fs.FileMode(old)
+}

@@ -1,0 +1,327 @@
+package migrate
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coterie-ha/coterie/appdata"
+	"github.com/coterie-ha/coterie/internal/atomicfile"
+)
+
+const readingSchema = "coterie.migration_reading/v1"
+
+// Reading is one host's word on what is on the share: it has read each content that
+// was proved, through its own mount.
+type Reading struct {
+	Schema   string   `json:"schema"`
+	Plan     string   `json:"plan"`
+	Manifest string   `json:"manifest"` // digest of the manifest
+	Machine  string   `json:"machine"`
+	Host     string   `json:"host"`
+	At       string   `json:"at"`
+	Files    int64    `json:"files"`
+	Bytes    int64    `json:"bytes"`
+	Same     int64    `json:"same"`    // have the content that was proved
+	Bad      int64    `json:"bad"`     // look as they were proved, and have another content; or cannot be read
+	Changed  int64    `json:"changed"` // were written since
+	Missing  int64    `json:"missing"`
+	New      int64    `json:"new"`              // were not moved there; counted where it is asked for
+	Sample   []string `json:"sample,omitempty"` // of what is not the same, with why
+	Gone     []string `json:"gone,omitempty"`   // of what is missing, quoted paths
+}
+
+// OK says whether the share has what was proved, as far as nobody wrote since.
+func (r Reading) OK() bool { return r.Bad == 0 && r.Files > 0 }
+
+// ErrNotProved means that there is no manifest yet.
+var ErrNotProved = errors.New("nothing was proved yet")
+
+// PlanOn is the plan that filled a share, as the share itself says.
+func PlanOn(share string) (Plan, error) {
+	c, err := readClaim(share)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Plan{}, fmt.Errorf("%w: %s was filled by no plan", ErrNotProved, share)
+	}
+	if err != nil {
+		return Plan{}, err
+	}
+	if !fitID(c.Plan) {
+		return Plan{}, fmt.Errorf("%w: %s", ErrPlan, claimPath(share))
+	}
+	p, err := ReadPlan(filepath.Join(share, stateName, "migrations", c.Plan, planName))
+	if err != nil {
+		return Plan{}, err
+	}
+	p.To = share // which may be mounted elsewhere here
+	return p, nil
+}
+
+// ReadBack reads all that was proved from the share, and leaves this host's word on
+// it there.
+func ReadBack(ctx context.Context, p Plan, progress *Progress) (Reading, error) {
+	seen, err := p.read(ctx, filepath.Join(p.shareDir(), manifestName), progress)
+	if err != nil {
+		return seen, err
+	}
+	dir := filepath.Join(p.shareDir(), "readings")
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return seen, err
+	}
+	text, err := json.MarshalIndent(seen, "", "  ")
+	if err != nil {
+		return seen, err
+	}
+	return seen, atomicfile.Write(filepath.Join(dir, seen.Machine+".json"), append(text, '\n'), 0o644)
+}
+
+// compareShare is ReadBack of the host that moved the data, which also looks for what
+// is new, and goes by what it knows itself.
+func (p Plan) compareShare(ctx context.Context, progress *Progress) (Reading, error) {
+	manifest := filepath.Join(p.localDir(), manifestName)
+	seen, err := p.read(ctx, manifest, progress)
+	if err != nil {
+		return seen, err
+	}
+	known := map[uint64]bool{}
+	top := map[string]bool{}
+	err = eachProof(manifest, true, func(one Proof) error {
+		known[keyOf(one.Path)] = true
+		path, err := appdata.Unquote(one.Path)
+		top[p.unitOf(path)] = true
+		return err
+	})
+	if err != nil {
+		return seen, err
+	}
+	for unit := range top {
+		err := filepath.WalkDir(p.placeOf(unit), func(name string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // missing, and counted as that
+			}
+			if err != nil || d.IsDir() || passes(d.Name()) {
+				return err
+			}
+			rel, err := filepath.Rel(p.placeOf(unit), name)
+			if err != nil {
+				return err
+			}
+			if path := appdata.Quote(filepath.Join(unit, rel)); !known[keyOf(path)] {
+				seen.New++
+				sample(&seen.Sample, path+" is new")
+			}
+			return nil
+		})
+		if err != nil {
+			return seen, err
+		}
+	}
+	return seen, nil
+}
+
+// unitOf is the unit to which a path belongs.
+func (p Plan) unitOf(path string) string {
+	for _, one := range p.Items {
+		if one.Path != "." && within(path, filepath.FromSlash(one.Path)) {
+			return filepath.FromSlash(one.Path)
+		}
+	}
+	first, _, _ := strings.Cut(path, "/")
+	return first
+}
+
+// placeOf is where something is on the share: at its name, or on the stage.
+func (p Plan) placeOf(path string) string {
+	final := filepath.Join(p.To, path)
+	if _, err := os.Lstat(final); errors.Is(err, fs.ErrNotExist) {
+		return filepath.Join(p.stage(), path)
+	}
+	return final
+}
+
+func (p Plan) read(ctx context.Context, manifest string, progress *Progress) (Reading, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return Reading{}, err
+	}
+	seen := Reading{Schema: readingSchema, Plan: p.ID, Machine: Machine(), Host: host, At: time.Now().UTC().Format(time.RFC3339)}
+	if seen.Manifest, err = digestOf(manifest); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: %s", ErrNotProved, p.To)
+		}
+		return seen, err
+	}
+	var files, bytes int64
+	for _, one := range p.Items {
+		files, bytes = files+one.Files, bytes+one.Bytes
+	}
+	progress.begin("read", files, bytes)
+	inside, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	work := make(chan Proof)
+	var mu sync.Mutex
+	var workers sync.WaitGroup
+	for range 4 * runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			buf := make([]byte, blockSize)
+			for one := range work {
+				got := p.readOne(inside, one, buf, progress)
+				mu.Lock()
+				seen.count(one, got)
+				mu.Unlock()
+			}
+		})
+	}
+	err = eachProof(manifest, true, func(one Proof) error {
+		if one.Kind == "d" {
+			return nil
+		}
+		select {
+		case work <- one:
+			return nil
+		case <-inside.Done():
+			return context.Cause(inside)
+		}
+	})
+	close(work)
+	workers.Wait()
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	slices.Sort(seen.Sample)
+	return seen, err
+}
+
+// What reading one file has shown.
+const (
+	isSame    = ""
+	isChanged = "changed"
+	isMissing = "missing"
+)
+
+// readOne reads one file, and says what is wrong with it.
+func (p Plan) readOne(ctx context.Context, one Proof, buf []byte, progress *Progress) string {
+	defer progress.Files.Add(1)
+	path, err := appdata.Unquote(one.Path)
+	if err != nil || !filepath.IsLocal(path) {
+		return "is no path"
+	}
+	at := p.placeOf(path)
+	info, err := os.Lstat(at)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return isMissing
+	case err != nil:
+		return shortError(err)
+	case one.Kind == "l":
+		if target, err := os.Readlink(at); err != nil || appdata.Quote(target) != one.Target {
+			return isChanged
+		}
+		return isSame
+	case !info.Mode().IsRegular(), info.Size() != one.Size, !sameTime(time.Unix(0, one.Time), info.ModTime()):
+		return isChanged
+	}
+	digest, err := hashFile(ctx, at, buf, progress)
+	switch {
+	case err != nil:
+		return shortError(err)
+	case digest != one.Digest:
+		return "has another content"
+	}
+	return isSame
+}
+
+func hashFile(ctx context.Context, at string, buf []byte, progress *Progress) (string, error) {
+	f, err := openPlain(at)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if err := forget(f); err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	for ctx.Err() == nil {
+		n, err := f.Read(buf)
+		sum.Write(buf[:n])
+		progress.Bytes.Add(int64(n))
+		if errors.Is(err, io.EOF) {
+			return hex.EncodeToString(sum.Sum(nil)), nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return "", context.Cause(ctx)
+}
+
+func (r *Reading) count(one Proof, got string) {
+	r.Files++
+	r.Bytes += one.Size
+	switch got {
+	case isSame:
+		r.Same++
+		return
+	case isChanged:
+		r.Changed++
+	case isMissing:
+		r.Missing++
+		if len(r.Gone) < 1000 {
+			r.Gone = append(r.Gone, one.Path)
+		}
+	default:
+		r.Bad++
+		r.Sample = append([]string{one.Path + ": " + got}, r.Sample...)
+		r.Sample = r.Sample[:min(len(r.Sample), sampleSize)]
+		return
+	}
+	if len(r.Sample) < sampleSize {
+		r.Sample = append(r.Sample, one.Path+": "+got)
+	}
+}
+
+func digestOf(file string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// Readings are what hosts have said of the share.
+func (p Plan) Readings() ([]Reading, error) {
+	all, err := filepath.Glob(filepath.Join(p.shareDir(), "readings", "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	var found []Reading
+	for _, file := range all {
+		var r Reading
+		text, err := os.ReadFile(file)
+		if err == nil {
+			err = json.Unmarshal(text, &r)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		found = append(found, r)
+	}
+	return found, nil
+}

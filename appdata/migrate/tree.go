@@ -1,0 +1,156 @@
+package migrate
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+)
+
+// folder is one that is at work: the same at both ends.
+type folder struct {
+	path     string // below the application data, for people and proofs
+	from, to string
+	names    []string // of what is in it and is no folder
+	listed   bool
+	final    bool // it has its name on the share already
+}
+
+// tree visits pairs of folders with several workers. Network file systems lock a
+// folder while something is made in it, so that workers in one folder wait for one
+// another: each takes from the next folder, round and round.
+type tree struct {
+	workers int
+	enter   func(ctx context.Context, d *folder, subs []string) error // when it has been listed
+	visit   func(ctx context.Context, d *folder, name string, buf []byte) error
+
+	mu     sync.Mutex
+	news   *sync.Cond
+	below  []*folder // to be listed, guarded by mu, as all below
+	ring   []*folder // with names left
+	turn   int
+	active int
+	err    error
+}
+
+// open is how many folders may have names left before others are listed.
+func (t *tree) open() int { return 4 * t.workers }
+
+func (t *tree) run(ctx context.Context, roots []*folder) error {
+	t.news = sync.NewCond(&t.mu)
+	for _, r := range slices.Backward(roots) {
+		if r.listed {
+			t.ring = append(t.ring, r)
+		} else {
+			t.below = append(t.below, r)
+		}
+	}
+	stop := context.AfterFunc(ctx, func() { t.fail(context.Cause(ctx)) })
+	defer stop()
+	var workers sync.WaitGroup
+	for range t.workers {
+		workers.Go(func() { t.work(ctx) })
+	}
+	workers.Wait()
+	return t.err
+}
+
+func (t *tree) fail(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err == nil {
+		t.err = err
+	}
+	t.news.Broadcast()
+}
+
+func (t *tree) work(ctx context.Context) {
+	buf := make([]byte, 2*blockSize)
+	for {
+		d, name := t.next()
+		if d == nil {
+			return
+		}
+		var err error
+		if name == "" {
+			err = t.list(ctx, d)
+		} else {
+			err = t.visit(ctx, d, name, buf)
+		}
+		if err != nil {
+			t.fail(err)
+		}
+		t.mu.Lock()
+		t.active--
+		t.news.Broadcast()
+		t.mu.Unlock()
+	}
+}
+
+// next is a folder to be listed, or a name in one; nil when all is done.
+func (t *tree) next() (*folder, string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for {
+		switch {
+		case t.err != nil:
+			return nil, ""
+		case len(t.below) > 0 && len(t.ring) < t.open():
+			d := t.below[len(t.below)-1]
+			t.below = t.below[:len(t.below)-1]
+			t.active++
+			return d, ""
+		case len(t.ring) > 0:
+			t.turn = (t.turn + 1) % len(t.ring)
+			d := t.ring[t.turn]
+			name := d.names[len(d.names)-1]
+			d.names = d.names[:len(d.names)-1]
+			if len(d.names) == 0 {
+				t.ring = slices.Delete(t.ring, t.turn, t.turn+1)
+			}
+			t.active++
+			return d, name
+		case t.active == 0:
+			return nil, ""
+		}
+		t.news.Wait()
+	}
+}
+
+func (t *tree) list(ctx context.Context, d *folder) error {
+	f, err := os.Open(d.from)
+	if err != nil {
+		return err
+	}
+	entries, err := f.ReadDir(-1)
+	if err != nil {
+		return &fs.PathError{Op: "list", Path: d.from, Err: err}
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	var subs []string
+	for _, e := range entries {
+		switch {
+		case passes(e.Name()), d.path == "." && e.Name() == stateName:
+		case e.IsDir():
+			subs = append(subs, e.Name())
+		default:
+			d.names = append(d.names, e.Name())
+		}
+	}
+	if err := t.enter(ctx, d, subs); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, name := range subs {
+		t.below = append(t.below, &folder{path: filepath.Join(d.path, name), from: filepath.Join(d.from, name), to: filepath.Join(d.to, name), final: d.final})
+	}
+	if len(d.names) > 0 {
+		t.ring = append(t.ring, d)
+	}
+	return nil
+}
