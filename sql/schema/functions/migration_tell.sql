@@ -12,7 +12,7 @@ BEGIN
         message = excluded.message, changed_at = coterie.clock();
     IF was.phase IS DISTINCT FROM p_phase OR was.message IS DISTINCT FROM left(p_message, 2000) THEN
         INSERT INTO coterie.event (node, kind, subject, actor, reason, detail)
-        VALUES (p_node, 'migration', p_plan, p_by, nullif(left(p_message, 2000), ''), jsonb_build_object('phase', p_phase, 'source', p_source, 'target', p_target));
+        VALUES (p_node, 'migration.moved', p_plan, p_by, nullif(left(p_message, 2000), ''), jsonb_build_object('phase', p_phase, 'source', p_source, 'target', p_target));
     END IF;
     RETURN true;
 END $$;
