@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	every = flag.Int("every", 9, "kill at each so-manieth effect; 1: at all of them")
+	every = flag.Int("every", 31, "kill at each so-manieth effect; 1: at all of them")
 	begin = flag.Int("begin", 1, "the first one")
 )
 
