@@ -3,6 +3,7 @@
 package supervisor
 
 import (
+	"slices"
 	"syscall"
 	"time"
 )
@@ -68,6 +69,18 @@ func (s *supervisor) settle() {
 	if len(ended) == 0 && (s.agentEnd == 0 || s.alone) {
 		return
 	}
+	if s.agentEnd == 0 && s.hasNoOrphans() {
+		ended = slices.DeleteFunc(ended, func(t *tree) bool {
+			gone := !s.populated(t)
+			if gone {
+				s.bury(t)
+			}
+			return gone
+		})
+		if len(ended) == 0 {
+			return
+		}
+	}
 	v, sure, err := s.look()
 	if err != nil {
 		s.log.Error("descendants cannot be seen", "err", err)
@@ -91,6 +104,16 @@ func (s *supervisor) settle() {
 		s.end(CauseItself, s.grace, leaving...)
 	}
 	s.settleRest(v, sure)
+}
+
+// hasNoOrphans tells, without a look at the whole host, that nobody has come to us
+// whose parent has died. Then nothing is left of a run whose program has ended:
+// what descended from that would have come to us, or would descend from who did.
+func (s *supervisor) hasNoOrphans() bool {
+	children, ok := ownChildren()
+	return ok && !slices.ContainsFunc(children, func(pid int) bool {
+		return s.leaders[pid] == nil && s.stages[pid] == nil && pid != s.agent.pid && pid != s.speaker
+	})
 }
 
 // look is a survey that can be believed when it finds nothing. A process that

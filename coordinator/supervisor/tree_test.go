@@ -4,6 +4,7 @@ package supervisor
 
 import (
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -144,4 +145,25 @@ func TestALivingIDIsNotStartedTwice(t *testing.T) {
 	if r := h.do(h.shell("a", "true")); !strings.Contains(r.Err, ErrDuplicate.Error()) {
 		t.Errorf("got %+v", r)
 	}
+}
+
+// Each lives for a millisecond, has a successor and no parent: at every glance it
+// is another one.
+func TestARelayOfOrphansIsNotMissed(t *testing.T) {
+	both(t, func(t *testing.T, flags string) {
+		h := newHouse(t, flags)
+		h.long()
+		const relay = "if [ $1 -gt 0 ]; then sh $0 $(($1 - 1)) & else exec sleep 1000; fi\n"
+		if err := os.WriteFile(h.dir+"/relay", []byte(relay), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 40 {
+			id := strconv.Itoa(i)
+			h.sh(id, "setsid sh $HERE/relay "+strconv.Itoa(i)+" &")
+			if r := h.waitFor(id); r.Err != "" || r.Exit.Leftovers == 0 {
+				t.Fatalf("after %d hand-overs: %+v", i, r)
+			}
+			h.allDead()
+		}
+	})
 }
