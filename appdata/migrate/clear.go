@@ -27,15 +27,12 @@ func (r *run) mayClear() error {
 	if r.plan.Join {
 		return ErrJoined
 	}
-	if r.ends.journal.Begun(Clear) {
-		return nil
-	}
 	if in, err := r.inEffect(); err != nil {
 		return err
 	} else if !in {
-		return ErrTurnedBack
+		return ErrTurnedBack // also when some are gone already: the others may be in use
 	}
-	if r.Alone {
+	if r.Alone || r.ends.journal.Begun(Clear) {
 		return nil
 	}
 	_, err := r.plan.readByAnother(r.ends.journal.Fact(Prove, "manifest"))
@@ -82,7 +79,7 @@ func (p Plan) has(paths []string) bool {
 }
 
 // clear deletes the originals that are as they were proved, file by file; what is
-// not in the manifest, or is not as it was, stays.
+// not in the manifest, is not as it was, or is on the share no more, stays.
 func (r *run) clear(ctx context.Context) (map[string]string, error) {
 	stays := map[string]bool{}
 	for _, one := range r.plan.Items {
@@ -151,6 +148,20 @@ func (r *run) original(unit, path string) string {
 	return filepath.Join(r.aside(unit), rel)
 }
 
+// isMoved says whether the share still has what was moved there. The server may have
+// written to it since, and may have deleted it: then the original is the last there is.
+func (r *run) isMoved(one Proof) (bool, error) {
+	path, err := appdata.Unquote(one.Path)
+	if err != nil {
+		return false, err
+	}
+	_, err = os.Lstat(filepath.Join(r.plan.To, path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // clearOne deletes an original that is as it was proved.
 func (r *run) clearOne(ctx context.Context, one Proof, at string) (bool, error) {
 	info, err := os.Lstat(at)
@@ -158,6 +169,9 @@ func (r *run) clearOne(ctx context.Context, one Proof, at string) (bool, error) 
 		return true, nil
 	}
 	if err != nil {
+		return false, err
+	}
+	if moved, err := r.isMoved(one); err != nil || !moved {
 		return false, err
 	}
 	if looks(info, true) != one.From {

@@ -141,7 +141,7 @@ func (c *cli) runMigration(ctx context.Context, cmd *cobra.Command, r migrate.Ru
 		if err := c.migrated(p, j, ""); err != nil {
 			return err
 		}
-		return problem.New("COT-413", nil, "%s originals below %s are not as they were proved, and were left", left, p.From)
+		return problem.New("COT-413", nil, "%s originals below %s are not as they were proved, or are on the share no more, and were left", left, p.From)
 	}
 	return c.migrated(p, j, c.migrationEnded(r, p))
 }

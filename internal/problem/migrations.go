@@ -64,7 +64,7 @@ command goes on from there; coterie migrate rollback PLAN goes back. The
 server can be started: it uses its old folders until the very last step.`},
 		{"COT-413", ExitPartly, "originals left",
 			"compare them with the share, and delete them by hand",
-			`Some originals were not as they had been proved, or had never been moved, and
-were left where they are.`},
+			`Some originals were not as they had been proved, had never been moved, or are
+on the share no more. They were left where they are.`},
 	}
 }

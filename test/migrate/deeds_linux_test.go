@@ -219,9 +219,26 @@ func TestOriginalsStayUntilAnotherHostHasReadTheShare(t *testing.T) {
 	s.elsewhere(t, 0, "the same")
 	// An original that was changed since stays.
 	s.write(t, filepath.Join(s.install, "logs/deployserver.out"), "late")
+	// So does one that the share has no more, and nothing goes while the server is
+	// told of other folders.
+	if err := os.Remove(bad); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(s.install, "conf/server/installed.properties")
+	told := s.read(t, file)
+	s.write(t, file, strings.Replace(told, s.appdata(), s.install, 1))
+	s.fails(t, 5, "COT-411", "migrate", "finish", s.plan, "-y")
+	s.write(t, file, told)
 	s.fails(t, 8, "COT-413", "migrate", "finish", s.plan, "-y")
 	if got := s.read(t, filepath.Join(s.install, "logs/deployserver.out")); got != "late" {
 		t.Errorf("the original is %q", got)
+	}
+	if got := s.read(t, filepath.Join(s.install, "var/sa/auth")); got != "sa" {
+		t.Errorf("the original of what the share lost is %q", got)
+	}
+	s.write(t, bad, "sa")
+	if err := os.Chtimes(bad, then, then); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(s.install, "var/repository")); err == nil {
 		t.Error("other originals are left")
