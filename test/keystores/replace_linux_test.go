@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -25,8 +26,11 @@ type hurdle struct {
 // refuse has each hurdle stand before the nodes vote, and appear after they did.
 func (p *pair) refuse(i *instance, hurdles []hurdle) {
 	p.t.Helper()
+	const voted = `SELECT count(*) = 2 FROM coterie.keystore_votes WHERE ok AND version = (SELECT max(version) FROM coterie.keystore)`
 	for _, h := range hurdles {
+		begun := time.Now()
 		p.stage(usual(p.t))
+		p.Await(voted)
 		if err := h.raise(i.file); err != nil {
 			p.t.Fatalf("%s: %v", h.name, err)
 		}
@@ -40,7 +44,7 @@ func (p *pair) refuse(i *instance, hurdles []hurdle) {
 		}
 
 		p.stage(usual(p.t))
-		p.Await(`SELECT count(*) = 2 FROM coterie.keystore_votes WHERE ok AND version = (SELECT max(version) FROM coterie.keystore)`)
+		p.Await(voted)
 		if err := h.raise(i.file); err != nil {
 			p.t.Fatalf("%s: %v", h.name, err)
 		}
@@ -54,6 +58,7 @@ func (p *pair) refuse(i *instance, hurdles []hurdle) {
 		if err := h.clear(i.file); err != nil {
 			p.t.Fatalf("%s: %v", h.name, err)
 		}
+		p.t.Logf("%s: twice refused within %v", h.name, time.Since(begun).Round(10*time.Millisecond))
 	}
 }
 
