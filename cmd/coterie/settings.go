@@ -18,8 +18,10 @@ import (
 func (c *cli) settingsCommand() *cobra.Command {
 	return c.family("settings", "Values that are equal on all nodes",
 		`  coterie settings show
-  coterie settings set session_ttl 12s -m "slow network"`,
-		c.settingsShow(), c.settingsSet())
+  coterie settings set session_ttl 12s -m "slow network"
+  coterie settings propose heartbeat 1s -m "faster hand-overs"
+  coterie settings approve 3 -y`,
+		c.settingsShow(), c.settingsSet(), c.settingsPropose(), c.settingsChanges(), c.settingsApprove(), c.settingsReject())
 }
 
 func (c *cli) settingsShow() *cobra.Command {
@@ -41,6 +43,13 @@ func (c *cli) settingsShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			var waiting int64
+			if err := k.db.GetContext(ctx, &waiting, waitingSQL); err != nil {
+				return fmt.Errorf("read the changes: %w", err)
+			}
+			if waiting > 0 {
+				c.say("%s for approval: coterie settings changes", plural(waiting, "change")+map[bool]string{true: " waits", false: " wait"}[waiting == 1])
+			}
 			return c.show(rows, table.Column("SETTING", "key"), settingValue(), table.Column("CHANGED", "changed_at"), table.Column("BY", "changed_by"))
 		},
 	}
@@ -48,12 +57,7 @@ func (c *cli) settingsShow() *cobra.Command {
 
 // settingValue writes 6s where PostgreSQL writes 00:00:06.
 func settingValue() table.Field {
-	return table.Field{Title: "VALUE", Right: true, Show: func(r table.Row) string {
-		if d, err := table.ParseInterval(r.Text("value")); err == nil {
-			return d.String()
-		}
-		return r.Text("value")
-	}}
+	return table.Field{Title: "VALUE", Right: true, Show: func(r table.Row) string { return inWords(r.Text("value")) }}
 }
 
 func (c *cli) settingsSet() *cobra.Command {
@@ -81,19 +85,24 @@ func (c *cli) settingsSet() *cobra.Command {
 
 const settingSQL = `SELECT value FROM coterie.settings WHERE key = $1`
 
-func (c *cli) setSetting(ctx context.Context, k *cluster, key, value, reason string) error {
+// wantedSetting is a setting as somebody wants it to be, and as it is.
+func (c *cli) wantedSetting(ctx context.Context, k *cluster, key, value string) (wanted, old time.Duration, err error) {
 	var before []string
 	if err := k.db.SelectContext(ctx, &before, settingSQL, key); err != nil {
-		return fmt.Errorf("read setting %s: %w", key, err)
+		return 0, 0, fmt.Errorf("read setting %s: %w", key, err)
 	}
 	if len(before) == 0 {
-		return c.noSetting(ctx, k, key)
+		return 0, 0, c.noSetting(ctx, k, key)
 	}
-	wanted, err := time.ParseDuration(value)
-	if err != nil {
-		return problem.New("COT-216", nil, "%s: %q is not a duration (write 6s, 1500ms)", key, value)
+	if wanted, err = time.ParseDuration(value); err != nil {
+		return 0, 0, problem.New("COT-216", nil, "%s: %q is not a duration (write 6s, 1500ms)", key, value)
 	}
-	old, err := table.ParseInterval(before[0])
+	old, err = table.ParseInterval(before[0])
+	return wanted, old, err
+}
+
+func (c *cli) setSetting(ctx context.Context, k *cluster, key, value, reason string) error {
+	wanted, old, err := c.wantedSetting(ctx, k, key, value)
 	if err != nil {
 		return err
 	}
@@ -120,20 +129,10 @@ func (c *cli) setSetting(ctx context.Context, k *cluster, key, value, reason str
 
 const changeSQL = `SELECT coterie.setting_change($1, $2, $3, $4)`
 
-// change changes a setting. In a dry run it does so as well, so that all
-// constraints are asked, and takes it back.
+// change changes a setting.
 func (c *cli) change(ctx context.Context, k *cluster, key string, wanted time.Duration, reason string) (changed bool, err error) {
-	seconds := fmt.Sprintf("%d microseconds", wanted.Microseconds())
-	if !c.flags.dryRun {
-		err = k.command(ctx, &changed, changeSQL, key, seconds, caller(), reason)
-		return changed, err
-	}
-	tx, err := k.db.BeginTxx(ctx, nil)
-	if err != nil {
-		return false, err
-	}
-	err = tx.GetContext(ctx, &changed, changeSQL, key, seconds, caller(), reason)
-	return changed, errors.Join(err, tx.Rollback())
+	err = c.said(ctx, k, &changed, changeSQL, key, fmt.Sprintf("%d microseconds", wanted.Microseconds()), caller(), reason)
+	return changed, err
 }
 
 func settingProblem(key string, wanted time.Duration, err error) error {

@@ -133,6 +133,10 @@ not within milliseconds.`},
 			`What is to be changed is locked by a transaction that does not end. Most often
 an application called assert_lease and sits in its transaction. Nothing was
 changed.`},
+		{"COT-229", ExitRefused, "change is not there to be decided",
+			"coterie settings changes",
+			`Nobody proposed a change of this number, somebody else has decided about it
+meanwhile, or so many wait that no further one is taken. Nothing was changed.`},
 		{"COT-299", ExitFailed, "unexpected error",
 			"look at what it says; if that does not help, report it with the version of coterie",
 			`Something failed in a way that nobody has given a code.`},
