@@ -76,7 +76,7 @@ func (c *cli) settingsApprove() *cobra.Command {
 
 func (c *cli) settingsReject() *cobra.Command {
 	return c.decision("reject", "rejected", "Refuse a change that was proposed", "change %d rejected: %s stays %s.\n",
-		"Refuses the change; whoever proposed it sees the answer in coterie settings changes.")
+		"Refuses the change. Whoever proposed it sees the answer in coterie settings\nchanges.")
 }
 
 // decision is a verb that decides about a change.
