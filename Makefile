@@ -20,10 +20,12 @@ SLOTS     ?= 10000000
 YEARS     ?= 20
 HISTORY   ?= 10000000
 SHARES    ?= all
+LIES      ?= 2000
+FREEZE    ?= 10m
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats years history chaos mutants upheaval fuzz witness generate postgres pgbouncer tomcat test-tomcat test-shares trust kills clean help
+.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats years history chaos mutants upheaval fuzz witness generate postgres pgbouncer tomcat test-tomcat test-shares faults trust kills clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -155,6 +157,9 @@ kills: ## migrations killed after each effect, on each layout, four minutes
 test-shares: postgres ## real NFS, SMB, sshfs and GlusterFS under agents, ten minutes; SHARES=short: NFS and SMB alone
 	@deploy/install-shares.sh $(SHARES)
 	COTERIE_SHARES=$(SHARES) $(GO) test -count=1 -timeout 20m -v ./test/shares/rig
+
+faults: postgres ## a share that lies in 2,000 scans, of which none may delete, and one that answers nobody for ten minutes; a quarter of an hour (LIES=200 FREEZE=1m for less)
+	COTERIE_CI=1 $(GO) test -count=1 -timeout 60m -v -run 'NoLieOf|AFrozenShare' ./test/shares -trials $(LIES) -freeze $(FREEZE)
 
 tomcat: ## for the tests with a real Tomcat
 	@deploy/install-tomcat.sh

@@ -253,6 +253,10 @@ func (w *surveying) lookAgain(ctx context.Context, missing []string) error {
 		return context.Cause(ctx)
 	case <-timer.C:
 	}
+	// Before and after: what is another folder for a moment says nothing in it.
+	if err := w.Scanner.Check(); err != nil {
+		return fmt.Errorf("nothing is removed from %s: %w", w.Tree, err)
+	}
 	gone, err := appdata.Gone(w.Scanner.Root, missing)
 	if err != nil {
 		return err

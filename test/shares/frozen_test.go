@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -119,6 +120,8 @@ func threads(t *testing.T, n *cluster.Node) int {
 	return len(tasks)
 }
 
+var freeze = flag.Duration("freeze", 8*time.Second, "how long a share is to answer nobody")
+
 // The share of a node stops answering for good. The node says so, beats on, holds
 // no thread for it, and is well again when the share is.
 func TestAFrozenShareDoesNotHangTheAgent(t *testing.T) {
@@ -166,7 +169,7 @@ func TestAFrozenShareDoesNotHangTheAgent(t *testing.T) {
 	most := time.Duration(0)
 	beats := func() int64 { return cluster.Get[int64](c, `SELECT beats FROM coterie.session WHERE node = 'b'`) }
 	last, moved := beats(), time.Now()
-	for time.Since(begun) < named+8*time.Second {
+	for time.Since(begun) < named+*freeze {
 		c.Elapse(50 * time.Millisecond)
 		if now := beats(); now != last {
 			last, moved = now, time.Now()

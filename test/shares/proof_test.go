@@ -14,9 +14,13 @@ import (
 
 	"github.com/coterie-ha/coterie/appdata"
 	"github.com/coterie-ha/coterie/test/cluster"
+	"github.com/coterie-ha/coterie/test/shares/faulty"
 )
 
-func TestMain(m *testing.M) { cluster.Main(m) }
+func TestMain(m *testing.M) {
+	faulty.Main()
+	cluster.Main(m)
+}
 
 const stateOf = `SELECT coalesce((SELECT state::text FROM coterie.storages WHERE node = $1), '')`
 

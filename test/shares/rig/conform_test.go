@@ -54,16 +54,20 @@ func (s *suite) conform(t *testing.T) {
 	for _, step := range []struct {
 		name string
 		run  func(*testing.T)
+		long bool
 	}{
-		{"BothSidesAreProvedToBeOneShare", s.proved},
-		{"WhatThisFileSystemClaims", s.claims},
-		{"AWrongShareIsNamed", s.wrong},
-		{"ANodeHearsWhatTheOtherTells", s.announced},
-		{"AScanSeesWhatForeignersDid", s.unannounced},
-		{"HalfAFileWaits", s.half},
-		{"ManyDeletionsWait", s.held},
-		{"AServerThatIsCutOffIsNamed", s.cut},
+		{"BothSidesAreProvedToBeOneShare", s.proved, false},
+		{"WhatThisFileSystemClaims", s.claims, false},
+		{"AWrongShareIsNamed", s.wrong, false},
+		{"ANodeHearsWhatTheOtherTells", s.announced, false},
+		{"AScanSeesWhatForeignersDid", s.unannounced, false},
+		{"HalfAFileWaits", s.half, true},
+		{"ManyDeletionsWait", s.held, false},
+		{"AServerThatIsCutOffIsNamed", s.cut, false},
 	} {
+		if step.long && s.short {
+			continue
+		}
 		if !t.Run(step.name, step.run) {
 			return // what comes after would say nothing
 		}
@@ -158,10 +162,14 @@ func (s *suite) wrong(t *testing.T) {
 		{"", "NOT_MOUNTED", "no marker: nothing is mounted here%"},
 		{"empty", "WRONG_SHARE", "%is mounted, but carries no cluster's marker%"},
 	} {
+		if s.short && (w.export == "other" || w.export == "empty") {
+			continue // those are the easy ones
+		}
 		s.mount(t, 1, w.export)
 		s.within(t, patience, fmt.Sprintf("%q is named %s", w.export, w.state),
 			`SELECT state = $1::coterie.storage_state AND reason LIKE $2 FROM coterie.storages WHERE node = 'b'`, w.state, w.reason)
-		if state := cluster.Get[string](s.c, `SELECT state FROM coterie.storages WHERE node = 'a'`); state != "OK" && state != "DEGRADED" {
+		// An emulated host that gets no processor may be HUNG; that is not by this.
+		if state := cluster.Get[string](s.c, `SELECT state FROM coterie.storages WHERE node = 'a'`); state != "OK" && state != "DEGRADED" && state != "HUNG" {
 			t.Errorf("a is %s", state)
 		}
 		if s.short {
@@ -277,7 +285,11 @@ func (s *suite) cut(t *testing.T) {
 	t.Logf("FIGURE %s: a server that answers nobody is in SQL after %v: %v", s.Kind, took.Round(10*time.Millisecond),
 		cluster.All[string](s.c, `SELECT concat_ws(' ', node, state, reason) FROM coterie.storages ORDER BY 1`))
 	most, last, moved := time.Duration(0), beats(), time.Now()
-	for begun := time.Now(); time.Since(begun) < 8*time.Second; s.c.Elapse(20 * time.Millisecond) {
+	watched := 8 * time.Second
+	if s.short {
+		watched /= 2
+	}
+	for begun := time.Now(); time.Since(begun) < watched; s.c.Elapse(20 * time.Millisecond) {
 		if now := beats(); now != last {
 			last, moved = now, time.Now()
 		}

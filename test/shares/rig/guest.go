@@ -24,6 +24,7 @@ type Guest struct {
 
 	rig     *Rig
 	cmd     *exec.Cmd
+	begun   time.Time
 	ended   chan struct{}
 	address string // where its tool listens
 	nfs     int    // port of this machine that leads to its NFS server
@@ -41,8 +42,9 @@ const (
 	patience   = time.Minute
 )
 
-// Boot starts a guest, waits until it answers, and ends it with the test.
-func (r *Rig) Boot(t testing.TB, name string, o GuestOptions) *Guest {
+// Start starts a guest, which ends with the test. Await it before its first use:
+// several boot at once.
+func (r *Rig) Start(t testing.TB, name string, o GuestOptions) *Guest {
 	t.Helper()
 	g := &Guest{Name: name, rig: r, ended: make(chan struct{}), console: filepath.Join(r.dir, name+".console")}
 	ports := freePorts(t, 2)
@@ -59,23 +61,29 @@ func (r *Rig) Boot(t testing.TB, name string, o GuestOptions) *Guest {
 		makeDisk(t, disk)
 		args = append(args, "-drive", "file="+disk+",format=raw,if=virtio,cache=unsafe")
 	}
+	g.begun = time.Now()
 	g.start(t, args)
-	begun := time.Now()
+	return g
+}
+
+// Await waits until the guest answers.
+func (g *Guest) Await(t testing.TB) *Guest {
+	t.Helper()
 	for {
 		asking, cancel := context.WithTimeout(t.Context(), time.Second)
 		out, err := g.try(asking, "rig", "do", "now")
 		cancel()
 		if err == nil && out != "" {
-			t.Logf("guest %s answers after %v", name, time.Since(begun).Round(100*time.Millisecond))
+			t.Logf("guest %s answers after %v", g.Name, time.Since(g.begun).Round(100*time.Millisecond))
 			return g
 		}
 		select {
 		case <-g.ended:
-			t.Fatalf("guest %s ended:\n%s", name, g.Console())
+			t.Fatalf("guest %s ended:\n%s", g.Name, g.Console())
 		case <-time.After(50 * time.Millisecond):
 		}
-		if time.Since(begun) > bootWithin {
-			t.Fatalf("guest %s does not answer:\n%s", name, g.Console())
+		if time.Since(g.begun) > bootWithin {
+			t.Fatalf("guest %s does not answer:\n%s", g.Name, g.Console())
 		}
 	}
 }

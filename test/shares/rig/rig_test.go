@@ -18,9 +18,19 @@ func TestRealKernels(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := New(t, program)
-	clients := [2]*Guest{r.Boot(t, "a", GuestOptions{}), r.Boot(t, "b", GuestOptions{})}
+	clients := [2]*Guest{r.Start(t, "a", GuestOptions{}), r.Start(t, "b", GuestOptions{})}
+	server := r.Start(t, "s", GuestOptions{Disk: true})
+	for _, g := range []*Guest{clients[0], clients[1], server} {
+		g.Await(t)
+	}
+	// Guests mostly wait, so the short form has both at once; figures are not made so.
+	beside := func(t *testing.T) {
+		if short {
+			t.Parallel()
+		}
+	}
 	t.Run("NFS", func(t *testing.T) {
-		server := r.Boot(t, "s", GuestOptions{Disk: true})
+		beside(t)
 		c := cluster.Start(t, cluster.Options{Program: program})
 		s := newSuite(t, c, r.NFS(t, c, server, clients), short)
 		t.Run("WrongMountsAreNamed", func(t *testing.T) {
@@ -30,6 +40,7 @@ func TestRealKernels(t *testing.T) {
 		s.conform(t)
 	})
 	t.Run("SMB", func(t *testing.T) {
+		beside(t)
 		c := cluster.Start(t, cluster.Options{Program: program})
 		s := newSuite(t, c, r.SMB(t, c, clients), short)
 		t.Run("WrongMountsAreNamed", func(t *testing.T) { misuse(t, s, wrongSMB) })

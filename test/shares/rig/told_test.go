@@ -78,6 +78,10 @@ func (s *suite) announced(t *testing.T) {
 		s.Sides[0].Do(t, "write", fmt.Sprintf("@conf/told%d", i%10), fmt.Sprint("text ", i))
 		s.c.Elapse(300 * time.Millisecond)
 	}
+	// What was never known cannot be told to be gone.
+	const known = `SELECT count(DISTINCT path) = 10 FROM coterie.appdata_changes WHERE seq > $1 AND path LIKE 'conf/told%' AND change IN ('created', 'modified')`
+	s.scanDoubts(t, known, before)
+	s.within(t, patience, "all are in the journal", known, before)
 	s.Sides[0].Do(t, "rename", "@conf/told0", "@conf/renamed", ",", "rm", "@conf/told1")
 	// A name that comes and another that goes are a rename to who sees both at once.
 	const told = `SELECT count(*) FILTER (WHERE change IN ('renamed', 'created') AND path = 'conf/renamed') = 1 AND count(*) FILTER (WHERE change = 'deleted' AND path = 'conf/told1') = 1 FROM coterie.appdata_changes WHERE seq > $1`
