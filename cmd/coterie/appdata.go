@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -69,11 +70,44 @@ func (k *cluster) survey(ctx context.Context, f scanFlags, progress *appdata.Pro
 	return manifest.Survey{
 		Store: manifest.Store{DB: k.db, Node: k.cfg.Node.Name}, Tree: manifest.Share, Layout: layout,
 		Scanner: appdata.Scanner{
-			Root: share.Path, Check: share.Present, Progress: progress, Reread: f.reread, Workers: f.workers, TrustCache: f.trust,
+			Root: share.Path, Check: k.present(ctx, share), Progress: progress, Reread: f.reread, Workers: f.workers, TrustCache: f.trust,
 			OpsPerSecond: f.names, BytesPerSec: int64(f.mib) << 20, LooseInodes: strings.HasPrefix(mount.FSType, "fuse"),
 		},
 		Clock: share.Clock,
 	}, nil
+}
+
+// notOursSQL says what this node's agent thinks of the share, if it has another before
+// it: only who has looked at it for a while can tell an older copy from it.
+const notOursSQL = `
+SELECT s.state || coalesce(': ' || nullif(s.reason, ''), '') FROM coterie.storages s JOIN coterie.nodes n ON n.name = s.node
+WHERE s.node = $1 AND n.expires_in > '0' AND s.state IN ('WRONG_SHARE', 'NOT_MOUNTED', 'STALE', 'OLD_GENERATION')`
+
+// present is for a scan: whether the share is there, the same as before, and the one
+// that this node's agent has before it.
+func (k *cluster) present(ctx context.Context, share appdata.Share) func() error {
+	place := ""
+	return func() error {
+		if err := share.Present(); err != nil {
+			return err
+		}
+		now, err := share.Touch(ctx)
+		if err != nil {
+			return err
+		}
+		if place != "" && now != place {
+			return fmt.Errorf("mounted meanwhile: %w", appdata.ErrOtherShare)
+		}
+		place = now
+		var said []string
+		if err := k.db.SelectContext(ctx, &said, notOursSQL, k.cfg.Node.Name); err != nil {
+			return err
+		}
+		if len(said) > 0 {
+			return fmt.Errorf("%w, says the agent of %s: %s", appdata.ErrOtherShare, k.cfg.Node.Name, said[0])
+		}
+		return nil
+	}
 }
 
 // stillFor is how long a share may say nothing before it counts as hanging; at
@@ -141,6 +175,8 @@ func appdataProblem(path string, err error) error {
 		return problem.New("COT-311", nil, "%v", err)
 	case errors.Is(err, errStill):
 		return problem.New("COT-302", nil, "%s: nothing was heard of it for %v", path, stillFor)
+	case errors.Is(err, appdata.ErrOtherShare):
+		return problem.New("COT-304", nil, "%s: %v", path, err)
 	case errors.Is(err, appdata.ErrNoMarker):
 		return problem.New("COT-301", nil, "%s carries no cluster's marker", path)
 	}

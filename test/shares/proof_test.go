@@ -116,7 +116,8 @@ func TestAnotherShareUnderANodeIsNamed(t *testing.T) {
 	})
 	a.Start()
 	c.AwaitReady()
-	c.Add("b", cluster.NodeOptions{Share: point}).Start()
+	b := c.Add("b", cluster.NodeOptions{Share: point})
+	b.Start()
 	c.AwaitReady()
 	c.Await(`SELECT count(*) = 2 AND bool_and(owns_pct = 100) FROM coterie.storages`)
 
@@ -144,6 +145,10 @@ func TestAnotherShareUnderANodeIsNamed(t *testing.T) {
 		}
 		if code := cluster.Get[int](c, `SELECT count(*) FROM coterie.findings WHERE subject = 'b' AND code IN ('COT-301', 'COT-304')`); code != 1 {
 			t.Errorf("%s: no finding", what)
+		}
+		// Nobody may take what it lacks for deleted, though an administrator has it scanned.
+		if out, code := c.Run("-c", b.Config(), "appdata", "scan"); code == 0 || !strings.Contains(out, "COT-30") {
+			t.Errorf("%s is scanned: exit %d\n%s", what, code, out)
 		}
 		unmount(t, point)
 		c.Await(`SELECT bool_and(state = 'OK' AND owns_pct = 100) FROM coterie.storages`)
