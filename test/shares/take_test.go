@@ -31,7 +31,7 @@ func TestAKillLeavesATakenFileOldOrNew(t *testing.T) {
 	}
 	const name = "patches/big.jar"
 	content := func(node string, round int) []byte {
-		return bytes.Repeat([]byte(fmt.Sprintf("%s%d ", node, round)), 1<<20)
+		return bytes.Repeat(fmt.Appendf(nil, "%s%d ", node, round), 1<<20)
 	}
 	put := func(node string, round int) {
 		write(t, filepath.Join(roots[node], name+".new"), string(content(node, round)))
