@@ -74,7 +74,7 @@ func TestTheProgramScansManyFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("file%02d", i%inFolder)), []byte(fmt.Sprint("content of ", i)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("file%02d", i%inFolder)), fmt.Append(nil, "content of ", i), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
