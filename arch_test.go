@@ -122,6 +122,7 @@ var mayImport = map[string][]string{
 
 	"test/shares/rig":      {"*"},
 	"test/shares/rig/tool": {},
+	"test/shares/faulty":   {},
 }
 
 // In tests a package may also start a real database and act on its schema.
@@ -139,7 +140,7 @@ var onlyIn = map[string][]string{
 	"github.com/spf13/cobra":                     {"cmd/coterie"},
 	"github.com/spf13/pflag":                     {"internal/config", "cmd/coterie"},
 	"github.com/prometheus/client_golang":        {"coordinator/console", "cmd/coterie"},
-	"os/exec":                                    {"jobs", "jobs/upkeep", "coordinator/failover", "coordinator/supervisor", "appdata/worker", "sql/pgserver", "internal/demo", "test/cluster", "test/shares/rig", "test/shares/rig/tool"},
+	"os/exec":                                    {"jobs", "jobs/upkeep", "coordinator/failover", "coordinator/supervisor", "appdata/worker", "sql/pgserver", "internal/demo", "test/cluster", "test/shares/faulty", "test/shares/rig", "test/shares/rig/tool"},
 	"github.com/anishathalye/porcupine":          {"test/chaos"},
 	"github.com/google/go-cmp":                   {},
 	"github.com/rogpeppe/go-internal":            {},
