@@ -25,7 +25,7 @@ FREEZE    ?= 10m
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats years history chaos mutants upheaval fuzz witness generate postgres pgbouncer tomcat test-tomcat test-shares faults trust kills clean help
+.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats years history chaos mutants upheaval fuzz witness generate postgres pgbouncer tomcat test-tomcat test-shares faults bundles trust kills clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -147,6 +147,9 @@ test-tomcat: tomcat postgres ## keystores: opened by Java, keytool and OpenSSL, 
 	COTERIE_CI=1 $(GO) test -count=1 -timeout 30m -v ./test/keytool -keytool
 	COTERIE_CI=1 $(GO) test -count=1 -timeout 30m -v ./test/keystores -long
 	COTERIE_CI=1 $(GO) test -count=1 -timeout 120m -v ./test/tomcat -rollouts 100 -handshakes 50000 -kills $(DEATHS)
+
+bundles: ## hostile bundles, and 300 imports that are killed, five minutes
+	$(GO) test -count=1 -timeout 30m -v ./test/bundle -long
 
 trust: tomcat postgres ## servers that trust one another, 20 certificates and 20 keystores replaced under load, five minutes (CHANGES=1 for one)
 	COTERIE_CI=1 $(GO) test -count=1 -timeout 60m -v ./test/trust -changes $(CHANGES)

@@ -118,6 +118,7 @@ var mayImport = map[string][]string{
 	"test/shares":    {"*"},
 	"test/trust":     {"*"},
 	"test/keystores": {"*"},
+	"test/bundle":    {"*"},
 	"test/slots":     {"*"},
 
 	"test/shares/rig":      {"*"},

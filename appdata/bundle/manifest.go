@@ -19,7 +19,7 @@ import (
 // reads it.
 const (
 	MaxManifest = 32 << 20 // bytes
-	MaxEntries  = 200_000
+	MaxEntries  = 150_000
 	maxHeader   = 256 << 10 // the first line
 	maxLine     = 16 << 10  // each other one
 )
@@ -135,6 +135,7 @@ func readManifest(in io.Reader) (*Manifest, error) {
 		return nil, fault(Damaged, "", "its profile: %v", err)
 	}
 	c := checker{folders: map[string]bool{}, twins: twins{}}
+	m.Files = make([]Entry, 0, m.Entries)
 	for {
 		var l line
 		if _, err = readLine(lines, maxLine, &l); errors.Is(err, io.EOF) {
@@ -192,6 +193,11 @@ func readLine(in *bufio.Reader, most int, v any) ([]byte, error) {
 
 func (l line) entry() (Entry, error) {
 	e := Entry{Path: l.Path, Class: l.Class, Size: l.Size, MTime: l.MTime, Target: l.Target}
+	for _, class := range []appdata.Class{appdata.Shared, appdata.Merged, TierBound} {
+		if class == l.Class {
+			e.Class = class // one text for all
+		}
+	}
 	switch l.Kind {
 	case appdata.File.String():
 		e.Kind = appdata.File

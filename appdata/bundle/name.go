@@ -36,7 +36,7 @@ func nameFault(name string) string {
 		}
 	}
 	first, _, _ := strings.Cut(name, "/")
-	if fold(first) == ownFolder {
+	if fold(first) == fold(ownFolder) {
 		return "Coterie's own"
 	}
 	return ""
@@ -127,7 +127,7 @@ func linkFault(name, target string) string {
 		}
 		at = path.Join(at, part)
 	}
-	if first, _, _ := strings.Cut(at, "/"); fold(first) == ownFolder {
+	if first, _, _ := strings.Cut(at, "/"); fold(first) == fold(ownFolder) {
 		return "a link to what is Coterie's own"
 	}
 	return ""
