@@ -67,21 +67,33 @@ func (q Equal) Name() string {
 // Skips is for Scanner.Skip: a path that neither is to be equal nor leads to one
 // that is.
 func (q Equal) Skips(name string) bool {
-	if q.ignores(name) {
+	if q.Ignores(name) {
 		return true
 	}
 	return !q.has(name) && !q.Leads(name)
 }
 
-// ignores looks at one path; a scan asks for those above it before.
-func (q Equal) ignores(name string) bool {
-	last := path.Base(name)
-	if slices.ContainsFunc(ignore(), func(pattern string) bool { return fits(pattern, last) }) {
-		return true
-	}
-	return slices.ContainsFunc(q.Ignore, func(pattern string) bool {
+// Ignores looks at one path; a scan asks for those above it before.
+func (q Equal) Ignores(name string) bool {
+	last := name[strings.LastIndexByte(name, '/')+1:]
+	return litter(last) || slices.ContainsFunc(q.Ignore, func(pattern string) bool {
 		return fits(pattern, name) || !strings.Contains(pattern, "/") && fits(pattern, last)
 	})
+}
+
+// litter is what the patterns of ignore fit, without a matcher: a scan asks for each name.
+func litter(last string) bool {
+	for _, begin := range [...]string{".nfs", ".fuse_hidden"} {
+		if strings.HasPrefix(last, begin) {
+			return true
+		}
+	}
+	for _, end := range [...]string{".tmp", ".swp", "~", ".pid", ".lock"} {
+		if strings.HasSuffix(last, end) {
+			return true
+		}
+	}
+	return false
 }
 
 // Leads says that a path can be a folder on the way to files that are to be equal,
@@ -115,7 +127,7 @@ func fits(pattern, name string) bool {
 // may be written at an operator's word.
 func (q Equal) Has(name string) bool {
 	for part := name; part != "." && part != "/"; part = path.Dir(part) {
-		if q.ignores(part) {
+		if q.Ignores(part) {
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package appdata
 
 import (
 	"errors"
+	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -88,14 +89,36 @@ func statx(fd int, name string, flags int) (Entry, error) {
 
 // open opens what was a file when it was last looked at. If it has become a
 // FIFO since, nobody is waited for.
-func (h handle) open(name string) (*os.File, error) {
+func (h handle) open(name string) (content, error) {
 	fd, err := again(func() (int, error) {
 		return unix.Openat(h.fd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	})
-	if err != nil {
-		return nil, err
+	return content{fd}, err
+}
+
+// content is a file that is open to be read. For an os.File the runtime would ask of each
+// whether it can be waited for, which took as long as reading a small one.
+type content struct{ fd int }
+
+func (c content) Read(p []byte) (int, error) {
+	n, err := again(func() (int, error) { return unix.Read(c.fd, p) })
+	switch {
+	case err != nil:
+		return 0, err
+	case n == 0 && len(p) > 0:
+		return 0, io.EOF
 	}
-	return os.NewFile(uintptr(fd), name), nil
+	return n, nil
+}
+
+func (c content) Seek(offset int64, whence int) (int64, error) {
+	return unix.Seek(c.fd, offset, whence)
+}
+
+func (c content) Close() error { return unix.Close(c.fd) }
+
+func (c content) stat() (Entry, error) {
+	return statx(c.fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_FORCE_SYNC)
 }
 
 func (h handle) readlink(name string) (string, error) {

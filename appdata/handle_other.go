@@ -78,8 +78,14 @@ func entryOf(info fs.FileInfo) Entry {
 	return e
 }
 
-func (h handle) open(name string) (*os.File, error) {
-	return h.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+func (h handle) open(name string) (content, error) {
+	f, err := h.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	return content{f}, err
 }
+
+// content is a file that is open to be read.
+type content struct{ *os.File }
+
+func (c content) stat() (Entry, error) { return statFile(c.File) }
 
 func (h handle) readlink(name string) (string, error) { return h.root.Readlink(name) }

@@ -2,6 +2,7 @@ package appdata
 
 import (
 	"path"
+	"slices"
 	"testing"
 )
 
@@ -49,5 +50,17 @@ func TestFilesHaveTheClassOfTheirInnermostItem(t *testing.T) {
 	}
 	if _, err := LayoutOf("unknown"); err == nil {
 		t.Error("an unknown layout was found")
+	}
+}
+
+// Two who say what is nobody's say the same.
+func TestLitterIsWhatThePatternsSay(t *testing.T) {
+	for _, last := range []string{
+		".nfs0001", ".nfs", "x.nfs", ".fuse_hidden1", "fuse_hidden", "a.tmp", ".tmp", "tmp", "a.tmp.x", "a.swp", "a~", "~", "~a", "x.pid", "pid", "x.lock", "lock", "a", "",
+	} {
+		want := slices.ContainsFunc(ignore(), func(pattern string) bool { return fits(pattern, last) })
+		if got := litter(last); got != want {
+			t.Errorf("%q: %v, want %v", last, got, want)
+		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
-	"os"
 	"time"
 )
 
@@ -29,23 +28,29 @@ func (r *reader) digest(ctx context.Context, dir handle, e *Entry) error {
 	return errors.Join(err, f.Close())
 }
 
-func (r *reader) digestOpen(ctx context.Context, f *os.File, e *Entry) error {
-	for range 2 {
+func (r *reader) digestOpen(ctx context.Context, f content, e *Entry) error {
+	for try := range 2 {
 		began := time.Since(r.begun)
-		before, err := statFile(f)
-		if err != nil {
-			return err
+		before := *e // the server was asked for it just before the file was opened
+		if try > 0 || r.TrustCache {
+			var err error
+			if before, err = f.stat(); err != nil {
+				return err
+			}
 		}
 		if before.Kind != File {
 			return errNoFile
 		}
-		digest, err := r.hash(ctx, f)
+		digest, err := r.hash(ctx, f, before.Size)
 		if err != nil {
 			return err
 		}
-		after, err := statFile(f)
+		after, err := f.stat()
 		if err != nil {
 			return err
+		}
+		if after.Kind != File {
+			return errNoFile
 		}
 		name := e.Name
 		*e = after
@@ -63,7 +68,9 @@ func (r *reader) digestOpen(ctx context.Context, f *os.File, e *Entry) error {
 	return nil
 }
 
-func (r *reader) hash(ctx context.Context, f *os.File) (Digest, error) {
+// hash reads a file to its end. One that has come to the size it had is not asked for
+// more: had it grown, whoever looks at it next would see that.
+func (r *reader) hash(ctx context.Context, f content, size int64) (Digest, error) {
 	if r.buf == nil {
 		r.buf = make([]byte, 256<<10)
 	}
@@ -78,8 +85,9 @@ func (r *reader) hash(ctx context.Context, f *os.File) (Digest, error) {
 		n, err := f.Read(r.buf)
 		h.Write(r.buf[:n])
 		r.progress.Read.Add(int64(n))
+		size -= int64(n)
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF), err == nil && n > 0 && size == 0:
 			return Digest(h.Sum(nil)), nil
 		case err != nil:
 			return Digest{}, err
@@ -109,9 +117,9 @@ func (r *reader) normal(dir handle, e *Entry, path string) error {
 	return errors.Join(r.normalOpen(f, e, path), f.Close())
 }
 
-func (r *reader) normalOpen(f *os.File, e *Entry, path string) error {
+func (r *reader) normalOpen(f content, e *Entry, path string) error {
 	began := time.Since(r.begun)
-	before, err := statFile(f)
+	before, err := f.stat()
 	if err != nil {
 		return err
 	}
@@ -123,7 +131,7 @@ func (r *reader) normalOpen(f *os.File, e *Entry, path string) error {
 		return err
 	}
 	r.progress.Read.Add(int64(len(text)))
-	after, err := statFile(f)
+	after, err := f.stat()
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ var figures = []struct {
 	{"seats", seats},
 	{"due", dueToStart},
 	{"scan", scan},
+	{"bundle", bundles},
 }
 
 func main() {

@@ -178,7 +178,7 @@ func (l *lab) millionStored(ctx context.Context) (_ []row, err error) {
 		if err := store2(ctx, store, scan, batches); err != nil {
 			return nil, err
 		}
-		if err := store.Finish(ctx, scan, 0, nil); err != nil {
+		if err := store.Finish(ctx, scan, 0, nil, 0); err != nil {
 			return nil, err
 		}
 		stored = append(stored, time.Since(begun))

@@ -29,7 +29,7 @@ type framer struct {
 
 func newFramer(out io.Writer) (*framer, error) {
 	workers := runtime.GOMAXPROCS(0)
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithWindowSize(frameSize),
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(frameSize),
 		zstd.WithEncoderConcurrency(workers), zstd.WithEncoderCRC(true), zstd.WithSingleSegment(false))
 	if err != nil {
 		return nil, err

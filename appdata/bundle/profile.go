@@ -125,7 +125,7 @@ func (p Profile) includes(e *Entry) bool {
 
 // Skips is for Scanner.Skip of whoever looks at the whole tree.
 func (p Profile) Skips(name string) bool {
-	return ours(name) || (appdata.Equal{Paths: []string{"."}, Ignore: p.Exclude}).Skips(name)
+	return ours(name) || (appdata.Equal{Ignore: p.Exclude}).Ignores(name)
 }
 
 // skips is for Scanner.Skip of whoever looks at what can be in a bundle.
@@ -137,15 +137,31 @@ func ours(name string) bool { return name == ownFolder || strings.HasPrefix(name
 // anyFits says that a pattern is of a path or of a folder above it; one without a
 // slash is for the last part of any of these.
 func anyFits(patterns []string, name string) bool {
-	for part := name; part != "." && part != "/"; part = path.Dir(part) {
-		last := path.Base(part)
-		if slices.ContainsFunc(patterns, func(pattern string) bool {
-			return fits(pattern, part) || !strings.Contains(pattern, "/") && fits(pattern, last)
-		}) {
-			return true
+	for _, pattern := range patterns {
+		plain := strings.IndexByte(pattern, '/') < 0
+		for part := name; ; {
+			slash := strings.LastIndexByte(part, '/')
+			if plain && fitsPart(pattern, part[slash+1:]) || !plain && fits(pattern, part) {
+				return true
+			}
+			if slash < 0 {
+				break
+			}
+			part = part[:slash]
 		}
 	}
 	return false
+}
+
+// fitsPart is fits for a single name; most patterns are a name, or an end of one.
+func fitsPart(pattern, last string) bool {
+	switch at := strings.IndexAny(pattern, `*?[\`); {
+	case at < 0:
+		return pattern == last
+	case at == 0 && pattern[0] == '*' && !strings.ContainsAny(pattern[1:], `*?[\`):
+		return strings.HasSuffix(last, pattern[1:])
+	}
+	return fits(pattern, last)
 }
 
 // fits is path.Match; a bad pattern fits nothing, and Check finds it.

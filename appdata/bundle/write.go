@@ -13,6 +13,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/coterie-ha/coterie/appdata"
@@ -262,36 +263,62 @@ func (t *tree) leave() {
 
 // open opens a regular file.
 func (t *tree) open(name string) (*os.File, error) {
-	if dir := path.Dir(name); dir != t.name {
-		t.leave()
-		if dir != "." {
-			opened, err := t.root.OpenRoot(dir)
-			if err != nil {
-				return nil, err
-			}
-			t.name, t.dir = dir, opened
-		}
+	if err := t.enter(path.Dir(name)); err != nil {
+		return nil, err
 	}
 	return appdata.OpenPlain(t.dir, path.Base(name))
 }
 
-// copyTo writes a file that must be as its entry says.
+// enter has the folder of the next file open.
+func (t *tree) enter(dir string) error {
+	if dir == t.name {
+		return nil
+	}
+	t.leave()
+	if dir == "." {
+		return nil
+	}
+	opened, err := t.root.OpenRoot(dir)
+	if err == nil {
+		t.name, t.dir = dir, opened
+	}
+	return err
+}
+
+// copyTo writes a file that must be as its entry says. Whatever has come into its place is
+// found by that, so it is not asked for twice what it is.
 func (t *tree) copyTo(out io.Writer, e *Entry, buffer []byte) (err error) {
-	f, err := t.open(e.Path)
+	if err := t.enter(path.Dir(e.Path)); err != nil {
+		return fmt.Errorf("%w: %w", ErrChanging, err)
+	}
+	f, err := t.dir.OpenFile(path.Base(e.Path), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrChanging, err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	sum := sha256.New()
-	n, err := io.CopyBuffer(onlyWriter{io.MultiWriter(out, sum)}, io.LimitReader(f, e.Size), buffer)
+	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	more, err := f.Read(buffer[:1])
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
+	if !info.Mode().IsRegular() || info.Size() != e.Size {
+		return ErrChanging
 	}
-	if n != e.Size || more > 0 || appdata.Digest(sum.Sum(nil)) != e.Digest {
+	sum := sha256.New()
+	for left := e.Size; left > 0; {
+		n, err := f.Read(buffer[:min(left, int64(len(buffer)))])
+		if errors.Is(err, io.EOF) {
+			return ErrChanging
+		}
+		if err != nil {
+			return err
+		}
+		left -= int64(n)
+		sum.Write(buffer[:n])
+		if _, err := out.Write(buffer[:n]); err != nil {
+			return err
+		}
+	}
+	if appdata.Digest(sum.Sum(nil)) != e.Digest {
 		return ErrChanging
 	}
 	return nil

@@ -139,7 +139,7 @@ func (c *cli) fillColumns(ctx context.Context, cmd *cobra.Command, x *bundle.Com
 					return err
 				}
 				m, err := x.Profile.Scan(ctx, appdata.Scanner{
-					Root: at.place, Progress: progress, Workers: flags.workers, OpsPerSecond: flags.names, BytesPerSec: int64(flags.mib) << 20, TrustCache: flags.trust,
+					Root: at.place, Progress: progress, Workers: max(1, flags.workers/len(columns)), OpsPerSecond: flags.names, BytesPerSec: int64(flags.mib) << 20, TrustCache: flags.trust,
 				})
 				x.Columns[i].Dir = m.Dir
 				return appdataProblem(at.place, err)
