@@ -73,10 +73,11 @@ func (q Equal) Skips(name string) bool {
 	return !q.has(name) && !q.Leads(name)
 }
 
-// Ignores looks at one path; a scan asks for those above it before.
+// Ignores looks at one path; a scan asks for those above it before. What Coterie keeps
+// below a root, such as what an import has replaced, is no file of the application's.
 func (q Equal) Ignores(name string) bool {
 	last := name[strings.LastIndexByte(name, '/')+1:]
-	return litter(last) || slices.ContainsFunc(q.Ignore, func(pattern string) bool {
+	return name == dirName || litter(last) || slices.ContainsFunc(q.Ignore, func(pattern string) bool {
 		return fits(pattern, name) || !strings.Contains(pattern, "/") && fits(pattern, last)
 	})
 }

@@ -167,3 +167,15 @@ func TestRulesSayWhatIsLookedAt(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatCoterieKeepsIsNotCompared(t *testing.T) {
+	q := Equal{Paths: []string{"."}}
+	for name, want := range map[string]bool{".coterie": true, ".coterie/bundle/1.done/old/0": true, "conf/.coterie": false, "conf": false} {
+		if got := !q.Has(name); got != want {
+			t.Errorf("%s: ignored %v, want %v", name, got, want)
+		}
+	}
+	if !q.Skips(".coterie") {
+		t.Error("a scan goes into it")
+	}
+}
