@@ -212,6 +212,63 @@ func BenchmarkProbe(b *testing.B) {
 	}
 }
 
+func TestASignOfLifeComesLateOrNamesThePlace(t *testing.T) {
+	stopped := pool("stop")
+	stopped.Deadline = 200 * time.Millisecond
+	defer stopped.Close()
+	_, hung, err := stopped.Touch(t.Context(), appdata.Share{Path: "/media/share"})
+	if err != nil || hung == nil || hung.State != appdata.Hung || hung.Reason != "does not answer within 200ms" {
+		t.Errorf("who does not answer is %+v, %v", hung, err)
+	}
+	p := pool("serve")
+	defer p.Close()
+	one, other := t.TempDir(), t.TempDir()
+	places := map[string]bool{}
+	for _, dir := range []string{one, other, one} {
+		place, hung, err := p.Touch(t.Context(), appdata.Share{Path: dir})
+		if err != nil || hung != nil {
+			t.Fatalf("%+v, %v", hung, err)
+		}
+		places[place] = true
+	}
+	if len(places) != 2 {
+		t.Errorf("two folders are %v", places)
+	}
+	if _, hung, err := p.Touch(t.Context(), appdata.Share{Path: one + "/none"}); err == nil || hung != nil {
+		t.Errorf("nothing is %+v, %v", hung, err)
+	}
+}
+
+// A sign of life is asked for twice a second, so its processor time is what counts:
+// ours and the worker's.
+func BenchmarkTouch(b *testing.B) {
+	p := pool("serve")
+	dir := b.TempDir()
+	before := spent(b)
+	for b.Loop() {
+		if place, hung, err := p.Touch(b.Context(), appdata.Share{Path: dir}); err != nil || hung != nil || place == "" {
+			b.Fatalf("got %q, %v, %v", place, hung, err)
+		}
+	}
+	w := p.idle[0]
+	p.Close()
+	<-w.gone // only then its time is counted
+	b.ReportMetric(float64((spent(b)-before).Microseconds())/float64(b.N), "µs-cpu/op")
+}
+
+// spent is the processor time of this process and of those it has had.
+func spent(b *testing.B) (all time.Duration) {
+	b.Helper()
+	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
+		var r syscall.Rusage
+		if err := syscall.Getrusage(who, &r); err != nil {
+			b.Fatal(err)
+		}
+		all += time.Duration(r.Utime.Nano() + r.Stime.Nano())
+	}
+	return all
+}
+
 // frozenFS is a file system whose server takes requests and never answers: to
 // callers it is what a dead NFS server is, down to the kill that does not help.
 type frozenFS struct{ dev *os.File }
