@@ -145,28 +145,17 @@ func (r *run) unedit() error {
 
 // takeLinks puts the originals back in their places.
 func (r *run) takeLinks() error {
+	if err := r.endSwaps(); err != nil {
+		return err
+	}
 	for _, unit := range r.linked() {
 		place, aside := r.plan.source(unit), r.aside(unit)
-		third := aside + ".new"
-		// A swap that was killed between its renames: the original is aside, and
-		// nothing is in its place.
-		if _, err := os.Lstat(third); err == nil {
-			if _, err := os.Lstat(place); errors.Is(err, fs.ErrNotExist) {
-				if err := os.Rename(aside, place); err != nil {
-					return err
-				}
-			}
-			if err := os.Remove(third); err != nil {
-				return err
-			}
-			r.boundary("half a swap undone for " + unit)
-		}
 		put, err := r.isPut(unit)
 		if err != nil {
 			return err
 		}
 		if put {
-			if err := swap(place, aside); err != nil {
+			if err := r.swap(place, aside); err != nil {
 				return err
 			}
 			r.boundary("link taken for " + unit)

@@ -45,6 +45,9 @@ type copier struct {
 
 // file copies a regular file. Its time is set last: a file that has it is whole.
 func (c *copier) file(ctx context.Context, from, to string, buf []byte) error {
+	if done, err := c.small(from, to, buf); done || err != nil {
+		return err
+	}
 	in, err := openPlain(from)
 	if err != nil {
 		return err

@@ -203,7 +203,7 @@ func (r *run) putLinks() error {
 			return err
 		}
 		r.boundary("link beside " + unit)
-		if err := swap(place, aside); err != nil {
+		if err := r.swap(place, aside); err != nil {
 			return err
 		}
 		r.boundary("link put for " + unit)
@@ -225,19 +225,49 @@ func (r *run) linkAside(target, aside string) error {
 
 // swap exchanges two names. Where a file system cannot, there is a moment between
 // two renames; a third name tells the run after a kill what was to be done.
-func swap(place, aside string) error {
-	err := exchange(place, aside)
+func (r *run) swap(place, aside string) error {
+	err := errors.ErrUnsupported
+	if !r.ByRenames {
+		err = exchange(place, aside)
+	}
 	if !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
-	third := aside + ".new"
+	third := thirdName(aside)
 	if err := os.Rename(aside, third); err != nil {
 		return err
 	}
+	r.boundary("first rename")
 	if err := os.Rename(place, aside); err != nil {
 		return err
 	}
+	r.boundary("second rename")
 	return os.Rename(third, place)
+}
+
+func thirdName(aside string) string { return aside + ".new" }
+
+// endSwaps ends exchanges that were killed between two renames, so that something is
+// in each place again.
+func (r *run) endSwaps() error {
+	for _, unit := range r.linked() {
+		place, aside := r.plan.source(unit), r.aside(unit)
+		third := thirdName(aside)
+		if _, err := os.Lstat(third); errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		to := aside
+		if _, err := os.Lstat(place); errors.Is(err, fs.ErrNotExist) {
+			to = place
+		}
+		if err := os.Rename(third, to); err != nil {
+			return err
+		}
+		r.boundary("exchange ended for " + unit)
+	}
+	return nil
 }
 
 // member is what a further server takes from the first one.

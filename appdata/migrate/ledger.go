@@ -43,7 +43,8 @@ type ends struct {
 	share   string // folder at the share
 	journal Journal
 	locked  *os.File
-	lenient bool // the share may be away: what is there is left as it is
+	lenient bool   // the share may be away: what is there is left as it is
+	between func() // one journal was written, and the other not yet
 }
 
 func (p Plan) localDir() string { return filepath.Join(p.Install, stateName, "migration-"+p.ID) }
@@ -211,6 +212,7 @@ func (e *ends) note(s Step, done bool, facts map[string]string) error {
 		if err := writeJournal(e.share, next); err != nil {
 			return err
 		}
+		e.between()
 	} else if e.journal.Done(Begin) && !e.plan.Join && !e.lenient && s != Sweep {
 		return err
 	}

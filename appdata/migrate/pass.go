@@ -55,6 +55,9 @@ func (p *pass) do(ctx context.Context) error {
 	}
 	visit := p.copyOne
 	if p.prove {
+		if err := p.forsaken(units); err != nil {
+			return err
+		}
 		visit = p.proveOne
 	}
 	workers := p.Workers
@@ -123,6 +126,24 @@ func (p *pass) roots(units []string) ([]*folder, error) {
 		roots = append(roots, &folder{path: filepath.Dir(name), from: filepath.Dir(from), to: filepath.Dir(to), names: []string{filepath.Base(name)}, listed: true, final: final})
 	}
 	return roots, nil
+}
+
+// forsaken takes from the share what was published and of which the original is gone.
+func (p *pass) forsaken(units []string) error {
+	for _, unit := range p.published().Units {
+		at := filepath.Join(p.plan.To, unit)
+		if _, err := os.Lstat(at); slices.Contains(units, unit) || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := p.ours(unit, at); err != nil {
+			return err
+		}
+		if err := os.RemoveAll(at); err != nil {
+			return err
+		}
+		p.boundary("remove " + unit)
+	}
+	return nil
 }
 
 // whereIs says where a unit is on the share: on the stage until it is published.
@@ -208,6 +229,7 @@ var ErrForeign = errors.New("a file on the share that is not of this plan")
 func (p *pass) makeFolder(d *folder) error {
 	err := os.Mkdir(d.to, 0o700)
 	if !errors.Is(err, fs.ErrExist) {
+		d.fresh = true
 		p.boundary("mkdir " + d.path)
 		return err
 	}
@@ -242,7 +264,7 @@ func (p *pass) copyOne(ctx context.Context, d *folder, name string, buf []byte) 
 		p.Progress.Bytes.Add(info.Size())
 		return nil
 	}
-	if there, err := os.Lstat(to); err == nil && there.Mode().IsRegular() && there.Size() == info.Size() && sameTime(info.ModTime(), there.ModTime()) {
+	if !d.fresh && p.isCopied(info, to) {
 		p.Progress.Bytes.Add(info.Size())
 		return nil
 	}
@@ -263,42 +285,8 @@ func (p *pass) copyOne(ctx context.Context, d *folder, name string, buf []byte) 
 	return err
 }
 
-// first notes a name of a file with several, and says whether it is the first one.
-func (p *pass) first(s facts, to string) bool {
-	key := [2]uint64{s.dev, s.inode}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.groups[key] = append(p.groups[key], to)
-	return len(p.groups[key]) == 1
-}
-
-// hardLinks makes one file of the names of one file.
-func (p *pass) hardLinks() error {
-	for _, names := range p.groups {
-		one, err := os.Lstat(names[0])
-		if err != nil {
-			return err
-		}
-		for _, other := range names[1:] {
-			info, err := os.Lstat(other)
-			if err == nil && os.SameFile(one, info) {
-				continue
-			}
-			if err == nil && p.copier.accepts("hard-links") {
-				continue
-			}
-			if err == nil {
-				err = os.Remove(other)
-			}
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			err = os.Link(names[0], other)
-			if err != nil && !p.copier.accepts("hard-links") {
-				return lossOf("hard-links", err)
-			}
-			p.boundary("link " + other)
-		}
-	}
-	return nil
+// isCopied says whether the share has a copy that looks like the file.
+func (p *pass) isCopied(info fs.FileInfo, to string) bool {
+	there, err := os.Lstat(to)
+	return err == nil && there.Mode().IsRegular() && there.Size() == info.Size() && sameTime(info.ModTime(), there.ModTime())
 }

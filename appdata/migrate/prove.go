@@ -98,7 +98,7 @@ func (p *pass) tryToProve(ctx context.Context, from, to, path string, buf []byte
 		p.Progress.Bytes.Add(here.Size())
 		return true, p.all.add(proof)
 	}
-	digest, same, err := p.compare(ctx, from, to, buf)
+	digest, same, err := p.compare(ctx, from, to, here.Size(), buf)
 	if err != nil || !same {
 		return false, err
 	}
@@ -126,7 +126,13 @@ func (p *pass) dressed(here, there fs.FileInfo) bool {
 
 // compare reads both ends side by side. What looks otherwise than it did at the
 // start was not read as one content.
-func (p *pass) compare(ctx context.Context, from, to string, buf []byte) (digest appdata.Digest, same bool, err error) {
+func (p *pass) compare(ctx context.Context, from, to string, size int64, buf []byte) (digest appdata.Digest, same bool, err error) {
+	if size < blockSize {
+		if digest, same, known := compareSmall(from, to, p.plan.Mount.Network(), buf); known {
+			p.Progress.Bytes.Add(size)
+			return digest, same, nil
+		}
+	}
 	a, err := openPlain(from)
 	if err != nil {
 		return digest, false, err

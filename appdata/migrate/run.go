@@ -2,18 +2,12 @@ package migrate
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/coterie-ha/coterie/appdata"
-	"github.com/coterie-ha/coterie/internal/atomicfile"
 )
 
 // Run carries a plan out.
@@ -24,6 +18,8 @@ type Run struct {
 	Progress *Progress
 	Alone    bool // Finish: there is no other host that could read what is on the share
 	Leave    bool // Rollback: leave on the share what is there, as it has changed
+	// ByRenames has names exchanged by renames, as file systems need it that cannot do it in one step.
+	ByRenames bool
 	// Boundary is told of each effect, when it is over; tests end the process there.
 	Boundary func(name string)
 	Told     func(Step) // each step that is begun
@@ -70,6 +66,7 @@ func (r Run) Do(ctx context.Context) (Plan, Journal, error) {
 	}
 	e.lenient = r.Goal == Rollback && r.Leave
 	w := &run{Run: r, plan: p, ends: e}
+	e.between = func() { w.boundary("one journal written") }
 	err = w.all(ctx)
 	err = errors.Join(err, e.close())
 	if len(e.journal.Records) == 0 {
@@ -141,6 +138,11 @@ func (r *run) admit(ctx context.Context) error {
 	}
 	if j.Done(Cut) {
 		return nil
+	}
+	if j.Begun(Cut) && r.plan.Layout.Links {
+		if err := r.endSwaps(); err != nil {
+			return err
+		}
 	}
 	if in, err := r.inEffect(); err != nil {
 		return err
@@ -219,120 +221,4 @@ func (r *run) take(ctx context.Context, s Step) error {
 	}
 	r.boundary("done " + string(s))
 	return nil
-}
-
-// begin lets both ends know of the plan. Its steps may all be there already.
-func (r *run) begin(context.Context) (map[string]string, error) {
-	if err := r.keepPlan(r.ends.local); err != nil {
-		return nil, err
-	}
-	r.boundary("plan kept")
-	if r.plan.Join {
-		return nil, nil
-	}
-	for _, dir := range r.ourFolders() {
-		err := os.Mkdir(dir, r.modeFor(dir))
-		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, err
-		}
-		r.boundary("made " + dir)
-	}
-	c := fmt.Sprintf("{\"plan\": %q, \"host\": %q, \"install\": %q}\n", r.plan.ID, r.plan.Host, appdata.Quote(r.plan.Install))
-	err := atomicfile.Create(claimPath(r.plan.To), []byte(c), 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		found, readErr := readClaim(r.plan.To)
-		if readErr != nil {
-			return nil, readErr
-		}
-		if found.Plan != r.plan.ID {
-			return nil, fmt.Errorf("%w: %s of %s", ErrClaimed, found.Plan, found.Host)
-		}
-		err = nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	r.boundary("claimed")
-	return nil, r.keepPlan(r.ends.share)
-}
-
-// ourFolders are those that the plan makes on the share, from the top down.
-func (r *run) ourFolders() []string {
-	state := filepath.Join(r.plan.To, stateName)
-	all := []string{state, filepath.Dir(r.ends.share), r.ends.share, r.plan.stage()}
-	if r.plan.MakeTo {
-		all = append([]string{r.plan.To}, all...)
-	}
-	return all
-}
-
-// modeFor is wide enough for other nodes to read what is told on the share, and so
-// narrow on the stage that nobody looks at what lies there half made.
-func (r *run) modeFor(dir string) fs.FileMode {
-	if dir == r.plan.stage() {
-		return 0o700
-	}
-	return 0o755
-}
-
-func (r *run) keepPlan(dir string) error {
-	return atomicfile.Write(filepath.Join(dir, planName), r.ends.text, 0o644)
-}
-
-func (r *run) copy(ctx context.Context) (map[string]string, error) {
-	return nil, r.newPass().do(ctx)
-}
-
-func (r *run) prove(ctx context.Context) (map[string]string, error) {
-	// What is only in this host's memory proves nothing of the share.
-	if err := syncAll(r.plan.To); err != nil {
-		return nil, err
-	}
-	p := r.newPass()
-	p.prove = true
-	manifest := filepath.Join(r.ends.local, manifestName)
-	proofs := filepath.Join(r.ends.local, proofName)
-	for _, file := range []string{manifest, proofs} {
-		if err := p.known.learnFrom(file); err != nil {
-			return nil, err
-		}
-	}
-	var err error
-	if p.all, err = newLines(manifest+".new", os.O_TRUNC); err != nil {
-		return nil, err
-	}
-	if p.fresh, err = newLines(proofs, os.O_APPEND); err != nil {
-		return nil, errors.Join(err, p.all.close(false))
-	}
-	err = p.do(ctx)
-	if err = errors.Join(err, p.all.close(true), p.fresh.close(false)); err != nil {
-		return nil, err
-	}
-	if err := syncAll(r.plan.To); err != nil {
-		return nil, err
-	}
-	if err := os.Rename(manifest+".new", manifest); err != nil {
-		return nil, err
-	}
-	r.boundary("manifest")
-	if err := os.Remove(proofs); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	digest, err := r.tellManifest(manifest)
-	return map[string]string{"manifest": digest}, err
-}
-
-// tellManifest puts the manifest on the share, for other hosts to read.
-func (r *run) tellManifest(file string) (string, error) {
-	in, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer in.Close()
-	sum := sha256.New()
-	err = atomicfile.WriteFrom(filepath.Join(r.ends.share, manifestName), 0o644, func(w io.Writer) error {
-		_, err := io.Copy(io.MultiWriter(w, sum), in)
-		return err
-	})
-	return hex.EncodeToString(sum.Sum(nil)), err
 }

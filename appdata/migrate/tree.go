@@ -16,6 +16,7 @@ type folder struct {
 	names    []string // of what is in it and is no folder
 	listed   bool
 	final    bool // it has its name on the share already
+	fresh    bool // it was made just now, so that the share has nothing in it
 }
 
 // tree visits pairs of folders with several workers. Network file systems lock a

@@ -126,7 +126,7 @@ func (c *cli) runMigration(ctx context.Context, cmd *cobra.Command, r migrate.Ru
 	}
 	tell := c.teller(ctx, cmd, p, reason)
 	defer tell.close()
-	r.Progress, r.Boundary = new(migrate.Progress), boundary()
+	r.Progress, r.Boundary, r.ByRenames = new(migrate.Progress), boundary(), byRenames()
 	r.Told = func(s migrate.Step) { c.say("%s", migrate.Sentence(s, p)) }
 	err = c.watchMigration(ctx, r.Progress, tell, func() error {
 		var err error

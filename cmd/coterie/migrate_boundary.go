@@ -5,3 +5,5 @@ package main
 // boundary is told of each effect of a migration. Only programs that are built with
 // the tag killpoints do anything there.
 func boundary() func(string) { return nil }
+
+func byRenames() bool { return false }

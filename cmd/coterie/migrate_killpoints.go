@@ -11,7 +11,7 @@ import (
 )
 
 // boundary ends this process as kill -9 does, at the effect whose number
-// COTERIE_KILL_AT names, and lists the effects in the file COTERIE_KILL_LIST.
+// COTERIE_KILL_AT names (or stops it, with COTERIE_KILL_STOPS), and lists the effects in the file COTERIE_KILL_LIST.
 func boundary() func(string) {
 	at, err := strconv.ParseInt(os.Getenv("COTERIE_KILL_AT"), 10, 64)
 	if err != nil {
@@ -33,9 +33,18 @@ func boundary() func(string) {
 		if i != at {
 			return
 		}
+		if os.Getenv("COTERIE_KILL_STOPS") != "" {
+			if err := syscall.Kill(os.Getpid(), syscall.SIGSTOP); err != nil {
+				panic(err)
+			}
+			return
+		}
 		if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
 			panic(err)
 		}
 		select {}
 	}
 }
+
+// byRenames has names exchanged as on a file system that cannot do it in one step.
+func byRenames() bool { return os.Getenv("COTERIE_BY_RENAMES") != "" }

@@ -93,26 +93,58 @@ func TestWhatIsWrittenBetweenTwoRunsIsMovedToo(t *testing.T) {
 	}
 }
 
-// effects are the numbers of the effects of a whole run, by their names.
+// effects are the numbers of the effects of a whole run, by their names; of a name that
+// comes more than once the last.
 func (s *site) effects(t *testing.T) map[string]int {
 	t.Helper()
+	found := map[string]int{}
+	for i, name := range s.allEffects(t) {
+		found[name] = i + 1
+	}
+	return found
+}
+
+func (s *site) allEffects(t *testing.T) []string {
+	t.Helper()
 	list := filepath.Join(s.dir, "effects")
+	if err := os.RemoveAll(list); err != nil {
+		t.Fatal(err)
+	}
 	s.fresh(t)
 	cmd := exec.CommandContext(t.Context(), binary, "migrate", "apply", s.plan, "-y", "--workers", "1")
 	cmd.Env = append(os.Environ(), "COTERIE_KILL_LIST="+list, "COTERIE_CONFIG=")
+	if s.byRenames {
+		cmd.Env = append(cmd.Env, "COTERIE_BY_RENAMES=yes")
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	found := map[string]int{}
+	var names []string
 	for line := range strings.Lines(s.read(t, list)) {
-		number, name, _ := strings.Cut(strings.TrimSpace(line), " ")
-		n, err := strconv.Atoi(number)
-		if err != nil {
-			t.Fatal(err)
-		}
-		found[name] = n
+		_, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+		names = append(names, name)
 	}
-	return found
+	return names
+}
+
+func TestAKillBetweenTheTwoJournalsMakesTheShareNoOther(t *testing.T) {
+	s := newSite(t, Upgraded)
+	kills := 0
+	for i, name := range s.allEffects(t) {
+		if name != "one journal written" {
+			continue
+		}
+		kills++
+		s.fresh(t)
+		if !s.coterie(t, i+1, "migrate", "apply", s.plan, "-y", "--workers", "1") {
+			t.Fatal("was not killed")
+		}
+		s.coterie(t, 0, "migrate", "apply", s.plan, "-y")
+		s.whole(t, "gone on", s.appdata())
+	}
+	if kills < 8 {
+		t.Errorf("%d kills", kills)
+	}
 }
 
 // The server has begun to write to the share and the run that told it was killed
@@ -261,42 +293,5 @@ func (s *site) elsewhere(t *testing.T, exit int, want string) {
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != exit || !strings.Contains(string(out), want) {
 		t.Fatalf("verify elsewhere: %v, want exit code %d and %q\n%s", err, exit, want, out)
-	}
-}
-
-func TestTheShareOfAnotherTimeOrPlanIsLeftAlone(t *testing.T) {
-	s := newSite(t, Upgraded)
-	s.fresh(t)
-	effects := s.effects(t)
-	s.fresh(t)
-	s.coterie(t, effects["done prove"], "migrate", "apply", s.plan, "-y")
-	// It is not mounted: an empty folder.
-	away := s.share + ".away"
-	if err := os.Rename(s.share, away); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(s.appdata(), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	s.fails(t, 5, "COT-406", "migrate", "apply", s.plan, "-y")
-	s.fails(t, 5, "COT-406", "migrate", "rollback", s.plan, "-y")
-	if left := look(t, s.share); len(left) != 2 {
-		t.Errorf("written to an empty mount point: %v", left)
-	}
-	s.coterie(t, 0, "migrate", "rollback", s.plan, "-y", "--leave-share")
-	if wrong := Differ(s.was, look(t, s.install)); len(wrong) > 0 {
-		t.Errorf("not as it was: %v", wrong)
-	}
-	// A file that somebody has put there is not overwritten.
-	s.fresh(t)
-	s.coterie(t, effects["done prove"], "migrate", "apply", s.plan, "-y")
-	s.write(t, filepath.Join(s.appdata(), "logs/deployserver.out"), "of somebody")
-	s.fails(t, 8, "COT-412", "migrate", "apply", s.plan, "-y")
-	s.coterie(t, 0, "migrate", "rollback", s.plan, "-y")
-	if got := s.read(t, filepath.Join(s.appdata(), "logs/deployserver.out")); got != "of somebody" {
-		t.Errorf("it is %q", got)
-	}
-	if wrong := Differ(s.was, look(t, s.install)); len(wrong) > 0 {
-		t.Errorf("not as it was: %v", wrong)
 	}
 }

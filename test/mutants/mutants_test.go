@@ -105,12 +105,13 @@ func (m trial) test(t *testing.T, overlay string) (string, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	args := []string{"test", "-count=1", "-short", fmt.Sprint("-timeout=", most), "-run", "^" + m.by + "$"}
-	if overlay != "" {
-		args = append(args, "-overlay="+overlay)
-	}
 	cmd := exec.CommandContext(ctx, "go", append(args, m.in)...)
 	cmd.Dir = root(t)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if overlay != "" {
+		// Tests that build programs build the mutant.
+		cmd.Env = append(cmd.Env, "GOFLAGS=-overlay="+overlay)
+	}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

@@ -104,4 +104,27 @@ var tried = []trial{
 	{Mutant{"a file is replaced in place", "copying in place, as cp does: a reader sees half a file", []Edit{
 		{"internal/atomicfile/atomicfile.go", `tmp, err := os.CreateTemp(dir, "."+filepath.Base(target)+".tmp-*")`, `tmp, err := os.OpenFile(target, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)`},
 	}}, "./internal/atomicfile", "TestReadersSeeTheOldOrTheNewContent"},
+
+	// Migrations.
+	{Mutant{"what was proved is believed by the next run", "the server was started again between two runs of a migration: what it wrote stays behind", []Edit{
+		{"appdata/migrate/run.go", "\t\tif r.ends.journal.Done(s) {\n", "\t\tif r.ends.journal.Done(s) && false {\n"},
+	}}, "./test/migrate", "TestWhatIsWrittenBetweenTwoRunsIsMovedToo"},
+	{Mutant{"old files are laid over new ones", "a run was killed between the cut-over and its record, and the server has written to the share since", []Edit{
+		{"appdata/migrate/run.go", "} else if in && j.Begun(Cut) {", "} else if in && j.Done(Cut) {"},
+	}}, "./test/migrate", "TestAServerThatUsesTheShareIsNotOverwrittenByTheNextRun"},
+	{Mutant{"going back takes what was written since", "a rollback that removes the share's copies without a look at them", []Edit{
+		{"appdata/migrate/back.go", "if seen.Bad > 0 || seen.Changed > 0 || seen.Missing > 0 || seen.New > 0 {", "if seen.Bad > 0 {"},
+	}}, "./test/migrate", "TestAServerThatUsesTheShareIsNotOverwrittenByTheNextRun"},
+	{Mutant{"a host's own word counts", "a client shows what it has written from its own memory, and the server of the share never had it", []Edit{
+		{"appdata/migrate/clear.go", "case one.Machine == p.Machine:", "case one.Machine == \"\":"},
+	}}, "./test/migrate", "TestOriginalsStayUntilAnotherHostHasReadTheShare"},
+	{Mutant{"originals are deleted unseen", "rm -r of the old folders, with what was written there after the copy", []Edit{
+		{"appdata/migrate/clear.go", "if looks(info, true) != one.From {", "if looks(info, true) == \"\" {"},
+	}}, "./test/migrate", "TestOriginalsStayUntilAnotherHostHasReadTheShare"},
+	{Mutant{"an empty mount point is taken for the share", "the share was not mounted, and the rest of a migration went to the disk below it", []Edit{
+		{"appdata/migrate/ledger.go", "if !there.Covers(e.journal) {", "if there.Plan == \"\" {"},
+	}}, "./test/migrate", "TestTheShareOfAnotherTimeOrPlanIsLeftAlone"},
+	{Mutant{"the local journal is written first", "a kill between the two: the share seems to know less than it does", []Edit{
+		{"appdata/migrate/ledger.go", "\tif _, err := os.Stat(e.share); err == nil {\n\t\tif err", "\tif err := writeJournal(e.local, next); err != nil {\n\t\treturn err\n\t}\n\te.between()\n\tif _, err := os.Stat(e.share); err == nil {\n\t\tif err"},
+	}}, "./test/migrate", "TestAKillBetweenTheTwoJournalsMakesTheShareNoOther"},
 }
