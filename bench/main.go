@@ -31,6 +31,7 @@ var figures = []struct {
 	{"due", dueToStart},
 	{"scan", scan},
 	{"bundle", bundles},
+	{"move", move},
 }
 
 func main() {
