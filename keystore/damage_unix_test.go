@@ -261,6 +261,24 @@ func TestWhatNoServerShouldServeIsReadAndJudged(t *testing.T) {
 	}
 }
 
+// A certificate without an id belongs to no key whose id is empty; found by a fuzzer.
+func TestAnEmptyIDIsNotTheIDOfWhatHasNone(t *testing.T) {
+	good := issue(t, "app.example.org", newKey(t), nil, nil)
+	named, empty := attribute(oidFriendlyName, bmp("tomcat")), attribute(oidLocalKeyID, octets(nil))
+	sealed := sequence(identifier(oidShroudedBag), element(tagContext0, shroud(oidPBES2, pbes2(number(1), make([]byte, 8), make([]byte, 16)), make([]byte, 64))), element(tagSet, named, empty))
+	s, err := Read(signedP12(dataSafe(sealed, certP12(good.cert.Raw))), Passwords{Store: "changeit"})
+	if err != nil || len(s.Entries) != 2 || len(s.Entries[0].Chain) != 0 || s.Entries[1].Kind != Loose {
+		t.Fatalf("%v, %v", summary(s), err)
+	}
+	out, err := writeRounds(s, "changeit", fewRounds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err := Read(out, Passwords{Store: "changeit"}); err != nil || !Same(s, back) {
+		t.Errorf("%v became %v, %v", summary(s), summary(back), err)
+	}
+}
+
 // hostileTo is for tests that give these files to the program.
 var hostileTo = flag.String("hostile", "", "folder to write the hostile files into")
 

@@ -55,7 +55,7 @@ func (p *pkcs12) ownCertificate(b *bag) int {
 		if c.trusted && c.keyID == nil {
 			continue
 		}
-		sameID := b.keyID != nil && bytes.Equal(b.keyID, c.keyID)
+		sameID := b.keyID != nil && c.keyID != nil && bytes.Equal(b.keyID, c.keyID) // an empty id is not none
 		sameName := b.named && c.named && b.folded == c.folded
 		switch {
 		case sameID && sameName:
