@@ -94,6 +94,16 @@ func (c *cli) withRollout(cmd *cobra.Command, v activating, do func(context.Cont
 	return do(ctx, k)
 }
 
+// noVersion is the problem of a version that is not there; 0 is the newest of none.
+func noVersion(name string, version int64) error {
+	if version != 0 {
+		return problem.New("COT-918", nil, "%s has no version %d", name, version)
+	}
+	p := problem.New("COT-918", nil, "no version of %s was staged yet", name)
+	p.Remedy = "coterie keystore stage FILE"
+	return p
+}
+
 const standingSQL = `
 SELECT coalesce(max(version), 0) AS newest, coalesce(max(version) FILTER (WHERE state = 'active'), 0) AS active
 FROM coterie.keystores WHERE name = $1`
@@ -108,7 +118,7 @@ func (k *cluster) toActivate(ctx context.Context, v activating) (version, active
 		version = standing.Newest
 	}
 	if version < 1 || version > standing.Newest {
-		return 0, 0, problem.New("COT-918", nil, "%s has no version %d", v.name, version)
+		return 0, 0, noVersion(v.name, version)
 	}
 	return version, standing.Active, nil
 }
@@ -137,7 +147,7 @@ func (c *cli) activate(ctx context.Context, k *cluster, v activating, version, a
 		return p
 	}
 	if errors.Is(err, keyring.ErrNoVersion) {
-		return problem.New("COT-918", nil, "%s has no version %d", v.name, version)
+		return noVersion(v.name, version)
 	}
 	if err != nil {
 		return err

@@ -114,7 +114,7 @@ func (k *cluster) openVersion(ctx context.Context, name string, version int64) (
 		version = newest.Version.Int64
 	}
 	if version < 1 || version > newest.Version.Int64 {
-		return none, 0, problem.New("COT-918", nil, "%s has no version %d", name, version)
+		return none, 0, noVersion(name, version)
 	}
 	identity, err := coordinator.FindIdentity(k.cfg.Node.StateDir)
 	if err != nil {

@@ -106,7 +106,7 @@ func (c *cli) expected(ctx context.Context, cmd *cobra.Command, v proving) (fing
 		return "", "", fmt.Errorf("read the version of %s: %w", v.name, err)
 	}
 	if len(found) == 0 {
-		return "", "", problem.New("COT-918", nil, "%s has no such version", v.name)
+		return "", "", noVersion(v.name, v.version)
 	}
 	return found[0].Fingerprint, fmt.Sprintf("version %d of %s", found[0].Version, v.name), nil
 }

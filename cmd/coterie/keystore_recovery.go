@@ -121,7 +121,7 @@ func (c *cli) recover(ctx context.Context, k *cluster, v recovering) error {
 		v.version = newest.Version.Int64
 	}
 	if v.version < 1 || v.version > newest.Version.Int64 {
-		return problem.New("COT-918", nil, "%s has no version %d", v.name, v.version)
+		return noVersion(v.name, v.version)
 	}
 	var id string
 	if err := k.db.GetContext(ctx, &id, `SELECT id FROM coterie.clusters`); err != nil {

@@ -114,5 +114,10 @@ func (k *cluster) trustStore(ctx context.Context) (trust.Store, error) {
 	if err != nil {
 		return store, problem.New("COT-941", nil, "version %d of the trust store does not hold: %v", v.Version, err)
 	}
+	if len(store.Entries) == 0 { // a server that is started with it would not come up, or trust nobody
+		p := problem.New("COT-941", nil, "no node has published a certificate, and none was added")
+		p.Remedy = "set trust.address on the nodes, or: coterie trust add ALIAS FILE"
+		return store, p
+	}
 	return store, nil
 }

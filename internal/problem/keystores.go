@@ -60,7 +60,7 @@ calls that server, would object: the key is not that of the certificate, the
 chain is out of order, a date has passed, a name is missing, or an algorithm
 is too weak.`},
 		{"COT-915", ExitRefused, "node has no sealing key",
-			"start its agent, which publishes one; coterie nodes",
+			"start its agent, which publishes one within seconds; coterie nodes",
 			`A keystore is sealed to each node of the cluster, and this one has not said by
 which key: its agent has not run since this version of the program was
 installed. A node that is gone for good is no hindrance once it has left.`},
