@@ -82,6 +82,8 @@ func (s *suite) announced(t *testing.T) {
 	const known = `SELECT count(DISTINCT path) = 10 FROM coterie.appdata_changes WHERE seq > $1 AND path LIKE 'conf/told%' AND change IN ('created', 'modified')`
 	s.scanDoubts(t, known, before)
 	s.within(t, patience, "all are in the journal", known, before)
+	// Nor shown by a hook that is at work, when it is gone before the journal says so.
+	s.within(t, patience, "and acted upon", `SELECT bool_and(behind = 0 AND (acted_at >= heeded_at OR heeded_at < coterie.clock() - interval '12 s')) FROM coterie.appdata_hooks`)
 	s.Sides[0].Do(t, "rename", "@conf/told0", "@conf/renamed", ",", "rm", "@conf/told1")
 	// A name that comes and another that goes are a rename to who sees both at once.
 	const told = `SELECT count(*) FILTER (WHERE change IN ('renamed', 'created') AND path = 'conf/renamed') = 1 AND count(*) FILTER (WHERE change = 'deleted' AND path = 'conf/told1') = 1 FROM coterie.appdata_changes WHERE seq > $1`
