@@ -129,16 +129,19 @@ func (a *agent) awaitTrust(ctx context.Context, fingerprint string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Keystore.Patience/2)
 	defer cancel()
+	last := ""
 	for {
 		who, err := vouch.Unknowing(ctx, a.work, a.cfg.Node.Name, fingerprint)
-		if err == nil && who == "" {
+		switch {
+		case err == nil && who == "":
 			return nil
+		case err == nil:
+			last = who
+		case ctx.Err() == nil || last == "": // that the time was over in the midst of asking tells nobody anything
+			last = err.Error()
 		}
 		if pause(ctx, 50*time.Millisecond) != nil {
-			if err != nil {
-				who = err.Error()
-			}
-			return fmt.Errorf("%w: %s", errUntrusted, who)
+			return fmt.Errorf("%w: %s", errUntrusted, last)
 		}
 	}
 }
