@@ -1,11 +1,12 @@
 package pgserver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,22 +60,26 @@ func (s *Server) Pool(ctx context.Context, how Pooling, users []string, settings
 	if err != nil {
 		return nil, fmt.Errorf("start pgbouncer: %w", err)
 	}
-	p := &Pooler{Dir: dir, server: s}
-	if p.Port, err = freePort(ctx); err != nil {
-		return nil, err
+	p := &Pooler{Dir: dir, server: s, program: program}
+	for range 5 { // somebody else may have taken the port since
+		if p.Port, err = freePort(ctx); err != nil {
+			return nil, err
+		}
+		if err := p.configure(how, users, settings); err != nil {
+			return nil, fmt.Errorf("start pgbouncer: %w", err)
+		}
+		if err = p.Resume(ctx); err == nil {
+			return p, nil
+		}
 	}
-	if err := p.configure(how, users, settings); err != nil {
-		return nil, fmt.Errorf("start pgbouncer: %w", err)
-	}
-	p.program = program
-	if err := p.Resume(ctx); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return nil, err
 }
 
 // Resume starts the pooler again after Stop, on the port that it had.
 func (p *Pooler) Resume(ctx context.Context) (err error) {
+	if err := os.Remove(p.log()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("start pgbouncer: %w", err)
+	}
 	cmd := exec.Command(p.program, filepath.Join(p.Dir, "pgbouncer.ini"))
 	cmd.Dir, cmd.Env, cmd.SysProcAttr = p.Dir, p.server.env(), p.server.who.attributes()
 	tie(cmd.SysProcAttr)
@@ -107,9 +112,11 @@ func (p *Pooler) Keep(ctx context.Context) (revived int, err error) {
 
 func (p *Pooler) configure(how Pooling, users []string, settings map[string]string) error {
 	all := map[string]string{
-		"listen_addr": "127.0.0.1", "listen_port": strconv.Itoa(p.Port), "unix_socket_dir": p.Dir,
+		// Without a socket of its own it ends when somebody else has its port; with one it
+		// goes on, and who means it reaches another server.
+		"listen_addr": "127.0.0.1", "listen_port": strconv.Itoa(p.Port), "unix_socket_dir": "",
 		"auth_type": "trust", "auth_file": filepath.Join(p.Dir, "users"),
-		"pool_mode": string(how), "logfile": filepath.Join(p.Dir, "log"),
+		"pool_mode": string(how), "logfile": p.log(),
 	}
 	maps.Copy(all, settings)
 	var ini, list strings.Builder
@@ -129,21 +136,23 @@ func (p *Pooler) configure(how Pooling, users []string, settings map[string]stri
 	return p.server.who.own(p.Dir)
 }
 
+func (p *Pooler) log() string { return filepath.Join(p.Dir, "log") }
+
+// wait has the pooler's own word that it listens: at its port somebody else may answer.
 func (p *Pooler) wait(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var d net.Dialer
+	listens := fmt.Appendf(nil, "listening on 127.0.0.1:%d\n", p.Port)
 	for {
-		c, err := d.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Port)))
-		if err == nil {
-			return c.Close()
+		said, err := os.ReadFile(p.log())
+		if bytes.Contains(said, listens) {
+			return nil
 		}
 		select {
 		case <-p.process.ended:
-			said, rerr := os.ReadFile(filepath.Join(p.Dir, "log"))
-			return errors.Join(&StartError{Program: "pgbouncer", Said: tail(said), Err: p.process.err}, rerr)
+			return errors.Join(&StartError{Program: "pgbouncer", Said: tail(said), Err: p.process.err}, err)
 		case <-ctx.Done():
-			return fmt.Errorf("pgbouncer is not ready: %w", err)
+			return fmt.Errorf("pgbouncer is not ready: %w: %s", context.Cause(ctx), tail(said))
 		case <-time.After(2 * time.Millisecond):
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -187,12 +188,19 @@ func (s *Server) args() []string {
 	return args
 }
 
+// freePort is one where nobody listens. It is below those that systems give by
+// themselves (49152 and up by RFC 6335, 32768 on Linux): one of these may be taken
+// by anybody's connection while its server is stopped for a while.
 func freePort(ctx context.Context) (int, error) {
+	const lowest, beyond = 15000, 32768
 	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+	var err error
+	for range 100 {
+		port := lowest + rand.IntN(beyond-lowest)
+		var l net.Listener
+		if l, err = lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			return port, l.Close()
+		}
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	return port, l.Close()
+	return 0, fmt.Errorf("find a free port: %w", err)
 }

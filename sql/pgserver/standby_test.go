@@ -3,6 +3,8 @@ package pgserver_test
 import (
 	"context"
 	"errors"
+	"net"
+	"strconv"
 	"testing"
 	"time"
 
@@ -94,5 +96,29 @@ func TestAPoolerStandsBeforeTheServer(t *testing.T) {
 	})
 	if got, err := ask(t.Context(), p.DSN("postgres"), "select '1'"); got != "1" || err != nil {
 		t.Errorf("got %q, %v; want 1", got, err)
+	}
+}
+
+// Who means the pooler must not reach somebody else.
+func TestAPoolerWhosePortIsTakenDoesNotStart(t *testing.T) {
+	s := start(t, pgserver.Options{})
+	p, err := s.Pool(t.Context(), pgserver.SessionPooling, []string{pgserver.Superuser}, nil)
+	if errors.Is(err, pgserver.ErrNoPooler) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	other, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Port)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	var early *pgserver.StartError
+	if err := p.Resume(t.Context()); !errors.As(err, &early) {
+		t.Errorf("got %v, want a StartError", err)
 	}
 }
