@@ -93,6 +93,8 @@ func (a *agent) began(incarnation int64, _ time.Time) {
 	}
 	a.log.Info("session began", "incarnation", incarnation)
 	a.seatsBegan(incarnation)
+	a.know(func(k *memory) { k.admitted = true })
+	poke(a.looks)
 	poke(a.keyed)
 	poke(a.told) // of whom to look for on the share, so that others hear soon what this life writes there
 	poke(a.rolled)

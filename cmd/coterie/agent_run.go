@@ -106,6 +106,7 @@ type memory struct {
 	wanted     coordinator.Wanted
 	reports    int // that the database took, so that what was read before one is told
 	joined     bool
+	admitted   bool // this process has had a session, so that no other one has this node's name
 	share      appdata.Condition
 	looked     bool // share is known
 	proof      attest.Verdict

@@ -15,10 +15,14 @@ func (a *agent) prober() appdata.Prober {
 	hurry := haste{poke: func() { poke(a.looks) }}
 	return appdata.Prober{
 		Share: func() appdata.Share {
-			return a.member.Ask(appdata.Share{
+			s := appdata.Share{
 				Path: a.cfg.AppData.Path, Cluster: a.cfg.Cluster, ID: a.cluster, Node: a.cfg.Node.Name,
 				FSTypes: a.cfg.AppData.ExpectMount, Token: int64(a.mark()), Files: a.watched(),
-			})
+			}
+			if !a.knows().admitted {
+				return s // a copy of this installation may be at work, and have its word there
+			}
+			return a.member.Ask(s)
 		},
 		Probe: func(ctx context.Context, s appdata.Share) (appdata.Condition, error) {
 			c, v, err := a.probe(ctx, s)

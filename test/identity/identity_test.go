@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coterie-ha/coterie/appdata"
 	"github.com/coterie-ha/coterie/sql/pgserver"
 	"github.com/coterie-ha/coterie/test/cluster"
 )
@@ -90,7 +91,7 @@ func TestACopyOfALivingNodeIsRefusedAndTheClusterGoesOn(t *testing.T) {
 	c.AwaitReady()
 	c.AwaitHeld()
 	address := cluster.Get[string](c, `SELECT address FROM coterie.nodes WHERE name = 'app-a'`)
-	before := standing(c)
+	before, word := standing(c), wordOf(t, n)
 	out := refused(t, c, copied(t, c, n, "app-a"))
 	if !strings.Contains(out, "COT-601") {
 		t.Errorf("it said %s", out)
@@ -98,10 +99,23 @@ func TestACopyOfALivingNodeIsRefusedAndTheClusterGoesOn(t *testing.T) {
 	if after := standing(c); after != before {
 		t.Errorf("before: %s\n after: %s", before, after)
 	}
+	if now := wordOf(t, n); now != word {
+		t.Errorf("it wrote its own word in the place of %s's on the share: %s, and %s before", n.Name, now, word)
+	}
 	if got := cluster.Get[int](c, `SELECT count(*) FROM coterie.events WHERE kind = 'node.refused' AND node = 'app-a' AND reason LIKE '%another process%'`); got != 1 {
 		t.Errorf("%d rows in the ledger say that it was refused, want 1", got)
 	}
 	c.Await(`SELECT state = 'ready' AND address = $1 FROM coterie.nodes WHERE name = 'app-a'`, address)
+}
+
+// wordOf is the nonce that a node's word on the share has.
+func wordOf(t *testing.T, n *cluster.Node) string {
+	t.Helper()
+	word, err := appdata.ReadWord(n.Share(), n.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return word.Nonce
 }
 
 func TestACopyUnderAnotherNameIsRefused(t *testing.T) {
