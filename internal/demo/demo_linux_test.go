@@ -356,12 +356,12 @@ func TestADemoThatFindsSomethingWrongFailsAndKeepsItsLogs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = fmt.Fprintln(witness, "start   expire-logs due=2001-02-03T12:00:00Z token=999999 node=app-a pid=1")
+	_, err = fmt.Fprintln(witness, "start   phantom due=2001-02-03T12:00:00Z token=999999 node=app-a pid=1")
 	if err := errors.Join(err, witness.Close()); err != nil {
 		t.Fatal(err)
 	}
 	r.signal(syscall.SIGTERM)
-	if code := r.end(20 * time.Second); code != 1 || !strings.Contains(r.text(), "COT-702") || !strings.Contains(r.text(), "WRONG       expire-logs of 12:00:00.000") {
+	if code := r.end(20 * time.Second); code != 1 || !strings.Contains(r.text(), "COT-702") || !strings.Contains(r.text(), "WRONG       phantom of 12:00:00.000") {
 		t.Errorf("exit code %d", code)
 	}
 	if !strings.Contains(r.text(), logs) {
