@@ -73,20 +73,23 @@ func (a *agent) catchUp(ctx context.Context) error {
 }
 
 // show reads again the lists that the console shows, when something moved. They
-// take the server longer than all else that moves, and every node reads them: so
-// not while the node is young, and not more often than a person would look.
+// take the server longer than all else that moves, and every node reads them: so not
+// before the node has begun its work, and not more often than a person would look.
 func (a *agent) show(ctx context.Context) error {
-	// Nodes that start together do not all grow at once.
-	if err := pause(ctx, aMoment+rand.N(aMoment)); err != nil {
+	// Nodes that start together do not all ask, or grow, at once.
+	if err := pause(ctx, aMoment/4+rand.N(aMoment/2)); err != nil {
 		return err
 	}
-	schema.Resize(a.work, a.cfg.Database.PoolSize)
-	poke(a.licensed)
-	poke(a.keyed)
+	grown := time.After(aMoment/2 + rand.N(aMoment))
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-grown:
+			schema.Resize(a.work, a.cfg.Database.PoolSize)
+			poke(a.licensed)
+			poke(a.keyed)
+			continue
 		case <-a.shown:
 		}
 		begun := time.Now()
