@@ -81,7 +81,7 @@ var mayImport = map[string][]string{
 	"jobs/upkeep":             {"keystore", "internal/atomicfile"},
 	"license":                 {"leases", "internal/answer"},
 	"appdata":                 {"internal/atomicfile"},
-	"appdata/worker":          {"appdata"},
+	"appdata/worker":          {"appdata", "appdata/migrate"},
 	"appdata/migrate":         {"appdata", "internal/atomicfile", "internal/properties"},
 	"appdata/bundle":          {"appdata", "internal/atomicfile"},
 	"appdata/mirror":          {"appdata", "internal/atomicfile"},

@@ -15,6 +15,12 @@ type pace struct {
 	next time.Time // guarded by mu: when the next may begin
 }
 
+// Pace lets so much per second pass, however many ask; 0 is no bound.
+func Pace(perSecond int64) func(ctx context.Context, n int64) error {
+	p := &pace{perSecond: perSecond}
+	return p.wait
+}
+
 func (p *pace) wait(ctx context.Context, n int64) error {
 	if p.perSecond <= 0 {
 		return nil

@@ -35,17 +35,17 @@ func (r *run) mayClear() error {
 	if r.Alone || r.ends.journal.Begun(Clear) {
 		return nil
 	}
-	_, err := r.plan.readByAnother(r.ends.journal.Fact(Prove, "manifest"))
+	said, err := r.plan.Readings()
+	if err != nil {
+		return err
+	}
+	_, err = r.plan.readByAnother(r.ends.journal.Fact(Prove, "manifest"), append(said, r.Words...))
 	return err
 }
 
 // readByAnother is the word of another host that has read what was proved. What it
 // did not find must be gone here as well.
-func (p Plan) readByAnother(manifest string) (Reading, error) {
-	all, err := p.Readings()
-	if err != nil {
-		return Reading{}, err
-	}
+func (p Plan) readByAnother(manifest string, all []Reading) (Reading, error) {
 	why := ErrUnread
 	for _, one := range all {
 		switch {

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"context"
 	"sync/atomic"
 )
 
@@ -9,6 +10,17 @@ type Progress struct {
 	Files, FilesTotal atomic.Int64
 	Bytes, BytesTotal atomic.Int64
 	step              atomic.Value // Step
+
+	pace func(ctx context.Context, bytes int64) error // of reading; nil: as fast as it goes
+}
+
+// read counts what was read, and waits where that was too fast.
+func (p *Progress) read(ctx context.Context, n int64) error {
+	p.Bytes.Add(n)
+	if p.pace == nil {
+		return nil
+	}
+	return p.pace(ctx, n)
 }
 
 // Step is what is being done.

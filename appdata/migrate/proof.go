@@ -87,19 +87,28 @@ func (k known) holds(p Proof) (string, bool) {
 // eachProof reads lines of proofs. The last one of a run that was killed may be half a
 // line, and is passed over; in a manifest, which is whole, it is an error.
 func eachProof(file string, whole bool, found func(Proof) error) error {
+	return eachProofFrom(file, 0, whole, func(p Proof, _ int64) error { return found(p) })
+}
+
+// eachProofFrom begins somewhere, and says where each line ends.
+func eachProofFrom(file string, at int64, whole bool, found func(p Proof, end int64) error) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	if _, err := f.Seek(at, io.SeekStart); err != nil {
+		return err
+	}
 	r := bufio.NewReaderSize(f, 1<<16)
 	for {
 		line, err := r.ReadBytes('\n')
+		at += int64(len(line))
 		if len(bytes.TrimSpace(line)) > 0 {
 			var p Proof
 			switch bad := json.Unmarshal(line, &p); {
 			case bad == nil:
-				if err := found(p); err != nil {
+				if err := found(p, at); err != nil {
 					return err
 				}
 			case whole:

@@ -8,11 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
-	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/coterie-ha/coterie/appdata"
 	"github.com/coterie-ha/coterie/internal/atomicfile"
@@ -73,15 +69,19 @@ func ReadBack(ctx context.Context, p Plan, progress *Progress) (Reading, error) 
 	if err != nil {
 		return seen, err
 	}
+	return seen, p.leaveWord(seen)
+}
+
+func (p Plan) leaveWord(seen Reading) error {
 	dir := filepath.Join(p.shareDir(), "readings")
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return seen, err
+		return err
 	}
 	text, err := json.MarshalIndent(seen, "", "  ")
 	if err != nil {
-		return seen, err
+		return err
 	}
-	return seen, atomicfile.Write(filepath.Join(dir, seen.Machine+".json"), append(text, '\n'), 0o644)
+	return atomicfile.Write(filepath.Join(dir, seen.Machine+".json"), append(text, '\n'), 0o644)
 }
 
 // compareShare is ReadBack of the host that moved the data, which also looks for what
@@ -146,59 +146,6 @@ func (p Plan) placeOf(path string) string {
 		return filepath.Join(p.stage(), path)
 	}
 	return final
-}
-
-func (p Plan) read(ctx context.Context, manifest string, progress *Progress) (Reading, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		return Reading{}, err
-	}
-	seen := Reading{Schema: readingSchema, Plan: p.ID, Machine: Machine(), Host: host, At: time.Now().UTC().Format(time.RFC3339)}
-	if seen.Manifest, err = digestOf(manifest); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w: %s", ErrNotProved, p.To)
-		}
-		return seen, err
-	}
-	var files, bytes int64
-	for _, one := range p.Items {
-		files, bytes = files+one.Files, bytes+one.Bytes
-	}
-	progress.begin("read", files, bytes)
-	inside, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	work := make(chan Proof)
-	var mu sync.Mutex
-	var workers sync.WaitGroup
-	for range 4 * runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			buf := make([]byte, blockSize)
-			for one := range work {
-				got := p.readOne(inside, one, buf, progress)
-				mu.Lock()
-				seen.count(one, got)
-				mu.Unlock()
-			}
-		})
-	}
-	err = eachProof(manifest, true, func(one Proof) error {
-		if one.Kind == "d" {
-			return nil
-		}
-		select {
-		case work <- one:
-			return nil
-		case <-inside.Done():
-			return context.Cause(inside)
-		}
-	})
-	close(work)
-	workers.Wait()
-	if err == nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	slices.Sort(seen.Sample)
-	return seen, err
 }
 
 // Readings are what hosts have said of the share.

@@ -14,43 +14,47 @@ import (
 	"github.com/coterie-ha/coterie/appdata"
 )
 
-// What reading one file has shown.
+// sight is what reading one file has shown.
+type sight int
+
 const (
-	isSame    = ""
-	isChanged = "changed"
-	isMissing = "missing"
+	isSame sight = iota
+	isChanged
+	isMissing
+	isBad
+	isUnread // it could not be read, so that nothing is known of it
 )
 
-// readOne reads one file, and says what is wrong with it.
-func (p Plan) readOne(ctx context.Context, one Proof, buf []byte, progress *Progress) string {
+// readOne reads one file, and says in words what is wrong with it.
+func (p Plan) readOne(ctx context.Context, one Proof, buf []byte, progress *Progress) (sight, string) {
 	defer progress.Files.Add(1)
 	path, err := appdata.Unquote(one.Path)
 	if err != nil || !filepath.IsLocal(path) {
-		return "is no path"
+		return isBad, "is no path"
 	}
 	at := p.placeOf(path)
 	info, err := os.Lstat(at)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return isMissing
+		return isMissing, "missing"
 	case err != nil:
-		return shortError(err)
+		return isUnread, shortError(err)
 	case one.Kind == "l":
 		if target, err := os.Readlink(at); err != nil || appdata.Quote(target) != one.Target {
-			return isChanged
+			return isChanged, "changed"
 		}
-		return isSame
+		return isSame, ""
 	case !info.Mode().IsRegular(), info.Size() != one.Size, !sameTime(time.Unix(0, one.Time), info.ModTime()):
-		return isChanged
+		return isChanged, "changed"
 	}
 	digest, err := hashFile(ctx, at, buf, progress)
 	switch {
 	case err != nil:
-		return shortError(err)
+		return isUnread, shortError(err)
 	case digest != one.Digest:
-		return "has another content"
+		return isBad, "has another content"
 	}
-	return isSame
+	return isSame, ""
 }
 
 func hashFile(ctx context.Context, at string, buf []byte, progress *Progress) (string, error) {
@@ -66,7 +70,9 @@ func hashFile(ctx context.Context, at string, buf []byte, progress *Progress) (s
 	for ctx.Err() == nil {
 		n, err := f.Read(buf)
 		sum.Write(buf[:n])
-		progress.Bytes.Add(int64(n))
+		if slow := progress.read(ctx, int64(n)); slow != nil {
+			return "", slow
+		}
 		if errors.Is(err, io.EOF) {
 			return hex.EncodeToString(sum.Sum(nil)), nil
 		}
@@ -77,7 +83,7 @@ func hashFile(ctx context.Context, at string, buf []byte, progress *Progress) (s
 	return "", context.Cause(ctx)
 }
 
-func (r *Reading) count(one Proof, got string) {
+func (r *Reading) count(one Proof, got sight, why string) {
 	r.Files++
 	r.Bytes += one.Size
 	switch got {
@@ -91,14 +97,14 @@ func (r *Reading) count(one Proof, got string) {
 		if len(r.Gone) < 1000 {
 			r.Gone = append(r.Gone, one.Path)
 		}
-	default:
+	default: // what cannot be read is not as it was proved either, as far as anybody knows
 		r.Bad++
-		r.Sample = append([]string{one.Path + ": " + got}, r.Sample...)
+		r.Sample = append([]string{one.Path + ": " + why}, r.Sample...)
 		r.Sample = r.Sample[:min(len(r.Sample), sampleSize)]
 		return
 	}
 	if len(r.Sample) < sampleSize {
-		r.Sample = append(r.Sample, one.Path+": "+got)
+		r.Sample = append(r.Sample, one.Path+": "+why)
 	}
 }
 

@@ -16,8 +16,9 @@ type Run struct {
 	Goal     Goal
 	Workers  int // files at work at once; 0: what suits the share
 	Progress *Progress
-	Alone    bool // Finish: there is no other host that could read what is on the share
-	Leave    bool // Rollback: leave on the share what is there, as it has changed
+	Alone    bool      // Finish: there is no other host that could read what is on the share
+	Words    []Reading // Finish: what other hosts have said of the share, beside those that have left their word there
+	Leave    bool      // Rollback: leave on the share what is there, as it has changed
 	// ByRenames has names exchanged by renames, as file systems need it that cannot do it in one step.
 	ByRenames bool
 	// Boundary is told of each effect, when it is over; tests end the process there.

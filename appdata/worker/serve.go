@@ -65,6 +65,8 @@ func respond(ctx context.Context, r request, out io.Writer) error {
 		return r.Watch.serve(ctx, r.ID, say)
 	case r.Own != nil:
 		return serveOwn(ctx, *r.Own, r.ID, say)
+	case r.Moved != nil:
+		return serveMoved(ctx, *r.Moved, r.ID, say)
 	case r.Take != nil:
 		taken, err := r.Take.Do(ctx)
 		if err != nil {

@@ -1,6 +1,9 @@
 package worker
 
-import "github.com/coterie-ha/coterie/appdata"
+import (
+	"github.com/coterie-ha/coterie/appdata"
+	"github.com/coterie-ha/coterie/appdata/migrate"
+)
 
 // request is a line to the worker; exactly one of its kinds is set.
 type request struct {
@@ -15,6 +18,7 @@ type request struct {
 	Own     *appdata.Own     `json:"own,omitempty"`
 	Text    *appdata.OwnText `json:"text,omitempty"`
 	Take    *appdata.Take    `json:"take,omitempty"`
+	Moved   *migrate.Reader  `json:"moved,omitempty"`
 }
 
 // answer is the line that comes back.
@@ -30,6 +34,7 @@ type answer struct {
 
 	Text  *appdata.OwnTextRead `json:"text,omitempty"`
 	Taken *appdata.Taken       `json:"taken,omitempty"`
+	Mark  *migrate.Mark        `json:"mark,omitempty"`
 
 	Error string `json:"error,omitempty"`
 }

@@ -101,6 +101,7 @@ func (a *agent) began(incarnation int64, _ time.Time) {
 	poke(a.sighted)
 	poke(a.vouched)
 	poke(a.drifted)
+	poke(a.asked)
 	poke(a.facts)
 	if len(a.duties()) > 0 {
 		poke(a.lent)
@@ -142,6 +143,7 @@ func (a *agent) ticked(t leases.Tick) {
 		poke(a.sighted)
 		poke(a.vouched)
 		poke(a.drifted)
+		poke(a.asked)
 		if !a.young() {
 			poke(a.licensed)
 		}

@@ -51,6 +51,7 @@ import (
 //	rollouts  has the keystore of this node's server be what the cluster wants
 //	encryption  lets the node be ready only with the encryption keystore of the others
 //	trusts    publishes what that server shows, renders whom it trusts, and tries it
+//	readBack  reads for other hosts what migrations have moved to the share
 //	line      the supervisor: keeps the deadline, starts programs
 type agent struct {
 	cfg        *config.Config
@@ -90,6 +91,7 @@ type agent struct {
 	copied   chan struct{} // the copy of the keystore on the share may have to be written
 	drifted  chan struct{} // of this node's own files something may be wanted
 	renewing chan struct{} // the certificate may have to be renewed
+	asked    chan struct{} // what a migration has moved may have to be read back
 
 	rollout atomic.Pointer[rollout.View] // of the keystore, as it was read last
 
@@ -163,7 +165,7 @@ func (a *agent) run(ctx context.Context) error {
 	a.lent, a.noticed, a.licensed = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.keyed, a.told, a.looks = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.rolled, a.sighted = make(chan struct{}, 1), make(chan struct{}, 1)
-	a.drifted = make(chan struct{}, 1)
+	a.drifted, a.asked = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.copied, a.renewing = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.vouched, a.reloads = make(chan struct{}, 1), make(chan struct{}, 1)
 	a.desk = &loans.Desk{
@@ -209,6 +211,7 @@ func (a *agent) run(ctx context.Context) error {
 	loops.Go(func() error { return a.encryption(life) })
 	loops.Go(func() error { return a.trusts(life) })
 	loops.Go(func() error { return a.own(life) })
+	loops.Go(func() error { return a.readBack(life) })
 	loops.Go(func() error { return a.citizen(ctx, life) })
 	err := loops.Wait()
 	if errors.Is(err, errLeft) {

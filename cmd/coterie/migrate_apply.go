@@ -85,8 +85,9 @@ func (c *cli) migrateFinish() *cobra.Command {
 		Short: "Delete the originals",
 		Long: `Deletes the originals that are as they were proved; others stay, and are told.
 Another host must have read each file back from the share through its own
-mount: coterie migrate verify SHARE, there. Where there is no other host, say
---alone. There is no way back from here.`,
+mount: agents do so by themselves once the server was told of the share, and
+elsewhere: coterie migrate verify SHARE, there. Where there is no other host,
+say --alone. There is no way back from here.`,
 		Example: `  coterie migrate finish plan-20261122-k3x9ab.json -n
   coterie migrate finish plan-20261122-k3x9ab.json -y
   coterie migrate finish plan-20261122-k3x9ab.json -y --alone`,
@@ -127,6 +128,11 @@ func (c *cli) runMigration(ctx context.Context, cmd *cobra.Command, r migrate.Ru
 	tell := c.teller(ctx, cmd, p, reason)
 	defer tell.close()
 	r.Progress, r.Boundary, r.ByRenames = new(migrate.Progress), boundary(), byRenames()
+	if r.Goal == migrate.Finish {
+		if r.Words, err = tell.words(ctx); err != nil {
+			c.say("What agents have read back is not known: %v", asProblem(err))
+		}
+	}
 	r.Told = func(s migrate.Step) { c.say("%s", migrate.Sentence(s, p)) }
 	err = c.watchMigration(ctx, r.Progress, tell, func() error {
 		var err error
@@ -143,11 +149,12 @@ func (c *cli) runMigration(ctx context.Context, cmd *cobra.Command, r migrate.Ru
 		}
 		return problem.New("COT-413", nil, "%s originals below %s are not as they were proved, or are on the share no more, and were left", left, p.From)
 	}
-	return c.migrated(p, j, c.migrationEnded(r, p))
+	asked := r.Goal == migrate.Apply && !p.Join && tell.ask(ctx, j.Fact(migrate.Prove, "manifest"))
+	return c.migrated(p, j, c.migrationEnded(r, p, asked))
 }
 
 // migrationEnded says what is so now, and what comes next.
-func (c *cli) migrationEnded(r migrate.Run, p migrate.Plan) string {
+func (c *cli) migrationEnded(r migrate.Run, p migrate.Plan, asked bool) string {
 	switch r.Goal {
 	case migrate.PreCopy:
 		return fmt.Sprintf("Copied. Stop the server, then: %s\n", c.again("migrate apply %s", r.PlanFile))
@@ -162,11 +169,16 @@ func (c *cli) migrationEnded(r migrate.Run, p migrate.Plan) string {
 	if p.Join {
 		return fmt.Sprintf("The server uses %s. Start it. To go back: %s\n", p.To, c.again("migrate rollback %s", r.PlanFile))
 	}
+	elsewhere := "on another node:  coterie migrate verify " + p.To
+	if asked {
+		elsewhere = fmt.Sprintf("another node's agent reads all of it back; to wait for it:\n                    %s\n  without agents, on another node:\n                    coterie migrate verify %s",
+			c.again("migrate verify %s", r.PlanFile), p.To)
+	}
 	return fmt.Sprintf(`The server uses %s; its own folders are as they were.
-  on another node:  coterie migrate verify %s
+  %s
   then here:        %s
   to go back:       %s
-`, p.To, p.To, c.again("migrate finish %s", r.PlanFile), c.again("migrate rollback %s", r.PlanFile))
+`, p.To, elsewhere, c.again("migrate finish %s", r.PlanFile), c.again("migrate rollback %s", r.PlanFile))
 }
 
 func (c *cli) migrated(p migrate.Plan, j migrate.Journal, text string) error {

@@ -7,3 +7,5 @@ package main
 func boundary() func(string) { return nil }
 
 func byRenames() bool { return false }
+
+func filesASecond() int64 { return readFiles }

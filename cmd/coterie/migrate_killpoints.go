@@ -48,3 +48,11 @@ func boundary() func(string) {
 
 // byRenames has names exchanged as on a file system that cannot do it in one step.
 func byRenames() bool { return os.Getenv("COTERIE_BY_RENAMES") != "" }
+
+// filesASecond is how quickly an agent reads back what was moved.
+func filesASecond() int64 {
+	if n, err := strconv.ParseInt(os.Getenv("COTERIE_READ_FILES"), 10, 64); err == nil {
+		return n
+	}
+	return readFiles
+}

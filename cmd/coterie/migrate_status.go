@@ -34,7 +34,7 @@ the view coterie.migrations, with what each plan was last heard to say.`,
 				return err
 			}
 			return c.show(rows, table.Column("NODE", "node"), table.Column("PLAN", "plan"), table.Column("PHASE", "phase"),
-				table.Column("FILES", "files_done"), table.Column("OF", "files_total"), table.Column("READ BY", "read_by"), table.Column("MESSAGE", "message"))
+				table.Column("FILES", "files_done"), table.Column("OF", "files_total"), table.Column("READING", "reading"), table.Column("READER", "reader"), table.Column("READ BY", "read_by"), table.Column("MESSAGE", "message"))
 		},
 	}
 }

@@ -16,7 +16,8 @@ import (
 )
 
 func (c *cli) migrateVerify() *cobra.Command {
-	return &cobra.Command{
+	noWait := false
+	cmd := &cobra.Command{
 		Use:   "verify PLAN|SHARE",
 		Short: "Read from the share all that was moved there",
 		Long: `Reads each file that was moved to the share through this host's own mount,
@@ -24,39 +25,51 @@ compares its content with what was proved when it was moved, and says which
 items of the layout are there. It leaves its word on the share: the originals
 may be deleted when another host than that of the server has said so.
 
-On the host of the server name the plan, on others the share.`,
+On the host of the server name the plan, on others the share. With a plan, and
+agents on other nodes, one of them reads all of it as well, by itself; this
+waits for it, and tells how far it is. Ctrl-C stops only the waiting.`,
 		Example: `  coterie migrate verify plan-20261122-k3x9ab.json
-  coterie migrate verify /media/share/appdata`,
+  coterie migrate verify plan-20261122-k3x9ab.json --timeout 10m
+  coterie migrate verify /media/share/appdata          where no agent runs yet`,
 		Args: one("PLAN or SHARE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := c.context(cmd)
 			defer cancel()
-			p, err := planNamed(args[0])
+			p, proved, err := planNamed(args[0])
 			if err != nil {
 				return migrateProblem(migrate.Plan{}, err)
 			}
-			return c.verifyMigration(ctx, cmd, p)
+			return c.verifyMigration(ctx, cmd, p, proved, !noWait)
 		},
 	}
+	cmd.Flags().BoolVar(&noWait, "no-wait", false, "do not wait for another node's agent")
+	return cmd
 }
 
-// planNamed is the plan of a file, or the one that filled a share.
-func planNamed(name string) (migrate.Plan, error) {
+// planNamed is the plan of a file, with the digest of what was proved; or the one that
+// filled a share.
+func planNamed(name string) (p migrate.Plan, proved string, err error) {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		share, err := folderNamed(name)
 		if err != nil {
-			return migrate.Plan{}, err
+			return migrate.Plan{}, "", err
 		}
-		return migrate.PlanOn(share)
+		p, err = migrate.PlanOn(share)
+		return p, "", err
 	}
-	return migrate.ReadPlan(name)
+	p, j, err := migrate.Status(name)
+	if err != nil {
+		return p, "", err
+	}
+	return p, j.Fact(migrate.Prove, "manifest"), nil
 }
 
 const migrationReadSQL = `SELECT coterie.migration_read($1, $2, $3, $4, $5)`
 
-func (c *cli) verifyMigration(ctx context.Context, cmd *cobra.Command, p migrate.Plan) error {
+func (c *cli) verifyMigration(ctx context.Context, cmd *cobra.Command, p migrate.Plan, proved string, wait bool) error {
 	tell := c.teller(ctx, cmd, p, "")
 	defer tell.close()
+	asked := proved != "" && p.Machine == migrate.Machine() && !p.Join && tell.ask(ctx, proved)
 	progress := new(migrate.Progress)
 	var seen migrate.Reading
 	err := c.watchMigration(ctx, progress, &teller{c: c}, func() error {
@@ -78,7 +91,14 @@ func (c *cli) verifyMigration(ctx context.Context, cmd *cobra.Command, p migrate
 			c.say("The database is not told: %v", asProblem(err))
 		}
 	}
-	if err := c.document(readingDocument(seen, p), readingText(seen, p)); err != nil {
+	var word readWord
+	if asked && wait && seen.OK() {
+		word, err = c.awaitReader(ctx, tell, p)
+	}
+	if err := c.document(append(readingDocument(seen, p), word.document()...), readingText(seen, p)+word.text()); err != nil {
+		return err
+	}
+	if err != nil {
 		return err
 	}
 	if !seen.OK() {

@@ -45,9 +45,10 @@ and the server uses its own folders.`},
 content, or an error. The originals are still there: coterie migrate rollback
 goes back to them.`},
 		{"COT-409", ExitRefused, "not read back by another host",
-			"on another node: coterie migrate verify SHARE; if there is none: coterie migrate finish PLAN --alone",
+			"coterie migrate verify PLAN waits for an agent; without agents, on another node: coterie migrate verify SHARE; if there is none: coterie migrate finish PLAN --alone",
 			`The originals are deleted only when another host has read each file through
-its own mount. A host that has written a file may show it from its own memory.`},
+its own mount. A host that has written a file may show it from its own memory.
+Agents of other nodes read it by themselves; coterie migrate status shows it.`},
 		{"COT-410", ExitRefused, "share is in use",
 			"coterie migrate rollback PLAN --leave-share goes back, and leaves on the share what is there",
 			`The share has changed since the server uses it, or further servers use it.
@@ -66,5 +67,10 @@ server can be started: it uses its old folders until the very last step.`},
 			"compare them with the share, and delete them by hand",
 			`Some originals were not as they had been proved, had never been moved, or are
 on the share no more. They were left where they are.`},
+		{"COT-414", ExitTimedOut, "not read back yet",
+			"coterie migrate status says who reads; on another host it is done at once by: coterie migrate verify SHARE",
+			`The agent of another node has not read back yet what was moved to the share, or
+could not. It must run on another host, have the same share as appdata.path, and
+be allowed to read its files. It goes on by itself, and tries again what failed.`},
 	}
 }

@@ -10,6 +10,9 @@ BEGIN
     SET node = excluded.node, source = excluded.source, target = excluded.target, phase = excluded.phase, files_done = excluded.files_done,
         files_total = excluded.files_total, bytes_done = excluded.bytes_done, bytes_total = excluded.bytes_total,
         message = excluded.message, changed_at = coterie.clock();
+    IF p_phase IN ('rolling back', 'rolled back') THEN -- there is nothing left to be read
+        DELETE FROM coterie.migration_reading r WHERE r.plan = p_plan;
+    END IF;
     IF was.phase IS DISTINCT FROM p_phase OR was.message IS DISTINCT FROM left(p_message, 2000) THEN
         INSERT INTO coterie.event (node, kind, subject, actor, reason, detail)
         VALUES (p_node, 'migration.moved', p_plan, p_by, nullif(left(p_message, 2000), ''), jsonb_build_object('phase', p_phase, 'source', p_source, 'target', p_target));
