@@ -12,9 +12,7 @@ BEGIN
                   WHERE s.node OPERATOR(pg_catalog.=) l.node AND s.incarnation OPERATOR(pg_catalog.=) l.incarnation
                     AND s.expires_at OPERATOR(pg_catalog.>) coterie.clock())
       AND c.timeline OPERATOR(pg_catalog.=) coterie.timeline()
-      AND c.history OPERATOR(pg_catalog.=) pg_catalog.concat_ws('/', (pg_catalog.pg_control_system()).system_identifier, -- coterie.history()
-              pg_catalog.split_part(pg_catalog.pg_relation_filepath('coterie.cluster'::pg_catalog.regclass), '/', -2),
-              pg_catalog.to_regnamespace('coterie')::pg_catalog.oid)
+      AND c.history OPERATOR(pg_catalog.=) coterie.history()
     FOR SHARE OF l;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'lease % is not held with token %', pg_catalog.quote_literal(pg_catalog.left(assert_lease.name, 80)), assert_lease.token
