@@ -55,7 +55,12 @@ func (c *cluster) cycles(ctx context.Context, clients int) (_ []row, err error) 
 			mutexes = append(mutexes, mutex{concurrency.NewMutex(s.Session, fmt.Sprintf("/mutex/%d", i))})
 		}
 	}
-	var ours, peer []float64
+	rows, err := c.writers(ctx, clients)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, closeAll(rows.conns)) }()
+	var ours, bare, peer []float64
 	for range c.lab.rounds() {
 		a, err := turn(ctx, sql.cyclers, c.lab.round())
 		if err != nil {
@@ -65,7 +70,11 @@ func (c *cluster) cycles(ctx context.Context, clients int) (_ []row, err error) 
 		if err != nil {
 			return nil, err
 		}
-		ours, peer = append(ours, a), append(peer, b)
+		least, err := turn(ctx, rows.cyclers, c.lab.round())
+		if err != nil {
+			return nil, err
+		}
+		ours, bare, peer = append(ours, a), append(bare, least), append(peer, b)
 	}
 	beats, err := c.beating(ctx, clients)
 	if err != nil {
@@ -84,6 +93,9 @@ func (c *cluster) cycles(ctx context.Context, clients int) (_ []row, err error) 
 		result.met = judge(ratio >= 1.8)
 	}
 	return []row{result, {
+		figure: fmt.Sprintf("the limit: bare statements that write the same two rows, %s", many(clients)),
+		ours:   fmt.Sprintf("%.0f/s", median(bare)), peer: text, ratio: times(median(bare) / median(peer)),
+	}, {
 		figure: fmt.Sprintf("the same through heartbeats (leases.Session), %s", many(clients)),
 		ours:   fmt.Sprintf("%.0f/s", beats), peer: text, ratio: times(beats / median(peer)),
 	}}, nil
@@ -213,11 +225,69 @@ func (t *taker) cycle(ctx context.Context) error {
 func (t *takers) close() error {
 	t.stop()
 	t.wait.Wait()
-	errs := []error{t.db.Close()}
-	for _, conn := range t.conns {
+	return errors.Join(t.db.Close(), closeAll(t.conns))
+}
+
+func closeAll(conns []*pgx.Conn) error {
+	var errs []error
+	for _, conn := range conns {
 		errs = append(errs, conn.Close(context.Background()))
 	}
 	return errors.Join(errs...)
+}
+
+// writers write what taking and giving back write, a row of a lease and one of
+// the ledger for each, by one bare statement, and look at nothing: nobody who
+// keeps such a ledger in this server is faster.
+type writers struct {
+	conns   []*pgx.Conn
+	cyclers []cycler
+}
+
+type writer struct {
+	lease string
+	conn  *pgx.Conn
+}
+
+func (c *cluster) writers(ctx context.Context, clients int) (_ *writers, err error) {
+	w := &writers{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeAll(w.conns))
+		}
+	}()
+	if err := c.exec(ctx, bareSQL); err != nil {
+		return nil, err
+	}
+	for i := range clients {
+		conn, err := pgx.Connect(ctx, c.lab.server.TCP(c.name))
+		if err != nil {
+			return nil, err
+		}
+		w.conns = append(w.conns, conn)
+		w.cyclers = append(w.cyclers, writer{lease: fmt.Sprintf("mutex/%d", i+1), conn: conn})
+	}
+	return w, nil
+}
+
+const bareSQL = `
+DROP TABLE IF EXISTS bare_lease, bare_event;
+CREATE TABLE bare_lease (LIKE coterie.lease INCLUDING ALL);
+CREATE TABLE bare_event (LIKE coterie.event INCLUDING ALL);
+INSERT INTO bare_lease SELECT * FROM coterie.lease`
+
+func (w writer) cycle(ctx context.Context) error {
+	for _, statement := range []string{
+		`WITH l AS (UPDATE bare_lease SET node = 'bare', incarnation = 1, token = nextval('coterie.token_seq'), acquired_at = clock_timestamp() WHERE name = $1 RETURNING name, token)
+		 INSERT INTO bare_event (node, kind, subject, token) SELECT 'bare', 'lease.claimed', name, token FROM l`,
+		`WITH l AS (UPDATE bare_lease SET node = NULL, incarnation = NULL, acquired_at = NULL, freed_at = clock_timestamp(), freed_by = 'release' WHERE name = $1 RETURNING name, token)
+		 INSERT INTO bare_event (node, kind, subject, token, reason) SELECT 'bare', 'lease.released', name, token, 'release' FROM l`,
+	} {
+		if done, err := w.conn.Exec(ctx, statement, w.lease); err != nil || done.RowsAffected() != 1 {
+			return errors.Join(err, fmt.Errorf("%d rows of %s", done.RowsAffected(), w.lease))
+		}
+	}
+	return nil
 }
 
 // beating is the same through the heartbeats of a node: it wants a lease, a
