@@ -71,7 +71,10 @@ var mayImport = map[string][]string{
 	"coordinator":             {"leases", "internal/atomicfile"},
 	"coordinator/failover":    {"leases"},
 	"coordinator/manifest":    {"appdata"},
-	"coordinator/supervisor":  {},
+	"coordinator/supervisor":  {"coordinator/supervisor/fork"},
+
+	"coordinator/supervisor/fork": {},
+
 	"coordinator/attest":      {"appdata"},
 	"coordinator/console":     {"internal/problem"},
 	"coordinator/keyring":     {"keystore/rollout"},
@@ -148,7 +151,7 @@ var onlyIn = map[string][]string{
 	"pgregory.net/rapid":                         {},
 	"github.com/stretchr/testify":                {},
 	"net/http/pprof":                             {},
-	"unsafe":                                     {},
+	"unsafe":                                     {"coordinator/supervisor/fork"},
 	"log":                                        {},
 	"math/rand":                                  {},
 	"io/ioutil":                                  {},

@@ -95,6 +95,14 @@ type cgroup struct {
 	fd  int
 }
 
+// descriptor is that of the directory; negative where there is no cgroup.
+func (c *cgroup) descriptor() int {
+	if c == nil {
+		return -1
+	}
+	return c.fd
+}
+
 // kill ends everything in it at one instant, forks under way included.
 func (c *cgroup) kill() error { return killCgroup(c.dir) }
 

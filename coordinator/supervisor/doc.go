@@ -11,8 +11,7 @@
 //	       |   `- its workers
 //	       |- run "a"          a tree: session and group of its own, and a cgroup where possible
 //	       |   `- children, children of children, ...
-//	       |- run "b"
-//	       `- a waiting stage  Stage      becomes the next run
+//	       `- run "b"
 //
 // The two talk in JSON lines over a socket pair that the agent inherits.
 // Output does not pass through the supervisor: the agent makes the pipes and
@@ -36,7 +35,8 @@
 //
 // The supervisor waits for nothing but its select. What may hang (a working
 // directory or program on a dead share, a user directory, whoever reads the
-// log) is touched by a stage, by the client, by a goroutine that may be lost.
+// log) is touched by the child between fork and exec, by the client, by a goroutine
+// that may be lost.
 //
 // # What fails, and what happens
 //
@@ -53,12 +53,19 @@
 //	host suspended              the deadline is checked at wake-up, before the agent runs a job
 //	SIGTERM, SIGINT             passed to the agent; a second one within Impatience kills it.
 //	                            A unit needs KillMode=mixed, or every process gets TERM at once
-//	binary upgraded in place    agent, stages and will still run the old file
+//	binary upgraded in place    agent and will still run the old file
 //
 // The agent's own parent-death signal is TERM, not KILL: the end of the line
 // tells a living agent at once, it must then kill trees and may release its
 // leases, and a killed one could do neither. A frozen agent is no danger
 // without KILL: its leases have ended when it wakes.
+//
+// # How a program starts
+//
+// The supervisor forks, and goes on (package fork); the child sets itself up and becomes
+// the program. Where that cannot be (macOS, Linux before 5.9, other processors), a stage
+// stands between: our own program, kept waiting to become the next run, which costs a
+// start of it each time. Options.Stages asks for that everywhere.
 //
 // # With and without a cgroup
 //

@@ -92,6 +92,12 @@ func TestFiveHundredStartsLeaveNothing(t *testing.T) {
 	if cgroupsHere() {
 		mode = "cgroup"
 	}
+	for _, how := range []string{"", " stages"} {
+		t.Run("as usual"+how, func(t *testing.T) { leaveNothing(t, mode+how, how != "") })
+	}
+}
+
+func leaveNothing(t *testing.T, mode string, stages bool) {
 	h := newHouse(t, mode)
 	h.long()
 	h.sh("warm", "true")
@@ -103,7 +109,7 @@ func TestFiveHundredStartsLeaveNothing(t *testing.T) {
 		}
 		return len(names)
 	}
-	// The spare stage is forked after a start, so counts settle a moment later.
+	// A spare stage is forked after a start, so counts settle a moment later.
 	settled := func(pid int) (n int) {
 		n = count(pid)
 		for range 10 {
@@ -123,10 +129,11 @@ func TestFiveHundredStartsLeaveNothing(t *testing.T) {
 	t.Logf("%s: 500 runs in %v, eight abreast; start p50 %v, p99 %v", mode, took, r.Took[250], r.Took[495])
 	r = h.do(order{Do: "many", Argv: []string{"/bin/echo", "x"}, Env: h.env(), Times: 50, Abreast: 1})
 	slices.Sort(r.Took)
-	t.Logf("the supervisor's CPU time for each: %v", cpuTime(t, h.sup.Process.Pid)/550)
+	own, children := cpuTime(t, h.sup.Process.Pid)
+	t.Logf("CPU time for each: the supervisor %v, its children %v", own/550, children/550)
 	t.Logf("one after the other: start p50 %v, p90 %v", r.Took[25], r.Took[45])
 	h.eventually("descriptors are back", func() bool { return count(h.sup.Process.Pid) <= supervisor && count(h.agent) <= agent })
-	children := 0
+	living := 0
 	names, err := os.ReadDir("/proc")
 	if err != nil {
 		t.Fatal(err)
@@ -134,11 +141,11 @@ func TestFiveHundredStartsLeaveNothing(t *testing.T) {
 	for _, n := range names { // zombies count here
 		text, err := os.ReadFile("/proc/" + n.Name() + "/stat")
 		if fields := strings.Fields(string(text[max(0, strings.LastIndexByte(string(text), ')')+1):])); err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(h.sup.Process.Pid) {
-			children++
+			living++
 		}
 	}
-	if children != 2 {
-		t.Errorf("%d children, want the agent and a waiting stage", children)
+	if want := map[bool]int{false: 1, true: 2}[stages]; living != want {
+		t.Errorf("%d children, want the agent and, with stages, a waiting one: %d", living, want)
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.sup.Process.Pid))
 	if err != nil {
@@ -272,7 +279,7 @@ func TestASupervisorRefusesAProgramWithoutStage(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(copied, "supervisor")
-	cmd.Env = append(os.Environ(), envRole+"=supervisor")
+	cmd.Env = append(os.Environ(), envRole+"=supervisor", envFlags+"=stages")
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), ErrNoStage.Error()) {
 		t.Errorf("got %v, %q", err, out)
@@ -292,20 +299,21 @@ func TestAnUnsupervisedProcessIsTold(t *testing.T) {
 	}
 }
 
-func cpuTime(t *testing.T, pid int) time.Duration {
+// cpuTime is what a process has taken, and those of its children that it has waited for.
+func cpuTime(t *testing.T, pid int) (own, children time.Duration) {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
 	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')'):]))
-	var ticks int
-	for _, f := range fields[12:14] { // user and system, from the third field on
+	var ticks [4]int
+	for i, f := range fields[12:16] { // user and system of each, from the third field on
 		n, err := strconv.Atoi(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		ticks += n
+		ticks[i] = n
 	}
-	return time.Duration(ticks) * 10 * time.Millisecond
+	return time.Duration(ticks[0]+ticks[1]) * 10 * time.Millisecond, time.Duration(ticks[2]+ticks[3]) * 10 * time.Millisecond
 }

@@ -63,6 +63,7 @@ func playSupervisor() int {
 	exit, err := Run(context.Background(), Options{
 		Agent:           []string{exe, "agent"},
 		Log:             slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Stages:          bytes.Contains([]byte(flags), []byte("stages")),
 		NoCgroup:        bytes.Contains([]byte(flags), []byte("nocgroup")),
 		NoNewPrivileges: bytes.Contains([]byte(flags), []byte("noprivs")),
 		WillTimeout:     500 * time.Millisecond,

@@ -17,6 +17,7 @@ type Options struct {
 	Impatience  time.Duration // a second SIGTERM or SIGINT within this kills the agent; 10 s when zero
 
 	Input           *os.File // stdin of the agent, for it to hand on; nil is empty
+	Stages          bool     // start programs through a stage even where they can be forked
 	NoCgroup        bool     // do without cgroups even where they are available
 	NoNewPrivileges bool     // nothing below may gain privileges, by sudo or a set-user-ID file
 }

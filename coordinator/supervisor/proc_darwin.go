@@ -60,6 +60,7 @@ const cgroupPrefix = "coterie."
 
 type cgroup struct{}
 
+func (c *cgroup) descriptor() int          { return -1 }
 func (c *cgroup) kill() error              { return errNoCgroup }
 func (c *cgroup) populated() (bool, error) { return false, errNoCgroup }
 func (c *cgroup) holds(string) bool        { return false }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -33,7 +34,8 @@ const (
 )
 
 // Stage must be the first statement of main. Where the supervisor has started
-// this process to become a run's program, it does not return.
+// this process to become a run's program, it does not return. That is where programs
+// cannot be forked; see the package's comment.
 //
 // The step between fork and exec is a process of its own because it touches
 // what may hang: a working directory or program on a share that is gone. A
@@ -181,25 +183,30 @@ func rehearse(argv, env []string) {
 }
 
 func setLimits(l Limits) error {
-	// Memory comes last: from then on this process itself may be above it.
-	for _, limit := range []struct {
-		resource int
-		value    uint64
-	}{
-		{unix.RLIMIT_NOFILE, l.OpenFiles},
-		{unix.RLIMIT_NPROC, l.Processes},
-		{unix.RLIMIT_FSIZE, l.FileBytes},
-		{unix.RLIMIT_CPU, uint64((l.CPU + time.Second - 1) / time.Second)},
-		{unix.RLIMIT_AS, l.MemoryBytes},
-	} {
-		if limit.value == 0 {
-			continue
-		}
+	for _, limit := range l.each() {
 		if err := unix.Setrlimit(limit.resource, &unix.Rlimit{Cur: limit.value, Max: limit.value}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+type limit struct {
+	resource int
+	value    uint64
+}
+
+// each lists the limits that are set.
+func (l Limits) each() []limit {
+	// Memory comes last: from then on the process that sets it may be above it.
+	all := []limit{
+		{unix.RLIMIT_NOFILE, l.OpenFiles},
+		{unix.RLIMIT_NPROC, l.Processes},
+		{unix.RLIMIT_FSIZE, l.FileBytes},
+		{unix.RLIMIT_CPU, uint64((l.CPU + time.Second - 1) / time.Second)},
+		{unix.RLIMIT_AS, l.MemoryBytes},
+	}
+	return slices.DeleteFunc(all, func(l limit) bool { return l.value == 0 })
 }
 
 // overFD is a line over a descriptor in blocking mode.

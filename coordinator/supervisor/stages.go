@@ -31,8 +31,11 @@ type stageEvent struct {
 	ended bool
 }
 
-// launch forks a stage, already in a cgroup of its own where there are cgroups.
-func (s *supervisor) launch() (*stage, error) {
+// launch forks a stage.
+func (s *supervisor) launch() (*stage, error) { return s.inGroup(s.forkStage) }
+
+// inGroup forks into a cgroup of its own where there are cgroups.
+func (s *supervisor) inGroup(forked func(*cgroup) (*stage, error)) (*stage, error) {
 	var group *cgroup
 	if s.cgroups != nil {
 		var err error
@@ -40,7 +43,7 @@ func (s *supervisor) launch() (*stage, error) {
 			return nil, fmt.Errorf("make a cgroup: %w", err)
 		}
 	}
-	st, err := s.forkStage(group)
+	st, err := forked(group)
 	if err != nil && group != nil {
 		err = errors.Join(err, group.close())
 	}
@@ -103,22 +106,38 @@ func (s *supervisor) self() (string, error) {
 	return os.Executable()
 }
 
-// firstStage proves before anything else that stages work: that main calls
-// Stage, and that a child can be born into a cgroup. Where it cannot, the
-// supervisor goes on without cgroups.
-func (s *supervisor) firstStage() error {
-	st, err := s.launch()
+// firstChild proves before anything else that children can be started, and be born
+// into a cgroup. Where they cannot, the supervisor goes on without cgroups.
+func (s *supervisor) firstChild() error {
+	first := s.firstStage
+	if s.forks {
+		first = s.firstFork
+	}
+	wait, err := first()
 	if err != nil && s.cgroups != nil {
 		s.log.Info("no cgroup for runs", "err", err)
 		if err := s.cgroups.close(); err != nil {
 			s.log.Warn("cgroup stays", "err", err)
 		}
 		s.cgroups = nil
-		st, err = s.launch()
+		wait, err = first()
 	}
 	if err != nil {
 		return err
 	}
+	return wait()
+}
+
+// firstStage proves that main calls Stage.
+func (s *supervisor) firstStage() (wait func() error, err error) {
+	st, err := s.launch()
+	if err != nil {
+		return nil, err
+	}
+	return func() error { return s.awaitReady(st) }, nil
+}
+
+func (s *supervisor) awaitReady(st *stage) error {
 	timeout := time.NewTimer(stagePatience)
 	defer timeout.Stop()
 	select {

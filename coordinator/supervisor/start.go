@@ -3,11 +3,12 @@
 package supervisor
 
 import (
+	"errors"
 	"strings"
 	"syscall"
 )
 
-// start hands a command to the stage that waits.
+// start begins a run.
 func (s *supervisor) start(m message, fds []int) {
 	defer closeAll(fds)
 	refuse := func(f fault) { s.reply(message{Op: opFailed, ID: m.ID, Fault: &f}) }
@@ -26,7 +27,11 @@ func (s *supervisor) start(m message, fds []int) {
 	st, err := s.send(m, fds)
 	if err != nil {
 		s.log.Error("run cannot start", "run", m.ID, "err", err)
-		refuse(fault{Kind: "start", Doing: "fork", Text: err.Error()})
+		f := fault{Kind: "start", Doing: "fork", Text: err.Error()}
+		if errors.Is(err, syscall.EINVAL) {
+			f = fault{Kind: "start", Doing: "exec " + string(m.Start.Argv[0]), Errno: syscall.EINVAL}
+		}
+		refuse(f)
 		return
 	}
 	t := &tree{
@@ -39,7 +44,8 @@ func (s *supervisor) start(m message, fds []int) {
 	s.trees[t.id], s.leaders[t.pid] = t, t
 }
 
-// send gives the command to the spare stage, or to a new one if that has died.
+// send forks the program, or gives the command to the spare stage, or to a new one
+// if that has died.
 func (s *supervisor) send(m message, fds []int) (*stage, error) {
 	start := *m.Start
 	if start.Dir == "" {
@@ -47,6 +53,9 @@ func (s *supervisor) send(m message, fds []int) (*stage, error) {
 	}
 	start.Parent = s.pid
 	start.Env = s.markEnv(start.Env, m.ID)
+	if s.forks {
+		return s.inGroup(func(group *cgroup) (*stage, error) { return s.fork(&start, fds, group) })
+	}
 	if st := s.spare; st != nil {
 		s.spare = nil
 		if st.line.send(message{Op: opStart, Start: &start}, fds...) == nil {
@@ -103,7 +112,7 @@ func (s *supervisor) stageSaid(st *stage, m message, ended bool) {
 
 // prepareSpare forks the next stage while nobody waits for it.
 func (s *supervisor) prepareSpare() {
-	if s.spare != nil || s.agentEnd != 0 {
+	if s.forks || s.spare != nil || s.agentEnd != 0 {
 		return
 	}
 	var err error

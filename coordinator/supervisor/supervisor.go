@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/coterie-ha/coterie/coordinator/supervisor/fork"
 )
 
 // deafAfter bounds how long the supervisor waits for what a dead agent had
@@ -53,6 +55,8 @@ type supervisor struct {
 	stages  map[int]*stage
 	spare   *stage
 	staged  chan stageEvent
+	forks   bool           // programs are forked, without stages
+	files   syscall.Rlimit // of open files, as we were started
 	cgroups *cgroups
 
 	alarm    *alarm
@@ -106,12 +110,13 @@ func Run(ctx context.Context, o Options) (exit int, err error) {
 	defer signal.Stop(s.children)
 
 	s.sweep()
-	if err := s.firstStage(); err != nil {
+	if err := s.firstChild(); err != nil {
 		return 1, fmt.Errorf("supervise: %w", err)
 	}
 	if err := s.startAgent(); err != nil {
 		return 1, fmt.Errorf("start the agent %s: %w", s.Agent[0], err)
 	}
+	s.learnLimits()
 	s.loop(ctx, urges)
 	s.speak()
 	s.alone = false
@@ -143,6 +148,7 @@ func prepare(o Options) (*supervisor, error) {
 		Options: o, log: o.Log, pid: os.Getpid(), mark: mark,
 		trees: make(map[string]*tree), leaders: make(map[int]*tree), stages: make(map[int]*stage),
 		heard: make(chan incoming), replies: make(chan message, 4096),
+		forks:  !o.Stages && fork.Works(),
 		staged: make(chan stageEvent), children: make(chan os.Signal, 1), quit: make(chan struct{}),
 	}
 	// What came down from whoever started us stays here: a lock file that a job

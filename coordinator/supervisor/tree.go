@@ -23,15 +23,16 @@ type tree struct {
 	seen     map[ident]bool // in the latest survey, as are
 	sessions map[int]bool
 
-	phase  phase
-	fault  *fault // why it did not start
-	staged bool   // the stage has become the program, or ended
-	dead   bool   // the program itself has ended and been reaped
-	exit   Exit
-	killed time.Duration // when first killed
-	next   time.Duration // when to press on; 0 when there is nothing to do
-	pause  time.Duration // between attempts
-	stuck  bool          // told
+	phase   phase
+	fault   *fault // why it did not start
+	staged  bool   // the stage or child has become the program, or ended
+	doubted bool   // its cgroup lived on while nobody was seen
+	dead    bool   // the program itself has ended and been reaped
+	exit    Exit
+	killed  time.Duration // when first killed
+	next    time.Duration // when to press on; 0 when there is nothing to do
+	pause   time.Duration // between attempts
+	stuck   bool          // told
 }
 
 type phase int
@@ -95,8 +96,11 @@ func (s *supervisor) settle() {
 			if sure {
 				s.bury(t)
 			}
+		case len(left) == 0 && !t.doubted: // who is dying counts as living, and who forks and ends can be missed
+			t.doubted = true
+			s.again = BootTime() + restPause
 		case t.phase == running:
-			t.exit.Leftovers = len(left)
+			t.exit.Leftovers = max(len(left), 1)
 			leaving = append(leaving, t)
 		}
 	}

@@ -1,0 +1,1 @@
+// Empty: it lets functions of this package have their bodies elsewhere.
