@@ -248,7 +248,7 @@ func TestManyForksBesideABusyHeap(t *testing.T) {
 			}
 		}()
 	}
-	for range 200 {
+	for range 50 {
 		failure, pid := start(t, Program{Paths: []string{"/bin/true"}, Argv: []string{"true"}, Dir: "/", Cgroup: -1})
 		if status := wait(t, pid); failure.Step != None || status != 0 {
 			t.Fatalf("got %+v, status %v", failure, status)
