@@ -1,8 +1,11 @@
 package bundle
 
 import (
+	"archive/tar"
 	"bytes"
+	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +32,24 @@ func exported(t *testing.T, x Export) ([]byte, *Content) {
 	var out bytes.Buffer
 	if err := x.Write(t.Context(), content, &out); err != nil {
 		t.Fatal(err)
+	}
+	return out.Bytes(), content
+}
+
+// listed makes a bundle of a tree that is read once.
+func listed(t *testing.T, x Export) ([]byte, *Content) {
+	t.Helper()
+	x.Temp = t.TempDir()
+	content, err := x.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := x.Write(t.Context(), content, &out); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(x.Temp); len(left) > 0 || err != nil {
+		t.Errorf("left aside: %v, %v", left, err)
 	}
 	return out.Bytes(), content
 }
@@ -136,6 +157,14 @@ func TestTheSameFilesMakeTheSameBundle(t *testing.T) {
 	if !bytes.Equal(first, second) {
 		t.Error("two bundles of the same files differ")
 	}
+	once, content := listed(t, Export{Root: a, Profile: small(), Tier: "dev", Workers: 3})
+	if !bytes.Equal(first, once) {
+		t.Error("it is another bundle when each file is read once")
+	}
+	r, _ := contents(t, once)
+	if digest, err := content.Digest(); digest != r.Digest || err != nil {
+		t.Errorf("digest %v, %v; want %v", digest, err, r.Digest)
+	}
 	if err := os.Chtimes(filepath.Join(b, "conf/app.xml"), time.Now(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -150,16 +179,25 @@ func TestALargeBundleIsReadAsItWasWritten(t *testing.T) {
 	for i := range noise {
 		noise[i] = byte(i * i >> 3)
 	}
-	root := plant(t, filepath.Join(t.TempDir(), "tree"), map[string]string{"conf/large": string(noise)})
+	root := plant(t, filepath.Join(t.TempDir(), "tree"), map[string]string{
+		"conf/a": string(noise[:frameSize-2*tarBlock]), "conf/b": string(noise[:frameSize-100]), "conf/large": string(noise), "conf/m": string(noise[:1000]), "conf/zero": "",
+		"conf/n": string(noise[:frameSize/2]), "conf/o": string(noise[:frameSize/2]), "conf/twice": string(noise) + string(noise),
+	})
 	text, _ := exported(t, Export{Root: root, Profile: small(), Tier: "dev"})
-	if _, got := contents(t, text); got["conf/large"] != string(noise) {
-		t.Error("read differently")
+	_, got := contents(t, text)
+	for name, want := range map[string]string{"conf/large": string(noise), "conf/o": string(noise[:frameSize/2]), "conf/twice": string(noise) + string(noise)} {
+		if got[name] != want {
+			t.Errorf("%s is read differently", name)
+		}
+	}
+	if once, _ := listed(t, Export{Root: root, Profile: small(), Tier: "dev", Workers: 1}); !bytes.Equal(once, text) {
+		t.Error("it is another bundle when each file is read once")
 	}
 }
 
 func TestAFileThatChangesIsNotedInTime(t *testing.T) {
 	root := installation(t)
-	x := Export{Root: root, Profile: small(), Tier: "dev"}
+	x := Export{Root: root, Profile: small(), Tier: "dev", Temp: t.TempDir()}
 	for name, change := range map[string]func(at string) error{
 		"longer":  func(at string) error { return os.WriteFile(at, []byte("<a/><b/>"), 0o644) },
 		"shorter": func(at string) error { return os.WriteFile(at, []byte("<"), 0o644) },
@@ -169,19 +207,74 @@ func TestAFileThatChangesIsNotedInTime(t *testing.T) {
 		"a link":  func(at string) error { return errors.Join(os.Remove(at), os.Symlink("/etc/passwd", at)) },
 	} {
 		at := filepath.Join(root, "conf/app.xml")
-		if err := errors.Join(os.RemoveAll(at), os.WriteFile(at, []byte("<a/>"), 0o644)); err != nil {
-			t.Fatal(err)
+		for how, look := range map[string]func(context.Context) (*Content, error){"looked": x.Look, "listed": x.List} {
+			if err := errors.Join(os.RemoveAll(at), os.WriteFile(at, []byte("<a/>"), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			content, err := look(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := change(at); err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			err = x.Write(t.Context(), content, &out)
+			if name == "other" && how == "listed" && err == nil { // it was not read before, so it is the other one wholly
+				if _, got := contents(t, out.Bytes()); got["conf/app.xml"] != "<b/>" {
+					t.Errorf("%s, %s: has %q", name, how, got["conf/app.xml"])
+				}
+			} else if !errors.Is(err, ErrChanging) {
+				t.Errorf("%s, %s: %v", name, how, err)
+			}
 		}
-		content, err := x.Look(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := change(at); err != nil {
-			t.Fatal(err)
-		}
-		if err := x.Write(t.Context(), content, io.Discard); !errors.Is(err, ErrChanging) {
-			t.Errorf("%s: %v", name, err)
-		}
+	}
+}
+
+// changingAt changes a mapped file once, when some of it was read.
+type changingAt struct {
+	file []byte
+	left int
+}
+
+func (c *changingAt) Write(p []byte) (int, error) {
+	if c.left -= len(p); c.left < 0 {
+		c.file[0], c.file[len(c.file)-1] = '1', '1'
+	}
+	return len(p), nil
+}
+
+// A file that is written to while it is read is noticed also where its times do not
+// move, as those of two changes of one moment, or of a mapped file.
+func TestAFileIsNeverPackedHalfOldAndHalfNew(t *testing.T) {
+	const size = 1 << 20
+	root := plant(t, filepath.Join(t.TempDir(), "tree"), map[string]string{"conf/a": strings.Repeat("0", size)})
+	f, err := os.OpenFile(filepath.Join(root, "conf/a"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	mapped, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(mapped)
+	mapped[0], mapped[size-1] = '0', '0' // the times move now, and not when it is changed
+	x := Export{Root: root, Profile: small(), Tier: "dev"}
+	content, err := x.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := openFolder(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.close()
+	p := packing{root: dir, progress: new(appdata.Progress), begun: time.Now()}
+	r := packer{packing: &p, out: tar.NewWriter(&changingAt{mapped, size / 2}), sum: sha256.New(), dir: dir, name: "."}
+	defer r.leave()
+	if err := r.member(t.Context(), &content.Manifest.Files[1]); !errors.Is(err, ErrChanging) {
+		t.Errorf("packed half old and half new: %v", err)
 	}
 }
 

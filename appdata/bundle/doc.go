@@ -19,6 +19,7 @@
 //	Policy     how far an import goes: FULL, PARTIAL, NONE
 //	Journal    what an import is about to do, and how to take it back
 //	Column     one of the trees that are compared
+//	Sieve      what is the same in all the folders that are compared
 //
 // # The classes
 //
@@ -36,7 +37,7 @@
 //
 // # The file
 //
-//	zstd frames of 4 MiB of this:
+//	zstd frames of 4 MiB or less of this:
 //	  .coterie/manifest     a header, then a line for each entry with its SHA-256
 //	  .coterie/signature    Ed25519, of the manifest; or nothing
 //	  conf/                 the entries, in the order of the manifest
@@ -81,7 +82,9 @@
 //
 // # One comparison
 //
-// Trees are walked together and only where their sums differ. Each path that is not
+// Folders are first read side by side, and what is the same in all of them to the last
+// byte is done with (a Sieve). The rest is scanned, and trees are walked together only
+// where their sums differ. Each path that is not
 // the same everywhere is told with its class. A file that is in no bundle, because
 // the profile does not mention it, is told with the pattern that would take it in,
 // and that pattern takes in nothing else but its like.

@@ -232,6 +232,7 @@ type checker struct {
 	folders map[string]bool
 	twins   twins
 	bytes   int64
+	unread  bool // files have no digests yet
 }
 
 // largest is more than any file: sums of sizes stay within an int64.
@@ -266,7 +267,7 @@ func (c *checker) next(e *Entry) error {
 		if why := linkFault(e.Path, e.Target); why != "" {
 			return fault(BadName, e.Path, "%s", why)
 		}
-	case e.Kind == appdata.File && e.Target == "" && e.Digest != appdata.Digest{}:
+	case e.Kind == appdata.File && e.Target == "" && (c.unread || e.Digest != appdata.Digest{}):
 		if e.Size < 0 || e.Size > largest {
 			return fault(TooLarge, e.Path, "%d bytes", e.Size)
 		}

@@ -64,19 +64,31 @@ func (c *cli) export(ctx context.Context, root string, v packing) error {
 		return err
 	}
 	progress := new(appdata.Progress)
-	x := bundle.Export{Root: root, Profile: profile, Tier: v.tier, Version: v.version, Workers: 4, Progress: progress}
+	x := bundle.Export{
+		Root: root, Profile: profile, Tier: v.tier, Version: v.version, Workers: 4, Temp: filepath.Dir(v.out), Progress: progress,
+	}
 	if v.key != "" {
 		if x.Key, err = bundle.ReadKey(v.key); err != nil {
 			return bundleProblem("--key", err)
 		}
 	}
-	content, err := patiently(ctx, progress, c.progress(progress), x.Look)
+	look := x.List // each file is read once, as it is packed
+	there, err := isThere(v.out)
+	if there || c.flags.dryRun {
+		look = x.Look // what there is to say needs the digests
+	}
+	if err != nil {
+		return err
+	}
+	content, err := patiently(ctx, progress, c.progress(progress), look)
 	if err != nil {
 		return bundleProblem(root, appdataProblem(root, err))
 	}
-	same, there, err := sameBundle(ctx, v.out, content, x)
-	if err != nil {
-		return err
+	same := false
+	if there {
+		if same, err = sameBundle(ctx, v.out, content, x); err != nil {
+			return err
+		}
 	}
 	if !same {
 		if err := c.agreeToExport(v, content, there); err != nil {
@@ -87,6 +99,14 @@ func (c *cli) export(ctx context.Context, root string, v packing) error {
 		}
 	}
 	return c.exported(v, x, content, same)
+}
+
+func isThere(name string) (bool, error) {
+	_, err := os.Stat(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // liesIn says whether a file would lie in a folder.
@@ -105,14 +125,11 @@ func liesIn(folder, file string) (bool, error) {
 	return at[0] == at[1] || strings.HasPrefix(at[1], strings.TrimSuffix(at[0], "/")+"/"), nil
 }
 
-// sameBundle says whether a file is there, and is the bundle that would be written.
-func sameBundle(ctx context.Context, name string, content *bundle.Content, x bundle.Export) (same, there bool, err error) {
+// sameBundle says whether a file is the bundle that would be written.
+func sameBundle(ctx context.Context, name string, content *bundle.Content, x bundle.Export) (same bool, err error) {
 	digest, err := content.Digest()
 	if err != nil {
-		return false, false, bundleProblem(x.Root, err)
-	}
-	if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
-		return false, false, nil
+		return false, bundleProblem(x.Root, err)
 	}
 	err = opened(ctx, name, content.Manifest.Bytes, func(ctx context.Context, r *bundle.Reader) error {
 		if r.Digest != digest || r.Signer() != x.Signer() {
@@ -125,12 +142,12 @@ func sameBundle(ctx context.Context, name string, content *bundle.Content, x bun
 		return nil
 	})
 	if ctx.Err() != nil {
-		return false, true, context.Cause(ctx)
+		return false, context.Cause(ctx)
 	}
 	if _, bad := errors.AsType[*problem.Problem](err); bad { // another file, or a damaged one: it is replaced
-		return false, true, nil
+		return false, nil
 	}
-	return same, true, err
+	return same, err
 }
 
 func (c *cli) agreeToExport(v packing, content *bundle.Content, there bool) error {
@@ -157,16 +174,18 @@ const exportTries = 3
 
 func (c *cli) writeBundle(ctx context.Context, x bundle.Export, content *bundle.Content, out string) (*bundle.Content, error) {
 	for try := 1; ; try++ {
-		err := atomicfile.WriteFrom(out, 0o644, func(w io.Writer) error { return x.Write(ctx, content, w) })
+		_, err := patiently(ctx, x.Progress, c.progress(x.Progress), func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, atomicfile.WriteFrom(out, 0o644, func(w io.Writer) error { return x.Write(ctx, content, w) })
+		})
 		if err == nil {
 			return content, nil
 		}
 		if !errors.Is(err, bundle.ErrChanging) || try == exportTries {
-			return nil, bundleProblem(x.Root, err)
+			return nil, bundleProblem(x.Root, appdataProblem(x.Root, err))
 		}
 		c.detail("%v; reading it again", err)
-		if content, err = x.Look(ctx); err != nil {
-			return nil, bundleProblem(x.Root, err)
+		if content, err = patiently(ctx, x.Progress, c.progress(x.Progress), x.Look); err != nil { // tells all that is wrong
+			return nil, bundleProblem(x.Root, appdataProblem(x.Root, err))
 		}
 	}
 }
