@@ -107,7 +107,8 @@ func (l *lab) packed(ctx context.Context) (_ []row, err error) {
 
 // export is what coterie bundle export does.
 func export(ctx context.Context, x bundle.Export, name string) error {
-	content, err := x.Look(ctx)
+	x.Temp = filepath.Dir(name)
+	content, err := x.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -183,12 +184,16 @@ func smallFiles(root string, files, folders int) error {
 // compareTwo is what coterie appdata compare does.
 func compareTwo(ctx context.Context, roots ...string) error {
 	profile, _ := bundle.ProfileOf("generic")
-	c := bundle.Comparison{Profile: profile, Columns: make([]bundle.Column, len(roots))}
+	sieve, err := profile.Sift(ctx, bundle.Sifting{Roots: roots, Workers: 4})
+	if err != nil {
+		return err
+	}
+	c := bundle.Comparison{Profile: profile, Columns: make([]bundle.Column, len(roots)), Sieve: sieve}
 	failed := make([]error, len(roots))
 	var scans sync.WaitGroup
 	for i, root := range roots {
 		scans.Go(func() {
-			m, err := profile.Scan(ctx, appdata.Scanner{Root: root, Workers: 4})
+			m, err := c.Scan(ctx, appdata.Scanner{Root: root, Workers: 4})
 			c.Columns[i], failed[i] = bundle.Column{Name: root, Dir: m.Dir}, err
 		})
 	}

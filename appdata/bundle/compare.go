@@ -41,12 +41,16 @@ type Row struct {
 type Comparison struct {
 	Profile Profile
 	Columns []Column
-	Modes   bool // permissions must be the same too
+	Modes   bool   // permissions must be the same too
+	Sieve   *Sieve // knows what the columns have all the same, if they are folders; nil: nothing is known
 }
 
 // Scan looks at a folder as it is to be compared.
-func (p Profile) Scan(ctx context.Context, s appdata.Scanner) (*appdata.Manifest, error) {
-	s.Skip, s.Normal, s.Timeless = p.Skips, p.equal().Normalises, true
+func (c Comparison) Scan(ctx context.Context, s appdata.Scanner) (*appdata.Manifest, error) {
+	s.Skip, s.Normal, s.Timeless = c.Profile.Skips, c.Profile.equal().Normalises, true
+	if c.Sieve != nil {
+		s.Skip = func(name string) bool { return c.Sieve.Skips(name) || c.Profile.Skips(name) }
+	}
 	return s.Scan(ctx)
 }
 

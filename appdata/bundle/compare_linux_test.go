@@ -41,28 +41,42 @@ func plant(t *testing.T, root string, files map[string]string) string {
 	return root
 }
 
-func scanned(t *testing.T, p Profile, root string) Column {
+func scanned(t *testing.T, c Comparison, root string) Column {
 	t.Helper()
-	m, err := p.Scan(t.Context(), appdata.Scanner{Root: root})
+	m, err := c.Scan(t.Context(), appdata.Scanner{Root: root})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return Column{Name: filepath.Base(root), Dir: m.Dir}
 }
 
-// compared tells the rows: path, class, letters, pattern.
+// compared tells the rows: path, class, letters, pattern. What is told must be the same
+// when nothing but what a sieve has left is scanned.
 func compared(t *testing.T, c Comparison, trees ...map[string]string) []string {
 	t.Helper()
+	roots := make([]string, len(trees))
 	for i, files := range trees {
-		column := scanned(t, c.Profile, plant(t, filepath.Join(t.TempDir(), "tree"), files))
-		if i < len(c.Columns) {
-			column.Tier = c.Columns[i].Tier
-			c.Columns[i] = column
-		} else {
-			c.Columns = append(c.Columns, column)
-		}
+		roots[i] = plant(t, filepath.Join(t.TempDir(), "tree"), files)
 	}
-	var told []string
+	told := toldOf(t, c, roots)
+	var err error
+	if c.Sieve, err = c.Profile.Sift(t.Context(), Sifting{Roots: roots, Modes: c.Modes, Workers: 3}); err != nil {
+		t.Fatal(err)
+	}
+	if sifted := toldOf(t, c, roots); !slices.Equal(sifted, told) {
+		t.Errorf("with a sieve told\n%s\nwithout\n%s", strings.Join(sifted, "\n"), strings.Join(told, "\n"))
+	}
+	return told
+}
+
+func toldOf(t *testing.T, c Comparison, roots []string) (told []string) {
+	t.Helper()
+	c.Columns = append(slices.Clone(c.Columns), make([]Column, len(roots)-len(c.Columns))...)
+	for i, root := range roots {
+		tier := c.Columns[i].Tier
+		c.Columns[i] = scanned(t, c, root)
+		c.Columns[i].Tier = tier
+	}
 	for _, row := range c.Rows() {
 		var line strings.Builder
 		line.WriteString(row.Path + " " + string(row.Class) + " ")
@@ -139,14 +153,27 @@ func TestEqualTreesTellNothing(t *testing.T) {
 }
 
 func TestModesAreComparedWhenAsked(t *testing.T) {
-	a, b := plant(t, t.TempDir(), map[string]string{"conf/a": "1"}), plant(t, t.TempDir(), map[string]string{"conf/a": "1"})
-	if err := os.Chmod(filepath.Join(b, "conf/a"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, modes := range []bool{false, true} {
-		c := Comparison{Profile: small(), Modes: modes, Columns: []Column{scanned(t, small(), a), scanned(t, small(), b)}}
-		if got := len(c.Rows()) > 0; got != modes {
-			t.Errorf("modes %v: differs %v", modes, got)
+	files := map[string]string{"conf/a": "1", "conf/sub/b": "2"}
+	for _, name := range []string{"conf/a", "conf/sub"} {
+		a, b := plant(t, t.TempDir(), files), plant(t, t.TempDir(), files)
+		if err := os.Chmod(filepath.Join(b, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, modes := range []bool{false, true} {
+			c := Comparison{Profile: small(), Modes: modes}
+			plain := toldOf(t, c, []string{a, b})
+			var err error
+			if c.Sieve, err = c.Profile.Sift(t.Context(), Sifting{Roots: []string{a, b}, Modes: modes}); err != nil {
+				t.Fatal(err)
+			}
+			sifted := toldOf(t, c, []string{a, b})
+			var want []string
+			if modes {
+				want = []string{name + " shared ab"}
+			}
+			if !slices.Equal(plain, want) || !slices.Equal(sifted, want) {
+				t.Errorf("modes %v: told %q, with a sieve %q; want %q", modes, plain, sifted, want)
+			}
 		}
 	}
 }
@@ -166,8 +193,9 @@ func TestAProposedPatternTakesInItsLikeAlone(t *testing.T) {
 	a := map[string]string{
 		"lib/x.jar": "1", "lib/note.txt": "1", "lib/old.cfg": "1", "lib/new.cfg": "1", "own/[1]*.txt": "1", "own/keys/my.keystore": "k", "own/keys/doc.md": "1",
 		"deep/er/than/that/f": "1", "deep/stays": "1", "noext": "1", ".hidden": "1", "x.tar.gz": "1", "y.tar.gz": "1",
+		"dirs/a.d": "1", "dirs/b.d": "1", "dirs/c.d/same": "1", "dirs/c.x": "1",
 	}
-	b := map[string]string{"lib/x.jar": "1", "lib/old.cfg": "1", "deep/stays": "1", "own/keys/my.keystore": "k", "own/keys/doc.md": "2", "own/[1]*.txt": "2"}
+	b := map[string]string{"lib/x.jar": "1", "lib/old.cfg": "1", "deep/stays": "1", "own/keys/my.keystore": "k", "own/keys/doc.md": "2", "own/[1]*.txt": "2", "dirs/c.d/same": "1"}
 	c := Comparison{Profile: small()}
 	got := map[string]string{}
 	for _, line := range compared(t, c, a, b) {
@@ -179,6 +207,7 @@ func TestAProposedPatternTakesInItsLikeAlone(t *testing.T) {
 	want := map[string]string{
 		"lib/note.txt": "lib/note.txt", "lib/new.cfg": "lib/new.cfg", "own/[1]*.txt": `own/\[1]\*.txt`, "own/keys/doc.md": "own/keys/doc.md",
 		"deep/er/than/that/f": "deep/er", "noext": "noext", ".hidden": ".hidden", "x.tar.gz": "*.gz", "y.tar.gz": "*.gz",
+		"dirs/a.d": "dirs/a.d", "dirs/b.d": "dirs/b.d", "dirs/c.x": "dirs/c.x",
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("proposed %v, want %v", got, want)

@@ -92,6 +92,9 @@ func (p proposer) othersIn(column Column, folder string) bool {
 // onlyDiffering says that a pattern fits more than one of the files that differ, and no
 // other file or folder.
 func (p proposer) onlyDiffering(dir, like string) bool {
+	if p.Sieve.has(dir, like) {
+		return false
+	}
 	met := map[string]bool{}
 	for _, column := range p.Columns {
 		d := column.Dir(dir)

@@ -130,6 +130,9 @@ func (c *cli) fillColumns(ctx context.Context, cmd *cobra.Command, x *bundle.Com
 		defer k.db.Close()
 	}
 	_, err := patiently(ctx, progress, c.progress(progress), func(ctx context.Context) (struct{}, error) {
+		if err := sift(ctx, x, columns, flags, progress); err != nil {
+			return struct{}{}, err
+		}
 		loads, ctx := errgroup.WithContext(ctx)
 		for i, at := range columns {
 			x.Columns[i] = bundle.Column{Name: at.name, Tier: at.tier}
@@ -138,7 +141,7 @@ func (c *cli) fillColumns(ctx context.Context, cmd *cobra.Command, x *bundle.Com
 					x.Columns[i].Dir, err = k.tree(ctx, at.place)
 					return err
 				}
-				m, err := x.Profile.Scan(ctx, appdata.Scanner{
+				m, err := x.Scan(ctx, appdata.Scanner{
 					Root: at.place, Progress: progress, Workers: max(1, flags.workers/len(columns)), OpsPerSecond: flags.names, BytesPerSec: int64(flags.mib) << 20, TrustCache: flags.trust,
 				})
 				x.Columns[i].Dir = m.Dir
@@ -147,6 +150,23 @@ func (c *cli) fillColumns(ctx context.Context, cmd *cobra.Command, x *bundle.Com
 		}
 		return struct{}{}, loads.Wait()
 	})
+	return err
+}
+
+// sift finds what need not be scanned, since all have the same. Whoever asks for less haste
+// goes without.
+func sift(ctx context.Context, x *bundle.Comparison, columns []compareColumn, flags scanFlags, progress *appdata.Progress) (err error) {
+	s := bundle.Sifting{Modes: x.Modes, Workers: max(1, flags.workers/len(columns)), Progress: progress}
+	for _, at := range columns {
+		if isTree(at.place) {
+			return nil
+		}
+		s.Roots = append(s.Roots, at.place)
+	}
+	if flags.names > 0 || flags.mib > 0 {
+		return nil
+	}
+	x.Sieve, err = x.Profile.Sift(ctx, s)
 	return err
 }
 
