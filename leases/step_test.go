@@ -168,6 +168,21 @@ func TestOneLostHeartbeatCostsNoTrust(t *testing.T) {
 	}
 }
 
+// Timers stood still while the host slept, so that a holder's return may be what
+// is seen first.
+func TestAReturnThatIsSeenAfterAPauseEndsTheOthers(t *testing.T) {
+	l := begin("x")
+	l.beat(lists([]Lease{{Name: "l1", Class: "x", Token: 1}, {Name: "l2", Class: "x", Token: 2}}, nil, holds("a", 2, "x")))
+	l.now += l.last.Terms.Trust()
+	acts := l.Step(l.now, Returned{Lease: "l1", Token: 1})
+	for _, a := range acts {
+		if a.Lease == "l2" && errors.Is(a.Cause, ErrLost) {
+			return
+		}
+	}
+	t.Errorf("l2 goes on after trust is over: %v", acts)
+}
+
 func TestALoopLooksOftenWhileHoldersAct(t *testing.T) {
 	l := begin("x")
 	l.beat(lists([]Lease{{Name: "l1", Class: "x", Token: 1}}, nil, holds("a", 1, "x")))

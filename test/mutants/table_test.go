@@ -32,6 +32,9 @@ var tried = []trial{
 		{"sql/schema/functions/tick.sql", "IF p_old THEN", "IF false THEN"},
 		{"sql/schema/functions/assert_lease.sql", "AND c.timeline OPERATOR(pg_catalog.=) coterie.timeline()", ""},
 	}}, "./leases/upheaval", "TestAPromotionThatLosesGrantsRepeatsNoToken"},
+	{Mutant{"distrust waits for those who return", "found here: after a pause the first thing seen was a holder that had returned", []Edit{
+		{"leases/step.go", "		if s.lost {", "		if true {"},
+	}}, "./leases", "TestAReturnThatIsSeenAfterAPauseEndsTheOthers"},
 	{Mutant{"a heartbeat is said twice", "lib/pq #939: database/sql says a statement again whose answer was lost", []Edit{
 		{"leases/call.go", "	defer conn.Close()\n	return do(conn)\n", "	defer conn.Close()\n	if err := do(conn); err != nil {\n		return err\n	}\n	return do(conn)\n"},
 	}}, "./leases", "TestScenarios"},

@@ -35,8 +35,6 @@ var mutants = []mutant{
 		"return t.TTL - t.Margin", "return t.TTL"},
 	{"trust extended by a failed attempt", "kubernetes #44887: renewed again after a failed renewal", step,
 		"		s.due = now + s.Terms.Heartbeat/3", "		s.trust = now + s.Terms.Trust()\n		s.due = now + s.Terms.Heartbeat/3"},
-	{"distrust waits for those who return", "found here: after a pause the first thing seen was a holder that had returned", step,
-		"		if s.lost {", "		if true {"},
 	{"distrust forgotten", "Quartz #847: the work went on after the check-in was lost", step,
 		"if now < s.trust && !s.ended {", "if !s.ended {"},
 	{"end of the session ignored", "River PR #199: past leaders believed that they had won", step,
