@@ -17,6 +17,8 @@ const (
 	// pauses between attempts to kill double from the first to the longest
 	// for those who run, and to the last for those who wait for a device.
 	firstPause, longPause, lastPause = 10 * time.Millisecond, 100 * time.Millisecond, time.Second
+	// searchAfter is how long those wait to be asked who have left their program's group.
+	searchAfter = 5 * time.Millisecond
 	// rounds bounds one attempt to overtake a tree that forks faster than we look.
 	rounds = 16
 )
@@ -77,16 +79,32 @@ func (s *supervisor) end(cause Cause, grace time.Duration, trees ...*tree) {
 	}
 }
 
-// terminate asks every process of the trees to stop, those that sleep too.
+// terminate asks every process of the trees to stop, those that sleep too: at once
+// the programs' groups, and soon who has left them. To find these takes long on a busy
+// host, and a client whose deadline has passed asks just now whether we are awake.
 func (s *supervisor) terminate(trees []*tree) {
-	if len(trees) == 0 {
-		return
-	}
 	for _, t := range trees {
 		if !t.dead { // only then its number is still its own
 			s.signalGroup(t, t.pid, syscall.SIGTERM)
 			s.signalGroup(t, t.pid, syscall.SIGCONT)
 		}
+		t.strays = true
+		s.search = BootTime() + searchAfter
+	}
+}
+
+// terminateStrays asks those who are not in their program's group.
+func (s *supervisor) terminateStrays() {
+	s.search = 0
+	var trees []*tree
+	for _, t := range s.trees {
+		if t.strays && t.phase != dying {
+			trees = append(trees, t)
+		}
+		t.strays = false
+	}
+	if len(trees) == 0 {
+		return
 	}
 	v, err := s.survey()
 	if err != nil {

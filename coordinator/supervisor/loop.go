@@ -57,6 +57,7 @@ func (s *supervisor) arm() {
 		earlier(s.agentEnd + s.GiveUpAfter + time.Millisecond)
 	}
 	earlier(s.again)
+	earlier(s.search)
 	if next == s.armed {
 		return
 	}
@@ -88,6 +89,9 @@ func (s *supervisor) ring() {
 		}
 	}
 	s.press(due)
+	if s.search != 0 && now >= s.search {
+		s.terminateStrays()
+	}
 	if now >= s.again {
 		s.again = 0
 	}

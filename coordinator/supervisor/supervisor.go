@@ -49,6 +49,7 @@ type supervisor struct {
 	spoken  syscall.WaitStatus
 	alone   bool          // nothing that the dead agent started itself is left
 	again   time.Duration // when to look again for what is left; 0 is when somebody dies
+	search  time.Duration // when to ask those to stop who have left their program's group
 
 	trees   map[string]*tree
 	leaders map[int]*tree // by pid, until reaped

@@ -29,6 +29,7 @@ type tree struct {
 	doubted bool   // its cgroup lived on while nobody was seen
 	dead    bool   // the program itself has ended and been reaped
 	exit    Exit
+	strays  bool          // who has left its group is still to be asked to stop
 	killed  time.Duration // when first killed
 	next    time.Duration // when to press on; 0 when there is nothing to do
 	pause   time.Duration // between attempts
