@@ -3,10 +3,14 @@
 package figures
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +29,7 @@ func TestChildrenStartWhenTheirSlotsAreDue(t *testing.T) {
 		c.Add(fmt.Sprintf("n%d", n), cluster.NodeOptions{Actions: dateActions, AutoMigrate: n == 0}).Start()
 	}
 	c.AwaitReady()
+	t.Logf("the same program started by nobody but this test, %d a second beside agents at rest: %v", jobs, bareStarts(t, jobs, time.Duration(tries(1, 10))*time.Second))
 	for _, load := range []struct {
 		what, jitter string
 		promise      time.Duration
@@ -64,4 +69,33 @@ func TestChildrenStartWhenTheirSlotsAreDue(t *testing.T) {
 		}
 		late.hold(t, what, load.promise)
 	}
+}
+
+// bareStarts is what the machine itself needs: a process each so many a second, at
+// even distances, until the program knows what time it is.
+func bareStarts(t *testing.T, each int, span time.Duration) sample {
+	t.Helper()
+	var (
+		late     sample
+		mu       sync.Mutex
+		children sync.WaitGroup
+	)
+	tick := time.NewTicker(time.Second / time.Duration(each))
+	defer tick.Stop()
+	for begun := time.Now(); time.Since(begun) < span; {
+		due := <-tick.C
+		children.Go(func() {
+			out, err := exec.Command("/bin/date", "+%s%N").Output()
+			ns, bad := strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)
+			if err := errors.Join(err, bad); err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			late = append(late, time.Unix(0, ns).Sub(due))
+		})
+	}
+	children.Wait()
+	return late
 }
