@@ -57,7 +57,7 @@ func goneFrom(top handle, folder string, paths []string) (gone []string) {
 	for _, p := range paths {
 		before[p] = absent(p)
 	}
-	names, err := h.names()
+	names, err := h.names(make([]byte, listRoom))
 	if err != nil {
 		return nil
 	}

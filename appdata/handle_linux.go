@@ -31,9 +31,9 @@ func (h handle) sub(name string) (handle, error) {
 // close of a directory that was only read can lose nothing.
 func (h handle) close() { _ = unix.Close(h.fd) }
 
-func (h handle) names() ([]string, error) {
+// names lists the directory; buf is room to do so, of listRoom.
+func (h handle) names(buf []byte) ([]string, error) {
 	var names []string
-	buf := make([]byte, 32<<10)
 	for {
 		n, err := again(func() (int, error) { return unix.ReadDirent(h.fd, buf) })
 		if err != nil || n == 0 {

@@ -32,7 +32,7 @@ func (h handle) sub(name string) (handle, error) {
 // close of a directory that was only read can lose nothing.
 func (h handle) close() { _ = h.root.Close() }
 
-func (h handle) names() ([]string, error) {
+func (h handle) names([]byte) ([]string, error) {
 	d, err := h.root.Open(".")
 	if err != nil {
 		return nil, err

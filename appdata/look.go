@@ -127,7 +127,7 @@ func (l Look) Do(ctx context.Context) (Looked, error) {
 func looked(b Batch, shelf *Shelf, class func(string) Class, clock time.Time) (found Looked) {
 	for _, f := range b.Folders {
 		was := shelf.Dir(f.Path)
-		if f.Sums = nil; len(f.Pages)+len(f.Gone) > 0 || was == nil || was.Err != f.Err {
+		if f.Sums, f.Looks = nil, (Digest{}); len(f.Pages)+len(f.Gone) > 0 || was == nil || was.Err != f.Err {
 			f.Path = Quote(f.Path)
 			found.Folders = append(found.Folders, f)
 		}
@@ -222,11 +222,12 @@ func (s Scanner) one(ctx context.Context, folder string) (*Dir, error) {
 	defer h.close()
 	w := newWalk(s, nil)
 	n := &node{dir: &Dir{Path: folder}, handle: h, known: s.Known(folder)}
-	names, err := h.names()
+	names, err := h.names(make([]byte, listRoom))
 	if err != nil {
 		return nil, err
 	}
 	slices.Sort(names)
+	names = slices.DeleteFunc(names, func(name string) bool { return s.Skip != nil && s.Skip(join(folder, name)) })
 	n.names, n.dir.Entries = names, make([]Entry, len(names))
 	r := reader{walk: w}
 	for i := range names {

@@ -98,7 +98,7 @@ func (t *ownTeller) moves(ended <-chan struct{}) error {
 			return nil
 		case <-tick.C:
 		}
-		if now := t.progress.Entries.Load() + t.progress.Read.Load() + t.progress.Folders.Load(); now != last {
+		if now := t.progress.Entries.Load() + t.progress.Read.Load() + t.progress.Folders.Load() + t.progress.Again.Load(); now != last {
 			last = now
 			if err := t.say(OwnFound{}); err != nil {
 				return err

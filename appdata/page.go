@@ -19,7 +19,7 @@ import (
 // raw content. Times are seconds.nanoseconds since 1970.
 type Page struct {
 	First string // quoted name at which it begins; empty for the first page
-	Text  string
+	Text  string `db:"entries"`
 }
 
 const (

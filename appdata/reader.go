@@ -11,7 +11,20 @@ import (
 // reader reads the content of files, for one worker.
 type reader struct {
 	*walk
-	buf []byte
+	buf   []byte // of content
+	names []byte // of directories
+	looks []byte // of entries
+}
+
+// listRoom is how many bytes of names are asked for at once.
+const listRoom = 32 << 10
+
+// list is room for names.
+func (r *reader) list() []byte {
+	if r.names == nil {
+		r.names = make([]byte, listRoom)
+	}
+	return r.names
 }
 
 var errNoFile = errors.New("became something else while it was looked at")

@@ -24,6 +24,9 @@ type Scanner struct {
 	// Known gives what an earlier scan found in a directory, or nil; a nil
 	// function knows nothing. See Manifest.Dir and Manifest.Over.
 	Known func(path string) *Dir
+	// Glance gives what is known of a directory as a whole, or nil. A directory that
+	// looks so is not asked for with Known, and is found without entries. See Shelf.Glance.
+	Glance func(path string) *Glance
 	// Clock is the time of the share itself when the scan begins, as Share.Clock
 	// reads it. A file that changed no longer before it was read than the share
 	// can tell apart may change again without looking different, so its content
@@ -58,6 +61,7 @@ type Scanner struct {
 // Progress may be read while a scan runs.
 type Progress struct {
 	Folders, Entries, Errors atomic.Int64
+	Again                    atomic.Int64 // entries that were looked at a second time, because their folder had changed
 	Read                     atomic.Int64 // bytes of content
 }
 

@@ -22,6 +22,7 @@ type Update struct {
 	First  bool                   // nothing was known before: what is found is no change
 	Own    bool                   // the tree is this node's own: what cannot be read is told, and hides nothing
 	All    bool                   // write again also what did not change, as for another layout
+	Loose  bool                   // inode numbers are no part of how a folder looks, as in Scanner.LooseInodes
 
 	dirs    map[string]*taken // changed, and not stored as they are
 	entries int               // in dirs that no batch has given
@@ -40,7 +41,8 @@ type taken struct {
 // DirText is what to store of a directory.
 type DirText struct {
 	Path  string
-	Sums  *Sums // nil: not all below it is settled
+	Sums  *Sums  // nil: not all below it is settled
+	Looks Digest `json:",omitzero"` // with Sums, where a look shows whether anything changed; see Glance
 	Err   string
 	Pages []Page   // new or other than stored
 	Gone  []string // First of pages that are no more
@@ -59,6 +61,7 @@ func (u *Update) Entries() int { return u.entries }
 // Take is for Scanner.Follow.
 func (u *Update) Take(d *Dir, changed bool) {
 	if !changed && !u.All {
+		u.Known.forget(d.Path)
 		return
 	}
 	if u.dirs == nil {
@@ -76,7 +79,9 @@ func (u *Update) Take(d *Dir, changed bool) {
 	}
 }
 
-// compare finds what differs in one directory, folders below left out: they come by themselves.
+// compare finds what differs in one directory, folders below left out: they come by
+// themselves. Of a directory that waits, or that a scan left in the midst of it, all that
+// was ever known is kept: what is not among that is new.
 func (u *Update) compare(t *taken, old *Dir) {
 	for i := range old.Entries {
 		was := &old.Entries[i]
@@ -98,7 +103,7 @@ func (u *Update) compare(t *taken, old *Dir) {
 	}
 	for i := range t.dir.Entries {
 		now := &t.dir.Entries[i]
-		if old.Entry(now.Name) == nil && !old.unfinished {
+		if old.Entry(now.Name) == nil {
 			u.change(Change{Path: join(t.dir.Path, now.Name), Change: Created, After: now})
 		}
 	}
@@ -142,6 +147,9 @@ func (u *Update) Missing() []string { return slices.Sorted(maps.Keys(u.missing))
 // Doubts are the files that would be gone if all that is missing were, and how
 // many were known.
 func (u *Update) Doubts() (files, known int64) {
+	if len(u.missing) == 0 {
+		return 0, 0
+	}
 	for name, e := range u.missing {
 		switch {
 		case e.Kind != Folder:
@@ -150,7 +158,7 @@ func (u *Update) Doubts() (files, known int64) {
 			files += e.Below.Files
 		default: // not all below it is settled
 			for folder := range u.Known.below(name) {
-				files += u.Known.get(folder).files()
+				files += u.Known.filesIn(folder)
 			}
 		}
 	}
@@ -203,6 +211,7 @@ func (u *Update) Batch(last bool) Batch {
 		if f := u.folder(t, waits[name]); u.Known.differs(f) {
 			b.Folders = append(b.Folders, f)
 		}
+		u.Known.forget(name)
 		// Whoever waits is given once more, with its sums.
 		if t.given = true; !waits[name] {
 			delete(u.dirs, name)
@@ -237,7 +246,7 @@ func (u *Update) folder(t *taken, waits bool) DirText {
 	if waits {
 		d = d.with(t.keeps)
 	} else {
-		f.Sums = &t.dir.Sums
+		f.Sums, f.Looks = &t.dir.Sums, d.looks(!u.Loose)
 	}
 	old, moments := u.Known.Dir(d.Path), u.Known.taken(d.Path)
 	at := func(e *Entry) int64 {
@@ -249,7 +258,7 @@ func (u *Update) folder(t *taken, waits bool) DirText {
 		return u.Moment
 	}
 	stored := map[string]string{}
-	for _, p := range u.Known.pages(d.Path) {
+	for _, p := range u.Known.text(d.Path) {
 		stored[p.First] = p.Text
 	}
 	for _, p := range d.Pages(u.Class, at) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -18,7 +19,23 @@ type surveys struct {
 	dir   string
 	known *Shelf
 	first bool
-	ever  int // entries that one batch holds
+	ever  int  // entries that one batch holds
+	lean  bool // as a scan of the share: what is known of a folder is fetched when it is asked for
+	asked int  // how often it was, in the last scan
+}
+
+// outline is what is known, with the text of each folder elsewhere.
+func (s *surveys) outline() *Shelf {
+	var asked atomic.Int64
+	o := &Shelf{Fetch: func(path string) ([]Page, error) {
+		s.asked = int(asked.Add(1))
+		return s.known.text(path), nil
+	}}
+	for path, f := range s.known.folders {
+		o.Put(path, f.sums, f.err)
+		o.Looks(path, f.looks)
+	}
+	return o
 }
 
 func newSurveys(t *testing.T, files map[string]string) *surveys {
@@ -28,8 +45,15 @@ func newSurveys(t *testing.T, files map[string]string) *surveys {
 // scan gives what the journal would say.
 func (s *surveys) scan(change func(*Scanner, *Update)) []string {
 	s.t.Helper()
-	u := Update{Known: s.known, Class: generic(s.t).Class, Skip: generic(s.t).Skips, First: s.first, Moment: 1}
-	scanner := Scanner{Root: s.dir, Known: s.known.Dir, Skip: generic(s.t).Skips, Clock: time.Now().Add(time.Hour)}
+	known := s.known
+	if s.asked = 0; s.lean {
+		known = s.outline()
+	}
+	u := Update{Known: known, Class: generic(s.t).Class, Skip: generic(s.t).Skips, First: s.first, Moment: 1}
+	scanner := Scanner{Root: s.dir, Known: known.Dir, Skip: generic(s.t).Skips, Clock: time.Now().Add(time.Hour)}
+	if s.lean {
+		scanner.Glance = known.Glance
+	}
 	if change != nil {
 		change(&scanner, &u)
 	}
@@ -155,6 +179,7 @@ func TestRandomChangesLeaveTheStoredManifestRight(t *testing.T) {
 	for seed := range seeds {
 		r := rand.New(rand.NewPCG(uint64(seed), 1))
 		s := newSurveys(t, map[string]string{"a": "", "b/c/d": "x", `w\eird` + "\n\xff": "y"})
+		s.lean = seed%2 == 1
 		for range 6 {
 			for range r.IntN(12) {
 				mutate(t, r, s.dir)
@@ -191,6 +216,83 @@ func mutate(t *testing.T, r *rand.Rand, dir string) {
 		err = os.WriteFile(name, []byte(strings.Repeat("z", r.IntN(5))), 0o644)
 	}
 	_ = err // many of them cannot be done, as below a file
+}
+
+// What somebody missed waits; what is new beside it is told all the same.
+func TestWhatIsNewBesideWhatWaitsIsTold(t *testing.T) {
+	s := newSurveys(t, map[string]string{"a/one": "1", "a/two": "2"})
+	s.scan(nil)
+	if err := os.Remove(s.dir + "/a/one"); err != nil {
+		t.Fatal(err)
+	}
+	u := Update{Known: s.known, Class: generic(t).Class, Moment: 2}
+	if err := (Scanner{Root: s.dir, Known: s.known.Dir}).Follow(t.Context(), func(d *Dir, changed bool) error { u.Take(d, changed); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	s.known.Apply(u.Batch(true)) // nobody looked a second time
+	if err := os.WriteFile(s.dir+"/a/three", []byte("3"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	wantLines(t, "changes", s.scan(nil), []string{"created a/three", "deleted a/one"})
+	s.equals()
+}
+
+// A tree that rests is known by how it looks: nothing of what is in it is fetched. Of
+// one that changed it is what is in the changed folders, and in those above.
+func TestATreeThatRestsIsKnownByItsLooks(t *testing.T) {
+	files := map[string]string{"top": "x"}
+	for i := range 60 {
+		files[fmt.Sprintf("d%d/e%d/f%d", i%3, i%6, i)] = "x"
+	}
+	for i := range 3 * chunk {
+		files[fmt.Sprintf("large/f%d", i)] = "x"
+	}
+	s := newSurveys(t, files)
+	s.lean = true
+	s.scan(nil)
+	wantLines(t, "changes", s.scan(nil), nil)
+	if s.asked > 0 {
+		t.Errorf("%d folders were asked for", s.asked)
+	}
+	for name, change := range map[string]func(name string) error{
+		"d1/e1/f7":  func(name string) error { return os.WriteFile(name, []byte("y"), 0o644) },
+		"d1/e1/f13": func(name string) error { return os.Chmod(name, 0o600) },
+		"large/f9":  func(name string) error { return os.Chtimes(name, time.Time{}, time.Unix(1, 2)) },
+		"d1/e4/f4": func(name string) error { // another content of the same looks, but for what nobody can set
+			info, err := os.Stat(name)
+			return errors.Join(err, os.WriteFile(name, []byte("z"), 0o644), os.Chtimes(name, time.Time{}, info.ModTime()))
+		},
+		"d2/e2/f20": func(name string) error { return os.Link(name, s.dir+"/outside.tmp") },
+		"d0/e3/f3": func(name string) error { // another file of the same looks, but for its number
+			info, err := os.Stat(name)
+			return errors.Join(err, os.WriteFile(name+"~", []byte("z"), 0o644), os.Chtimes(name+"~", time.Time{}, info.ModTime()), os.Rename(name+"~", name))
+		},
+	} {
+		if err := change(filepath.Join(s.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		said := s.scan(nil)
+		if s.asked == 0 || s.asked > 4 || name != "d2/e2/f20" && len(said) != 1 {
+			t.Errorf("%s: %d folders were asked for, and it says %v", name, s.asked, said)
+		}
+		s.equals()
+	}
+	wantLines(t, "changes in the end", s.scan(nil), nil)
+	if s.asked > 0 {
+		t.Errorf("%d folders were asked for in the end", s.asked)
+	}
+}
+
+func TestWhatCannotBeFetchedIsNoNews(t *testing.T) {
+	s := newSurveys(t, map[string]string{"a/one": "1"})
+	s.scan(nil)
+	s.lean = true
+	lost := errors.New("the database is away")
+	known := s.outline()
+	known.Fetch = func(string) ([]Page, error) { return nil, lost }
+	if d := known.Dir("a"); d != nil && len(d.Entries) > 0 || !errors.Is(known.Failed(), lost) {
+		t.Errorf("got %+v, %v", d, known.Failed())
+	}
 }
 
 func TestPagesOfALargeFolderStayApart(t *testing.T) {

@@ -24,8 +24,11 @@ type node struct {
 	waits  atomic.Int32 // pieces, then folders below, that are not done
 	dir    *Dir
 	known  *Dir
+	glance *glance // nil: each entry is looked at for itself
 	names  []string
+	again  bool        // its names were looked at before
 	differ atomic.Bool // something is not as known
+	below  atomic.Bool // a folder in it is not as known
 }
 
 // walk is one run of a Scanner.
@@ -103,9 +106,12 @@ func (w *walk) work(ctx context.Context, fail context.CancelCauseFunc) {
 			return
 		}
 		var err error
-		if job.hi == 0 {
+		switch {
+		case job.hi == 0:
 			err = w.open(ctx, job.n, &r)
-		} else {
+		case job.n.glance != nil:
+			err = w.glimpse(ctx, job, &r)
+		default:
 			err = w.piece(ctx, job, &r)
 		}
 		if err != nil {
@@ -124,7 +130,7 @@ func (w *walk) open(ctx context.Context, n *node, r *reader) error {
 		w.release(n.parent)
 		if err != nil {
 			w.lose(n.parent, e, err)
-			return w.childDone(n.parent)
+			return w.childDone(ctx, n.parent, r)
 		}
 		n.handle = h
 		n.uses.Store(1)
@@ -133,27 +139,51 @@ func (w *walk) open(ctx context.Context, n *node, r *reader) error {
 	w.live[n] = true
 	w.mu.Unlock()
 	w.progress.Folders.Add(1)
-	names, err := n.handle.names()
+	names, err := n.handle.names(r.list())
 	if err != nil {
 		n.dir.Err = errText(err)
 		w.progress.Errors.Add(1)
 	}
 	slices.Sort(names)
+	if w.Skip != nil {
+		names = slices.DeleteFunc(names, func(name string) bool { return w.Skip(join(n.dir.Path, name)) })
+	}
 	n.names = names
-	n.dir.Entries = make([]Entry, len(names))
+	if w.Glance != nil && !w.Reread && n.dir.Err == "" {
+		n.glance = w.Glance(n.dir.Path).over(len(names))
+	}
+	if n.glance == nil {
+		w.recall(n)
+	} else {
+		n.uses.Add(1) // until all below is known: it may have to be looked at again
+	}
+	return w.share(ctx, n, r)
+}
+
+// recall asks what is known of a directory, each entry of which is looked at for itself.
+func (w *walk) recall(n *node) {
+	n.glance = nil
+	n.dir.Entries = make([]Entry, len(n.names))
 	if w.Known != nil {
 		n.known = w.Known(n.dir.Path)
 	}
 	if n.known == nil || n.known.unfinished || n.known.told || n.known.Err != n.dir.Err {
 		n.differ.Store(true)
 	}
-	if len(names) <= chunk {
+}
+
+// share gives the names of a directory to the workers.
+func (w *walk) share(ctx context.Context, n *node, r *reader) error {
+	if len(n.names) <= chunk {
 		n.waits.Store(1)
-		return w.piece(ctx, work{n: n, hi: len(names)}, r)
+		if n.glance != nil {
+			return w.glimpse(ctx, work{n: n, hi: len(n.names)}, r)
+		}
+		return w.piece(ctx, work{n: n, hi: len(n.names)}, r)
 	}
 	var pieces []work
-	for lo := 0; lo < len(names); lo += chunk {
-		pieces = append(pieces, work{n: n, lo: lo, hi: min(lo+chunk, len(names))})
+	for lo := 0; lo < len(n.names); lo += chunk {
+		pieces = append(pieces, work{n: n, lo: lo, hi: min(lo+chunk, len(n.names))})
 	}
 	n.waits.Store(int32(len(pieces)))
 	w.queue.push(pieces...)
@@ -164,7 +194,7 @@ func (w *walk) open(ctx context.Context, n *node, r *reader) error {
 func (w *walk) piece(ctx context.Context, job work, r *reader) error {
 	n := job.n
 	for i := job.lo; i < job.hi; i++ {
-		if err := w.ops.wait(ctx, 1); err != nil {
+		if err := w.step(ctx, n); err != nil {
 			return err
 		}
 		if err := w.look(ctx, n, i, r); err != nil {
@@ -174,20 +204,25 @@ func (w *walk) piece(ctx context.Context, job work, r *reader) error {
 	if n.waits.Add(-1) > 0 {
 		return nil
 	}
-	return w.listed(n)
+	return w.listed(ctx, n, r)
+}
+
+// step waits until a name of a directory may be looked at, and counts it.
+func (w *walk) step(ctx context.Context, n *node) error {
+	if n.again {
+		w.progress.Again.Add(1)
+	} else {
+		w.progress.Entries.Add(1)
+	}
+	return w.ops.wait(ctx, 1)
 }
 
 // look fills one entry; it stays without a kind when there is nothing.
 func (w *walk) look(ctx context.Context, n *node, i int, r *reader) error {
 	name := n.names[i]
-	path := join(n.dir.Path, name)
-	if w.Skip != nil && w.Skip(path) {
-		return nil
-	}
-	w.progress.Entries.Add(1)
 	e, err := n.handle.stat(name, w.TrustCache)
 	e.Name = name
-	if err == nil && e.Kind != Folder && w.Leads != nil && w.Leads(path) {
+	if err == nil && e.Kind != Folder && w.Leads != nil && w.Leads(join(n.dir.Path, name)) {
 		return nil
 	}
 	if err != nil {
@@ -253,8 +288,10 @@ func (w *walk) lose(n *node, e *Entry, err error) {
 }
 
 // listed goes down from a directory whose names have all been looked at.
-func (w *walk) listed(n *node) error {
-	n.names = nil
+func (w *walk) listed(ctx context.Context, n *node, r *reader) error {
+	if n.glance == nil {
+		n.names = nil
+	}
 	var below []work
 	for i := range n.dir.Entries {
 		if e := &n.dir.Entries[i]; e.Kind == Folder {
@@ -267,41 +304,59 @@ func (w *walk) listed(n *node) error {
 	w.queue.push(below...)
 	w.release(n)
 	if len(below) == 0 {
-		return w.complete(n)
+		return w.complete(ctx, n, r)
 	}
 	return nil
 }
 
-func (w *walk) childDone(parent *node) error {
+func (w *walk) childDone(ctx context.Context, parent *node, r *reader) error {
 	if parent.waits.Add(-1) > 0 {
 		return nil
 	}
-	return w.complete(parent)
+	return w.complete(ctx, parent, r)
 }
 
 // complete sums a directory of which all is known and gives it; then its
 // parent, if it was the last one there.
-func (w *walk) complete(n *node) error {
-	d, changed := n.dir, true
-	d.Entries = slices.DeleteFunc(d.Entries, func(e Entry) bool { return e.Kind == 0 })
-	if !n.differ.Load() && sameBelow(d, n.known) {
-		d, changed = n.known, false
-	} else {
-		d.timeless = w.Timeless
-		d.sum()
+func (w *walk) complete(ctx context.Context, n *node, r *reader) error {
+	d, changed, err := w.sum(ctx, n, r)
+	if err != nil {
+		return err
 	}
 	w.mu.Lock()
 	delete(w.live, n)
 	w.mu.Unlock()
 	w.giving.Lock()
-	err := w.found(d, changed)
+	err = w.found(d, changed)
 	w.whole = err == nil && n.parent == nil
 	w.giving.Unlock()
 	if err != nil || n.parent == nil {
 		return err
 	}
 	n.parent.dir.Entries[n.at].Below = &d.Sums
-	return w.childDone(n.parent)
+	if changed {
+		n.parent.below.Store(true)
+	}
+	return w.childDone(ctx, n.parent, r)
+}
+
+// sum gives a directory with its sums, and whether it is not as it was known.
+func (w *walk) sum(ctx context.Context, n *node, r *reader) (d *Dir, changed bool, err error) {
+	if n.glance != nil {
+		same, err := w.confirm(ctx, n, r)
+		w.release(n)
+		if same || err != nil {
+			return n.dir, false, err
+		}
+	}
+	d = n.dir
+	d.Entries = slices.DeleteFunc(d.Entries, func(e Entry) bool { return e.Kind == 0 })
+	if !n.differ.Load() && sameBelow(d, n.known) && w.looksTold(d) {
+		return n.known, false, nil
+	}
+	d.timeless = w.Timeless
+	d.sum()
+	return d, true, nil
 }
 
 // sameBelow reports whether a directory whose entries look as known also has the same below them.
@@ -330,6 +385,9 @@ func (w *walk) giveUnfinished() error {
 	for n := range w.live {
 		d := n.dir
 		d.unfinished = true
+		if n.glance != nil {
+			d.Entries = nil // which were not looked at one by one
+		}
 		d.Entries = slices.DeleteFunc(d.Entries, func(e Entry) bool { return e.Kind == 0 })
 		if err := w.found(d, true); err != nil {
 			return err

@@ -103,7 +103,7 @@ func (l *lab) newTree(ctx context.Context, files, folders int) (*tree, error) {
 		return nil, err
 	}
 	say("scan: the first one, stored, took %s", short(time.Since(begun)))
-	t.known, err = store.Load(ctx, manifest.Share)
+	t.known, err = store.Outline(ctx, manifest.Share)
 	return t, err
 }
 
@@ -148,7 +148,7 @@ func (t *tree) contestants(l *lab) []contestant {
 // scanOnly is a scan without the database.
 func (t *tree) scanOnly(ctx context.Context) error {
 	s := t.survey.Scanner
-	s.Known, s.Skip, s.Clock = t.known.Dir, t.survey.Layout.Skips, time.Now().Add(time.Minute)
+	s.Known, s.Glance, s.Skip, s.Clock = t.known.Dir, t.known.Glance, t.survey.Layout.Skips, time.Now().Add(time.Minute)
 	u := appdata.Update{Known: t.known, Class: t.survey.Layout.Class, Skip: s.Skip}
 	if err := s.Follow(ctx, func(d *appdata.Dir, changed bool) error { u.Take(d, changed); return nil }); err != nil {
 		return err
@@ -234,7 +234,7 @@ func million(name string) (batches []appdata.Batch) {
 		}
 		pages := d.Pages(all, at)
 		sums := &appdata.Sums{Content: sha256.Sum256([]byte(pages[0].Text)), Exact: sha256.Sum256([]byte(pages[0].Text)), Files: 100}
-		b.Folders = append(b.Folders, appdata.DirText{Path: d.Path, Sums: sums, Pages: pages})
+		b.Folders = append(b.Folders, appdata.DirText{Path: d.Path, Sums: sums, Looks: sums.Content, Pages: pages})
 		if len(b.Folders) == 200 {
 			batches, b = append(batches, b), appdata.Batch{}
 		}

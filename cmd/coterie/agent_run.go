@@ -182,7 +182,8 @@ func (a *agent) run(ctx context.Context) error {
 		return err
 	}
 	a.member = &attest.Member{DB: a.work, Node: a.cfg.Node.Name, Every: a.cfg.AppData.CheckEvery}
-	a.share = &worker.Pool{Argv: []string{"/proc/self/exe", verbWorker}}
+	a.share = &worker.Pool{Argv: []string{"/proc/self/exe", verbWorker}, Deadline: a.cfg.AppData.AnswerWithin}
+	a.member.Stuck = a.share.Abandoned
 	defer a.share.Close()
 
 	// Told to stop, the node first leaves; all loops go on meanwhile, and the

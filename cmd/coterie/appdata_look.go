@@ -123,7 +123,7 @@ func (c *cli) checkShare(ctx context.Context, k *cluster) error {
 	if err := k.db.GetContext(ctx, &id, `SELECT id FROM coterie.clusters`); err != nil {
 		return err
 	}
-	pool := worker.Pool{Argv: []string{"/proc/self/exe", verbWorker}}
+	pool := worker.Pool{Argv: []string{"/proc/self/exe", verbWorker}, Deadline: k.cfg.AppData.AnswerWithin}
 	defer pool.Close()
 	found, err := pool.Probe(ctx, appdata.Share{
 		Path: k.cfg.AppData.Path, Cluster: k.cfg.Cluster, ID: id, Node: k.cfg.Node.Name, FSTypes: k.cfg.AppData.ExpectMount,

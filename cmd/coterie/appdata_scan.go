@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -54,6 +55,8 @@ than a tenth, are not believed to be gone: see coterie appdata accept.`,
 }
 
 func (c *cli) scanShare(ctx context.Context, k *cluster, flags scanFlags) error {
+	// Beside the application, which needs the memory more.
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(scanMemory))
 	progress := new(appdata.Progress)
 	path := k.cfg.AppData.Path
 	out, err := patiently(ctx, progress, c.progress(progress), func(ctx context.Context) (manifest.Outcome, error) {
@@ -87,6 +90,10 @@ func (c *cli) scanShare(ctx context.Context, k *cluster, flags scanFlags) error 
 	}
 	return nil
 }
+
+// scanMemory is when a scan begins to look for memory that it has done with; it is no
+// limit for what it needs.
+const scanMemory = 96 << 20
 
 func scanText(out manifest.Outcome, p *appdata.Progress) string {
 	text := fmt.Sprintf("%s in %s, %s read, in %s: ", plural(p.Entries.Load(), "name"), plural(p.Folders.Load(), "folder"), size(p.Read.Load()), table.Duration(out.Took))

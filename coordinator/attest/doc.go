@@ -45,6 +45,7 @@
 //
 // A database that is away leaves the last verdict; without it no lease is held
 // anyway. A round that was written, though nobody heard so, is as good as one that
-// was heard of. Durations are this process's own; the database alone says who
+// was heard of. One that was given to a look which was killed may be written after a
+// later one: for a minute after the share answers again the file may say that. Durations are this process's own; the database alone says who
 // came first.
 package attest

@@ -20,10 +20,13 @@ type Member struct {
 	DB    *sqlx.DB
 	Node  string
 	Every time.Duration // between looks
+	// Stuck is how many looks were given up and are still at work, in the kernel; nil: none ever is.
+	Stuck func() int
 
 	mu         sync.Mutex
 	word       appdata.Word // of the next look; guarded by mu, as all below
 	said       int64
+	adrift     adrift
 	circle     Circle
 	life       int64 // incarnation of which the circle knows
 	asked      int64 // incarnation of which it knew when the look was asked for
@@ -40,7 +43,7 @@ func (m *Member) Ask(s appdata.Share) appdata.Share {
 	}
 	m.word.Round++
 	m.asked = m.life
-	s.Word, s.Said, s.Peers, s.Generation = m.word, m.said, m.circle.Names(), m.generation
+	s.Word, s.Said, s.Peers, s.Generation = m.word, m.floor(time.Now()), m.circle.Names(), m.generation
 	return s
 }
 
@@ -49,8 +52,46 @@ func (m *Member) Ask(s appdata.Share) appdata.Share {
 func (m *Member) Claim(s appdata.Share) appdata.Share {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s.Word, s.Said = m.word, m.said
+	s.Word, s.Said = m.word, m.floor(time.Now())
 	return s
+}
+
+// adrift is a round that was given to a look which nobody heard of again. Killed, it
+// may still be in the kernel or on its way to the server, and be written when a later
+// one has been: then the file says less than was written last, and is ours.
+type adrift struct {
+	round   int64     // the lowest; 0: none
+	settled time.Time // when all looks were heard of again; zero: not yet
+}
+
+// drifts is how long after that such a write can still arrive.
+const drifts = time.Minute
+
+// floor is the round that the folder is known to have had, and to have now.
+func (m *Member) floor(now time.Time) int64 {
+	switch a := &m.adrift; {
+	case a.round == 0:
+	case m.Stuck != nil && m.Stuck() > 0:
+		a.settled = time.Time{}
+	case !a.settled.IsZero() && now.Sub(a.settled) > drifts:
+		a.round = 0
+	}
+	if m.adrift.round > 0 {
+		return min(m.said, m.adrift.round)
+	}
+	return m.said
+}
+
+// heard takes in whether a look was answered, and wrote.
+func (a *adrift) heard(c *appdata.Condition, round int64, now time.Time) {
+	switch {
+	case c.Words == nil && c.State == appdata.Hung && a.round == 0:
+		a.round, a.settled = round, time.Time{}
+	case c.Words == nil && c.State == appdata.Hung:
+		a.settled = time.Time{}
+	case c.Words != nil && c.Words.Kept && a.settled.IsZero():
+		a.settled = now
+	}
 }
 
 // Saw takes in what a look found that began at begun, worsens it by what the
@@ -98,6 +139,7 @@ func (m *Member) Verdict(incarnation int64, now time.Time) Verdict {
 func (m *Member) saw(incarnation int64, begun time.Time, c *appdata.Condition) (knew bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.adrift.heard(c, m.word.Round, time.Now())
 	if c.Words == nil {
 		return false
 	}

@@ -220,3 +220,38 @@ func TestANonceIsToldOnceTheOthersWereLookedFor(t *testing.T) {
 		t.Error("not told after they were")
 	}
 }
+
+// A look that was killed in a share that hung writes its word when the share answers
+// again, after a later look has written its own. The share is no other one for that.
+func TestAWordThatArrivesLateIsNoOtherShare(t *testing.T) {
+	db, dir := database(t), share(t)
+	a := join(t, db, "app-a", dir)
+	a.look()
+	a.look()
+	stuck := 1
+	a.member.Stuck = func() int { return stuck }
+	late := a.member.Ask(a.share)
+	hung := appdata.Condition{State: appdata.Hung, Reason: "does not answer"}
+	if _, err := a.member.Saw(t.Context(), a.life, a.ready, time.Now(), &hung); err != nil {
+		t.Fatal(err)
+	}
+	a.look()
+	late.Said = 0
+	if c, err := late.Probe(t.Context()); err != nil || !c.Words.Kept {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	stuck = 0
+	if err := a.member.Claim(a.share).Present(); err != nil {
+		t.Errorf("to a scan the share is another: %v", err)
+	}
+	if c, _ := a.look(); c.State != appdata.OK || !c.Words.Kept {
+		t.Errorf("the share is %s: %s", c.State, c.Reason)
+	}
+	// What was written before any of these is an older copy, as ever.
+	if err := os.WriteFile(dir+"/.coterie/nodes/app-a.challenge", []byte(appdata.Word{Nonce: late.Word.Nonce, Round: late.Word.Round - 1}.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if c, _ := a.look(); c.State != appdata.WrongShare {
+		t.Errorf("an older copy is %s", c.State)
+	}
+}

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,71 +64,102 @@ func (s Store) once(ctx context.Context, into any, statement string, args ...any
 	return err
 }
 
-// loadFoldersSQL reads some folders; by ranges, so that no statement takes long.
-const loadFoldersSQL = `
-SELECT v.path, v.content, v.exact, v.files, v.bytes, v.holes, v.error, v.told
-FROM coterie.appdata_folders v
-WHERE v.tree = $1 AND v.path > $2
-ORDER BY v.path LIMIT $3`
+// outlineSQL reads some folders; by ranges, so that no statement takes long.
+const outlineSQL = `
+SELECT path, content, exact, looks, files, bytes, holes, error, told
+FROM coterie.appdata_outline($1, $2, $3)`
 
 const loadPagesSQL = `
 SELECT folder, first, entries
 FROM coterie.appdata_page_list($1, $2, $3)`
 
-// loadAtOnce are folders that one statement reads.
-const loadAtOnce = 1000
+const pagesOfSQL = `
+SELECT first, entries
+FROM coterie.appdata_pages_of($1, $2)`
+
+const (
+	loadAtOnce    = 1000   // folders that one statement reads with all that is in them,
+	outlineAtOnce = 10_000 // and without
+)
 
 // Load reads what is known of a tree.
 func (s Store) Load(ctx context.Context, tree string) (*appdata.Shelf, error) {
 	shelf := &appdata.Shelf{}
-	for last := ""; ; {
-		next, err := s.loadFolders(ctx, shelf, tree, last)
-		if err != nil {
-			return nil, fmt.Errorf("read the manifest of %s: %w", tree, err)
+	err := s.loadFolders(ctx, shelf, tree, loadAtOnce, func(after, last string) error { return s.loadPages(ctx, shelf, tree, after, last) })
+	if err != nil {
+		return nil, fmt.Errorf("read the manifest of %s: %w", tree, err)
+	}
+	return shelf, nil
+}
+
+// Outline reads what stands for each folder of a tree. What is in one is read when it
+// is asked for, also while a scan that was interrupted keeps what it knows.
+func (s Store) Outline(ctx context.Context, tree string) (*appdata.Shelf, error) {
+	shelf := &appdata.Shelf{Fetch: func(path string) ([]appdata.Page, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		var pages []appdata.Page
+		if err := s.DB.SelectContext(ctx, &pages, pagesOfSQL, tree, appdata.Quote(path)); err != nil {
+			return nil, fmt.Errorf("read what is known of %q in %s: %w", path, tree, err)
 		}
-		if next == "" {
-			return shelf, nil
+		return pages, nil
+	}}
+	if err := s.loadFolders(ctx, shelf, tree, outlineAtOnce, func(string, string) error { return nil }); err != nil {
+		return nil, fmt.Errorf("read the manifest of %s: %w", tree, err)
+	}
+	return shelf, nil
+}
+
+// loadFolders reads all folders; each is told of each range of them.
+func (s Store) loadFolders(ctx context.Context, shelf *appdata.Shelf, tree string, atOnce int, each func(after, last string) error) error {
+	for after := ""; ; {
+		var rows []folderRow
+		if err := s.DB.SelectContext(ctx, &rows, outlineSQL, tree, after, atOnce); err != nil {
+			return err
 		}
-		if err := s.loadPages(ctx, shelf, tree, last, next); err != nil {
-			return nil, fmt.Errorf("read the manifest of %s: %w", tree, err)
+		for _, r := range rows {
+			if err := r.put(shelf); err != nil {
+				return err
+			}
 		}
-		last = next
+		if len(rows) == 0 {
+			return nil
+		}
+		last := rows[len(rows)-1].Path
+		if err := each(after, last); err != nil {
+			return err
+		}
+		after = last
 	}
 }
 
 type folderRow struct {
-	Path           string
-	Content, Exact sql.NullString
-	Files, Bytes   int64
-	Holes          int64
-	Error          string
-	Told           bool
+	Path                  string
+	Content, Exact, Looks []byte
+	Files, Bytes, Holes   int64
+	Error                 string
+	Told                  bool
 }
 
-func (s Store) loadFolders(ctx context.Context, shelf *appdata.Shelf, tree, after string) (last string, err error) {
-	var rows []folderRow
-	if err := s.DB.SelectContext(ctx, &rows, loadFoldersSQL, tree, after, loadAtOnce); err != nil {
-		return "", err
+func (r folderRow) put(shelf *appdata.Shelf) error {
+	path, err := appdata.Unquote(r.Path)
+	if err != nil {
+		return err
 	}
-	for _, r := range rows {
-		sums := &appdata.Sums{Files: r.Files, Bytes: r.Bytes, Holes: r.Holes}
-		if err := errors.Join(sums.Content.Read(r.Content.String), sums.Exact.Read(r.Exact.String)); err != nil {
-			return "", err
-		}
-		if !r.Content.Valid {
-			sums = nil
-		}
-		path, err := appdata.Unquote(r.Path)
-		if err != nil {
-			return "", err
-		}
-		shelf.Put(path, sums, r.Error)
-		if sums == nil && r.Told {
-			shelf.Told(path)
-		}
-		last = r.Path
+	var sums *appdata.Sums
+	if r.Content != nil {
+		sums = &appdata.Sums{Files: r.Files, Bytes: r.Bytes, Holes: r.Holes}
+		copy(sums.Content[:], r.Content)
+		copy(sums.Exact[:], r.Exact)
 	}
-	return last, nil
+	shelf.Put(path, sums, r.Error)
+	if sums == nil && r.Told {
+		shelf.Told(path)
+	}
+	if len(r.Looks) > 0 {
+		shelf.Looks(path, appdata.Digest(r.Looks))
+	}
+	return nil
 }
 
 func (s Store) loadPages(ctx context.Context, shelf *appdata.Shelf, tree, after, last string) (err error) {
@@ -170,6 +200,7 @@ type folderJSON struct {
 	Path    string  `json:"path"`
 	Content *string `json:"content"`
 	Exact   *string `json:"exact"`
+	Looks   string  `json:"looks,omitempty"`
 	Files   int64   `json:"files"`
 	Bytes   int64   `json:"bytes"`
 	Holes   int64   `json:"holes"`
@@ -187,7 +218,7 @@ type changeJSON struct {
 	Latency *float64 `json:"latency_ms,omitempty"`
 }
 
-const putSQL = `SELECT head, skipped FROM coterie.appdata_store($1, $2, $3, $4, $5, $6, $7)`
+const putSQL = `SELECT head, skipped FROM coterie.appdata_store($1, $2, $3, $4, $5, $6, NULL, $7)`
 
 // Put stores a batch. Folders of which somebody has told since the scan began to
 // read what is known come back: nothing of them was stored.
@@ -213,7 +244,7 @@ func (s Store) Put(ctx context.Context, scan Scan, b appdata.Batch, done Done, a
 		Head    int64
 		Skipped pq.StringArray
 	}
-	err = s.once(ctx, &answer, putSQL, scan.Tree, scan.Number, scan.Seen, string(text), pq.Array(p.folders), pq.Array(p.firsts), pq.Array(p.texts))
+	err = s.once(ctx, &answer, putSQL, scan.Tree, scan.Number, scan.Seen, string(text), pq.Array(p.folders), pq.Array(p.firsts), p.text())
 	if err != nil {
 		return nil, fmt.Errorf("store a scan of %s: %w", scan.Tree, err)
 	}
@@ -224,6 +255,7 @@ func folderOf(path string, f appdata.DirText) folderJSON {
 	j := folderJSON{Path: path, Error: f.Err}
 	if f.Sums != nil {
 		content, exact := f.Sums.Content.String(), f.Sums.Exact.String()
+		j.Looks = f.Looks.String()
 		j.Content, j.Exact, j.Files, j.Bytes, j.Holes = &content, &exact, f.Sums.Files, f.Sums.Bytes, f.Sums.Holes
 	}
 	return j

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,7 @@ func Held(missing, known, accepted int64) bool {
 type surveying struct {
 	Survey
 	scan   Scan
+	known  *appdata.Shelf
 	update appdata.Update
 	start  time.Time
 
@@ -99,14 +101,19 @@ func (w *surveying) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	known, err := w.Load(ctx, w.Tree)
+	known, err := w.Outline(ctx, w.Tree)
 	if err != nil {
 		return err
 	}
-	w.scan, w.out.First = scan, scan.First
+	// By another layout the same folder is written otherwise, so all are looked into.
+	all := scan.Layout != "" && scan.Layout != w.Layout.Name
+	w.scan, w.known, w.out.First = scan, known, scan.First
 	w.Scanner.Skip = w.Layout.Skips
 	if !scan.First || known.Len() > 0 {
 		w.Scanner.Known = known.Dir
+	}
+	if !all {
+		w.Scanner.Glance = known.Glance
 	}
 	if w.Clock != nil {
 		if w.Scanner.Clock, err = w.Clock(); err != nil {
@@ -115,7 +122,7 @@ func (w *surveying) begin(ctx context.Context) error {
 	}
 	w.update = appdata.Update{
 		Known: known, Class: w.Layout.Class, Skip: w.Layout.Skips, Moment: scan.Moment, First: scan.First,
-		All: scan.Layout != "" && scan.Layout != w.Layout.Name,
+		All: all, Loose: w.Scanner.LooseInodes,
 	}
 	return nil
 }
@@ -129,6 +136,9 @@ func (w *surveying) look(ctx context.Context) error {
 	defer cancel(nil)
 	err := w.Scanner.Follow(inside, func(d *appdata.Dir, changed bool) error {
 		w.update.Take(d, changed)
+		if err := w.known.Failed(); err != nil {
+			return err
+		}
 		if w.update.Entries() < putAtOnce {
 			return nil
 		}
@@ -185,7 +195,7 @@ func (w *surveying) keep(ctx context.Context, b appdata.Batch) error {
 
 // put stores a batch, if the share is there: else it may be of another folder.
 func (w *surveying) put(ctx context.Context, b appdata.Batch) error {
-	if err := w.Scanner.Check(); err != nil {
+	if err := cmp.Or(w.known.Failed(), w.Scanner.Check()); err != nil {
 		return fmt.Errorf("nothing more is stored of %s: %w", w.Tree, err)
 	}
 	about := Journal{Class: w.Layout.Class, Clock: w.Scanner.Clock}
@@ -278,7 +288,7 @@ func (s Survey) Difference(ctx context.Context) ([]appdata.Change, error) {
 	if check == nil {
 		check = func() error { return nil }
 	}
-	known, err := s.Load(ctx, s.Tree)
+	known, err := s.Outline(ctx, s.Tree)
 	if err != nil {
 		return nil, err
 	}
@@ -287,11 +297,11 @@ func (s Survey) Difference(ctx context.Context) ([]appdata.Change, error) {
 			return nil, err
 		}
 	}
-	s.Scanner.Skip, s.Scanner.Known = s.Layout.Skips, known.Dir
-	update := appdata.Update{Known: known, Class: s.Layout.Class, Skip: s.Layout.Skips}
+	s.Scanner.Skip, s.Scanner.Known, s.Scanner.Glance = s.Layout.Skips, known.Dir, known.Glance
+	update := appdata.Update{Known: known, Class: s.Layout.Class, Skip: s.Layout.Skips, Loose: s.Scanner.LooseInodes}
 	err = s.Scanner.Follow(ctx, func(d *appdata.Dir, changed bool) error {
 		update.Take(d, changed)
-		return nil
+		return known.Failed()
 	})
 	if err != nil {
 		return nil, err
@@ -306,5 +316,5 @@ func (s Survey) Difference(ctx context.Context) ([]appdata.Change, error) {
 			update.Gone(name)
 		}
 	}
-	return update.Batch(true).Changes, nil
+	return update.Batch(true).Changes, known.Failed()
 }

@@ -271,6 +271,79 @@ func TestAScanThatWasInterruptedIsTakenUp(t *testing.T) {
 	want(t, "journal", l.journal(), nil)
 }
 
+// A scan that is killed between a folder and the one above it leaves no sum above that
+// is not true: two trees would be taken for the same.
+func TestAScanThatIsKilledLeavesNoFalseSums(t *testing.T) {
+	l := newLab(t, map[string]string{"a/b/one": "1", "c/two": "2"})
+	l.scan()
+	l.write("a/b/one", "another")
+	s := l.survey()
+	scan, err := s.Begin(t.Context(), manifest.Share, "generic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := s.Load(t.Context(), manifest.Share)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Scanner.Known, s.Scanner.Skip = known.Dir, s.Layout.Skips
+	killed := errors.New("killed")
+	update := appdata.Update{Known: known, Class: s.Layout.Class, Moment: scan.Moment}
+	err = s.Scanner.Follow(t.Context(), func(d *appdata.Dir, changed bool) error {
+		if update.Take(d, changed); d.Path != "a/b" {
+			return nil
+		}
+		_, err := s.Put(t.Context(), scan, update.Batch(false), manifest.Done{}, manifest.Journal{Class: s.Layout.Class})
+		return errors.Join(killed, err)
+	})
+	if !errors.Is(err, killed) {
+		t.Fatal(err)
+	}
+	var summed []string
+	if err := l.db.Operator().Select(&summed, `SELECT path FROM coterie.appdata_folders WHERE content IS NOT NULL ORDER BY path`); err != nil || !slices.Equal(summed, []string{"a/b", "c"}) {
+		t.Errorf("sums are known of %v (%v), want those of a/b and c", summed, err)
+	}
+	l.scan()
+	fresh, err := (appdata.Scanner{Root: l.dir, Skip: s.Layout.Skips}).Scan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var content string
+	if err := l.db.Operator().Get(&content, `SELECT content FROM coterie.appdata_folders WHERE path = '.'`); err != nil || content != fresh.Root().Content.String() {
+		t.Errorf("the tree's sum is %s (%v), want %s", content, err, fresh.Root().Content)
+	}
+	want(t, "journal", l.journal(), []string{"modified a/b/one"})
+}
+
+// Of a tree that rests a scan reads what stands for its folders, and no more.
+func TestAScanOfWhatRestsReadsNoPages(t *testing.T) {
+	files := map[string]string{}
+	for i := range 60 {
+		files[fmt.Sprintf("d%d/e%d/f%d", i%3, i%6, i)] = "x"
+	}
+	l := newLab(t, files)
+	l.scan()
+	l.db.MustExec(`ALTER FUNCTION coterie.appdata_pages_of(text, text) RENAME TO elsewhere`)
+	if out := l.scan(); out.Changes != 0 {
+		t.Errorf("%d changes", out.Changes)
+	}
+	// What cannot be read is no news: a scan that needs it stores nothing.
+	l.write("d1/e1/f1", "another")
+	if out, err := l.survey().Run(t.Context()); err == nil {
+		t.Errorf("it says %+v", out)
+	}
+	want(t, "journal", l.journal(), nil)
+	l.db.MustExec(`ALTER FUNCTION coterie.elsewhere(text, text) RENAME TO appdata_pages_of`)
+	l.scan()
+	want(t, "journal", l.journal(), []string{"modified d1/e1/f1"})
+	// As after an upgrade, looks are written anew, once.
+	l.db.MustExec(`UPDATE coterie.appdata_folder SET looks = NULL`)
+	l.scan()
+	l.db.MustExec(`ALTER FUNCTION coterie.appdata_pages_of(text, text) RENAME TO elsewhere`)
+	l.scan()
+	want(t, "journal", l.journal(), []string{"modified d1/e1/f1"})
+}
+
 func TestAnEarlierScanStoresNothingMore(t *testing.T) {
 	l := newLab(t, map[string]string{"a": "1"})
 	store := l.survey().Store

@@ -188,6 +188,24 @@ func (p *pages) add(path string, f appdata.DirText) {
 	}
 }
 
+// text gives all texts as one: the server reads it in a third of the time of an array.
+// No page has either character, since it holds nothing but what Quote writes.
+func (p *pages) text() string {
+	size := 0
+	for _, t := range p.texts {
+		size += len(t.String) + 2
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for _, t := range p.texts {
+		if b.WriteString(t.String); !t.Valid {
+			b.WriteByte('\x1f')
+		}
+		b.WriteByte('\x1e')
+	}
+	return b.String()
+}
+
 // Doubt tells that changes may have been missed: a scan is asked for.
 func (t Teller) Doubt(ctx context.Context, reason string) error {
 	var told bool

@@ -56,12 +56,14 @@ type Database struct {
 
 // AppData is the application-data folder that all nodes share.
 type AppData struct {
-	Path        string
-	Layout      string
-	CheckEvery  time.Duration `mapstructure:"check_every"`
-	Watch       bool          // tell the journal at once what this host changes in it
-	ExpectMount []string      `mapstructure:"expect_mount"` // file system types; empty: any
-	Logs        []string      // folders in it whose old files may be deleted
+	Path       string
+	Layout     string
+	CheckEvery time.Duration `mapstructure:"check_every"`
+	// AnswerWithin is how long it may let whoever looks at it wait.
+	AnswerWithin time.Duration `mapstructure:"answer_within"`
+	Watch        bool          // tell the journal at once what this host changes in it
+	ExpectMount  []string      `mapstructure:"expect_mount"` // file system types; empty: any
+	Logs         []string      // folders in it whose old files may be deleted
 }
 
 // Equal are files that this node has of its own and that must be as on the others.

@@ -103,7 +103,7 @@ func TestTheExampleOfTheManualLoads(t *testing.T) {
 			StatementTimeout: 5 * time.Second,
 			PoolSize:         4,
 		},
-		AppData: AppData{Path: "/media/share/appdata", Layout: "ucd", CheckEvery: 5 * time.Second},
+		AppData: AppData{Path: "/media/share/appdata", Layout: "ucd", CheckEvery: 5 * time.Second, AnswerWithin: 2 * time.Second},
 		Equal:   Equal{Every: 5 * time.Minute, Names: 2000, MiB: 50},
 		HTTP:    HTTP{Listen: "127.0.0.1:7480", Socket: "/run/coterie/agent.sock"},
 		Actions: []Action{

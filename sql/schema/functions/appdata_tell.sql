@@ -37,7 +37,7 @@ BEGIN
     INSERT INTO coterie.appdata_folder AS f (tree, path, files, bytes, holes, error, scan, moved)
     SELECT t.id, r.path, 0, 0, 0, coalesce(r.error, ''), 0, number
     FROM jsonb_to_recordset(coalesce(p_batch->'folders', '[]')) AS r (path text, error text)
-    ON CONFLICT (tree, path) DO UPDATE SET content = NULL, exact = NULL, error = excluded.error, scan = 0, moved = excluded.moved;
+    ON CONFLICT (tree, path) DO UPDATE SET content = NULL, exact = NULL, looks = NULL, error = excluded.error, scan = 0, moved = excluded.moved;
     -- What stands above has other sums than it says; the next scan writes them.
     WITH RECURSIVE above (path) AS (
         SELECT coterie.appdata_folder_of(r.path) FROM jsonb_to_recordset(coalesce(p_batch->'folders', '[]')) AS r (path text) WHERE r.path <> '.'
