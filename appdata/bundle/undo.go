@@ -2,15 +2,11 @@ package bundle
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"time"
-
-	"github.com/coterie-ha/coterie/appdata"
 )
 
 // Undone is what an undo is about.
@@ -91,23 +87,9 @@ func (im Import) undo(d *desk, number int) (*Applied, error) {
 
 // back takes back all of a journal, however much of it is done.
 func (im Import) back(d *desk, e deskEntry, j *journal) (*Applied, error) {
-	out := &Applied{Number: e.number, At: time.Unix(j.At, 0), Changes: len(j.Ops)}
-	folders := map[string]bool{}
-	for i := len(j.Ops) - 1; i >= 0; i-- {
-		o := j.Ops[i]
-		done, err := im.unmake(d, path.Join(d.dir, e.String()), i, o)
-		if err != nil {
-			return out, fmt.Errorf("%s: %w", appdata.Quote(o.Path), err)
-		}
-		if !done {
-			out.Left = append(out.Left, o.Path)
-		}
-		folders[path.Dir(o.Path)] = true
-	}
-	for dir := range folders {
-		if err := d.sync(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return out, err
-		}
+	out, err := im.each(d, e, j, slices.Backward(j.Ops), im.unmake)
+	if err != nil {
+		return out, err
 	}
 	if len(out.Left) > 0 { // what was kept of these is not thrown away
 		_, err := d.move(e, ".left")
@@ -121,30 +103,13 @@ func (im Import) back(d *desk, e deskEntry, j *journal) (*Applied, error) {
 }
 
 // unmake takes back one path; false when somebody else changed it.
-func (im Import) unmake(d *desk, at string, i int, o op) (bool, error) {
-	now, err := d.now(o.Path)
-	if err != nil {
-		return false, err
-	}
-	fresh, old := path.Join(at, "new", strconv.Itoa(i)), path.Join(at, "old", strconv.Itoa(i))
-	switch {
-	case o.Was.folder() && (now.folder() || now.none()):
-		im.did("make %s again", o.Path)
-		return true, im.makeFolder(d, o.Path, o.Was)
-	case o.has(now, o.Was):
-		return true, nil
-	case !o.has(now, o.Is):
-		return false, nil
-	case o.Is.folder():
-		im.did("remove %s", o.Path)
-		if err := d.root.Remove(o.Path); err != nil && !notEmpty(err) {
-			return false, err
+func (im Import) unmake(d *desk, at shelf, o op) (bool, error) {
+	return im.turn(d, o, o.Is, o.Was, func() error {
+		if o.Was.none() {
+			im.did("take %s away", o.Path)
+			return d.root.Rename(o.Path, at.fresh)
 		}
-		return true, nil
-	case o.Was.none():
-		im.did("take %s away", o.Path)
-		return true, d.root.Rename(o.Path, fresh)
-	}
-	im.did("put %s back", o.Path)
-	return true, d.root.Rename(old, o.Path)
+		im.did("put %s back", o.Path)
+		return d.root.Rename(at.old, o.Path)
+	})
 }
