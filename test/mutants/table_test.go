@@ -6,6 +6,9 @@ type trial struct {
 	in, by string // package and test
 }
 
+// killed kills imports of bundles anywhere.
+const killed = "TestAnImportThatIsKilledIsFinishedOrTakenBack"
+
 // away are the scenarios of runs that go on while the database is away.
 const away = "TestScenarios/away_.*"
 
@@ -131,4 +134,18 @@ var tried = []trial{
 	{Mutant{"the local journal is written first", "a kill between the two: the share seems to know less than it does", []Edit{
 		{"appdata/migrate/ledger.go", "\tif _, err := os.Stat(e.share); err == nil {\n\t\tif err", "\tif err := writeJournal(e.local, next); err != nil {\n\t\treturn err\n\t}\n\te.between()\n\tif _, err := os.Stat(e.share); err == nil {\n\t\tif err"},
 	}}, "./test/migrate", "TestAKillBetweenTheTwoJournalsMakesTheShareNoOther"},
+
+	// Bundles.
+	{Mutant{"an import writes into the files", "unpacking over an installation: who is killed leaves a file that is half the old and half the new one", []Edit{
+		{"appdata/bundle/forward.go", "		return d.root.Rename(at.fresh, o.Path)\n", "		text, err := d.root.ReadFile(at.fresh)\n		for _, n := range []int{len(text) / 2, len(text)} {\n			if err == nil {\n				err = d.root.WriteFile(o.Path, text[:n], 0o644)\n				time.Sleep(time.Millisecond)\n			}\n		}\n		return err\n"},
+	}}, "./test/bundle", killed},
+	{Mutant{"an import takes the old file away first", "rm before mv: for a moment, or for good, there is none", []Edit{
+		{"appdata/bundle/forward.go", "		return d.root.Rename(at.fresh, o.Path)\n", "		if !o.Was.none() {\n			if err := d.root.Remove(o.Path); err != nil {\n				return err\n			}\n			time.Sleep(time.Millisecond)\n		}\n		return d.root.Rename(at.fresh, o.Path)\n"},
+	}}, "./test/bundle", killed},
+	{Mutant{"what an import replaces is not kept", "AppBoard's filesimport: there is no way back but a backup of one's own", []Edit{
+		{"appdata/bundle/forward.go", "		if !o.Was.none() {\n			im.did(\"keep %s\", o.Path)\n", "		if false {\n			im.did(\"keep %s\", o.Path)\n"},
+	}}, "./test/bundle", killed},
+	{Mutant{"an import that was killed is forgotten", "the next one starts anew upon a tree that is old and new, and its way back leads there", []Edit{
+		{"appdata/bundle/undo.go", "		if e.state != undoing {\n", "		if e.state == doing {\n			return nil, errors.Join(d.root.RemoveAll(filepath.Join(d.dir, e.String())), fault(Nothing, \"\", \"no import can be taken back\"))\n		}\n		if e.state != undoing {\n"},
+	}}, "./test/bundle", killed},
 }
