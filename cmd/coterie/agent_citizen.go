@@ -133,7 +133,7 @@ func (a *agent) message(k memory) string {
 		return "looking at the share"
 	case !k.share.Usable():
 		return "share " + string(k.share.State) + ": " + k.share.Reason
-	case !k.proof.Proved:
+	case !k.proof.Proved && !(k.proof.Untold && k.state == coordinator.Ready): // whose next life has begun: it is told at once
 		return k.proof.Waiting
 	case k.restarting:
 		return "the server is restarted for its keystore"

@@ -37,6 +37,7 @@ type Verdict struct {
 	State   appdata.State // OK, or what is wrong
 	Reason  string        // why
 	Waiting string        // what keeps it from being proved; empty when proved
+	Untold  bool          // the others do not know of this life of the node yet
 	Hurry   bool          // look again soon: somebody waits, or is late
 	Asks    bool          // ask the database again soon: others may have seen this node
 }

@@ -110,7 +110,7 @@ func (m *Member) Saw(ctx context.Context, incarnation int64, ready bool, begun t
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.life != incarnation || m.told != incarnation || incarnation == 0 {
-		return Verdict{State: appdata.OK, Waiting: "telling the other nodes what this one writes to the share", Hurry: c.Usable()}, err
+		return Verdict{State: appdata.OK, Waiting: "telling the other nodes what this one writes to the share", Untold: true, Hurry: c.Usable()}, err
 	}
 	v := m.circle.Judge(begun)
 	if c.Words == nil || !c.Usable() {
