@@ -11,7 +11,7 @@ import (
 
 func TestOnlyANodeThatJoinsExplainsThatItsLifeIsNotToldYet(t *testing.T) {
 	a := &agent{started: time.Now().Add(-time.Hour)}
-	k := memory{looked: true, share: appdata.Condition{State: appdata.OK}, proof: attest.Verdict{State: appdata.OK, Waiting: "telling", Untold: true}}
+	k := memory{looked: true, share: appdata.Condition{State: appdata.OK, Readable: true, Writable: true}, proof: attest.Verdict{State: appdata.OK, Waiting: "telling", Untold: true}}
 	unseen := k
 	unseen.proof.Waiting, unseen.proof.Untold = "app-b does not see it", false
 	for _, c := range []struct {
