@@ -59,6 +59,12 @@ func tellEvent(r table.Row) string {
 		return withReason(byWhom(r)+" asked for a run", r)
 	case "job.withdrawn":
 		return withReason(byWhom(r)+" withdrew a request", r)
+	case "job.paused", "job.unpaused":
+		what := strings.TrimPrefix(subject, "job/")
+		if subject == "jobs" {
+			what = "all jobs"
+		}
+		return withReason(fmt.Sprintf("%s %s %s", byWhom(r), strings.TrimPrefix(r.Text("kind"), "job."), what), r)
 	case "cluster.paused", "cluster.unpaused":
 		return withReason(fmt.Sprintf("%s %s hand-overs", byWhom(r), strings.TrimPrefix(r.Text("kind"), "cluster.")), r)
 	case "cluster.initialised":

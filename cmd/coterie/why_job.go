@@ -79,8 +79,12 @@ func (j *jobCase) tellNow(ctx context.Context) error {
 		}
 	}
 	// How its definition came about.
-	err := j.k.tellLast(ctx, j.story, j.lease, j.now.Add(time.Second), "job.created", "job.changed", "job.removed", "job.requested", "job.withdrawn")
+	before := j.now.Add(time.Second)
+	err := j.k.tellLast(ctx, j.story, j.lease, before, "job.created", "job.changed", "job.removed", "job.requested", "job.withdrawn", "job.paused", "job.unpaused")
 	if err != nil {
+		return err
+	}
+	if err := j.k.tellLast(ctx, j.story, "jobs", before, "job.paused", "job.unpaused"); err != nil {
 		return err
 	}
 	slot, err := j.k.rows(ctx, "runs", slotWhere, j.name, "infinity")
@@ -96,10 +100,13 @@ func (j *jobCase) tellNow(ctx context.Context) error {
 func (j *jobCase) tellStanding() {
 	r := j.job.Row(0)
 	next, runner := r.Time("next_due_at"), r.Text("runner")
+	paused := r.Text("paused_at") != ""
 	switch {
 	case !r.Bool("enabled"):
 		j.say("%s is switched off: %s", j.name, sentence(orElse(r.Text("message"), "disabled by "+r.Text("changed_by"))))
 	case r.Text("running_since") != "":
+		j.say("%s is %s", j.name, sentence(r.Text("message")))
+	case paused:
 		j.say("%s is %s", j.name, sentence(r.Text("message")))
 	case r.Bool("queue"):
 		j.say("%s runs when somebody asks for it, on any node that has room.", j.name)
@@ -112,8 +119,11 @@ func (j *jobCase) tellStanding() {
 	}
 	if message := r.Text("message"); r.Bool("queue") && strings.HasPrefix(message, "no ready node") {
 		j.say("Nobody can run it: %s", sentence(message))
-	} else if r.Bool("enabled") && runner == "" && !r.Bool("queue") {
+	} else if r.Bool("enabled") && runner == "" && !r.Bool("queue") && !paused {
 		j.say("Nobody runs it: %s", sentence(r.Text("message")))
+	}
+	if paused && r.Bool("enabled") {
+		j.say("Nothing more is begun until it is unpaused; what is asked for waits, and slots meanwhile are recorded as skipped then.")
 	}
 	if n := r.Int("failures_in_row"); n > 1 {
 		j.say("It has not succeeded %d times in a row.", n)

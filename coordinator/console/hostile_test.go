@@ -100,6 +100,7 @@ func TestAClientThatSaysNothingIsCutOff(t *testing.T) {
 func TestOneClientCannotTakeAllDescriptors(t *testing.T) {
 	addr := running(t, showing(sample()))
 	var open []net.Conn
+	began := time.Now()
 	for range connections {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
@@ -121,8 +122,12 @@ func TestOneClientCannotTakeAllDescriptors(t *testing.T) {
 	if err := late.SetReadDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := late.Read(one); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatalf("answered beyond the bound: %v", err)
+	_, early := late.Read(one)
+	if time.Since(began) > readTime-time.Second {
+		t.Skipf("NOT TESTED: this process was let run so little that the first have been cut off: %v", time.Since(began))
+	}
+	if !errors.Is(early, os.ErrDeadlineExceeded) {
+		t.Fatalf("answered beyond the bound: %v", early)
 	}
 	if err := open[0].Close(); err != nil {
 		t.Fatal(err)
