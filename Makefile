@@ -157,7 +157,7 @@ trust: tomcat postgres ## servers that trust one another, 20 certificates and 20
 kills: ## migrations killed after each effect, on each layout, four minutes
 	$(GO) test -count=1 -timeout 30m -v ./test/migrate -every 1
 
-test-shares: postgres ## real NFS, SMB, sshfs and GlusterFS under agents, ten minutes; SHARES=short: NFS and SMB alone
+test-shares: postgres ## real NFS, SMB, sshfs and GlusterFS under agents, ten minutes; SHARES=short: NFS and SMB alone, SHARES=quick: sshfs alone, a minute
 	@deploy/install-shares.sh $(SHARES)
 	COTERIE_SHARES=$(SHARES) $(GO) test -count=1 -timeout 20m -v ./test/shares/rig
 

@@ -2,8 +2,8 @@
 # Makes sure that what "make test-shares" runs is on this machine: an emulator, a
 # kernel for its guests, servers and clients of network file systems. Debian's names
 # are known; elsewhere it says what to install. The kernel is not installed: it is
-# unpacked below .tools/rig. "short" is what the short form needs. No service is
-# started, or left switched on.
+# unpacked below .tools/rig. "short" is what the kernels' own clients need, "quick"
+# what sshfs does. No service is started, or left switched on.
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -17,15 +17,20 @@ form=${1:-all}
 place=$(cd "$(dirname "$0")/.." && pwd)/.tools/rig
 
 missing=
-have qemu-system-x86_64 || missing="$missing qemu-system-x86"
-have smbd || missing="$missing samba"
-have mkfs.ext4 || missing="$missing e2fsprogs"
+if [ "$form" != quick ]; then
+    have qemu-system-x86_64 || missing="$missing qemu-system-x86"
+    have smbd || missing="$missing samba"
+    have mkfs.ext4 || missing="$missing e2fsprogs"
+fi
 if [ "$form" != short ]; then
     have sshfs || missing="$missing sshfs"
     [ -x /usr/lib/openssh/sftp-server ] || missing="$missing openssh-sftp-server"
+fi
+if [ "$form" = all ]; then
     have glusterfsd || missing="$missing glusterfs-client"
 fi
 kernel=
+[ "$form" = quick ] && kernel=none
 for k in "$place"/boot/vmlinuz-*; do
     [ -e "$k" ] && kernel=$k
 done

@@ -141,6 +141,15 @@ func (n *Node) Keep() {
 	}
 }
 
+// Again has the node stop, and start with further variables of the environment.
+func (n *Node) Again(env ...string) {
+	n.c.t.Helper()
+	n.Signal(n.Supervisor(), syscall.SIGTERM)
+	n.Reaped()
+	n.opts.Env = append(slices.Clone(n.opts.Env), env...)
+	n.Start()
+}
+
 // Alive tells whether the supervisor's process is there.
 func (n *Node) Alive() bool {
 	if n.life == nil {

@@ -63,11 +63,22 @@ func mountPoint(t testing.TB, c *cluster.Cluster, n int) string {
 // own at the other end of a pipe.
 func (r *Rig) SSHFS(t testing.TB, c *cluster.Cluster) Export {
 	t.Helper()
+	return r.sshfs(t, c, 20*time.Second, "allow_other") // the default of dcache_timeout
+}
+
+// QuickSSHFS is one that remembers for a second.
+func (r *Rig) QuickSSHFS(t testing.TB, c *cluster.Cluster) Export {
+	t.Helper()
+	return r.sshfs(t, c, time.Second, "allow_other,dcache_timeout=1,dcache_stat_timeout=1,dcache_dir_timeout=1,dcache_link_timeout=1,entry_timeout=1,attr_timeout=1")
+}
+
+func (r *Rig) sshfs(t testing.TB, c *cluster.Cluster, late time.Duration, options string) Export {
+	t.Helper()
 	Need(t, "sshfs", sftpServer)
 	e := r.local(t, c, "sshfs", func(t testing.TB, export, place string) program {
-		return begin(t, filepath.Join(c.Dir, "sshfs.out"), nil, "sshfs", "-f", "-o", "ssh_command="+r.Tool+" sftp,allow_other", "host:"+filepath.Join(c.Dir, export), place)
+		return begin(t, filepath.Join(c.Dir, "sshfs.out"), nil, "sshfs", "-f", "-o", "ssh_command="+r.Tool+" sftp,"+options, "host:"+filepath.Join(c.Dir, export), place)
 	})
-	e.Late = 20 * time.Second // dcache_timeout
+	e.Late = late
 	return e
 }
 

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,8 +16,8 @@ import (
 )
 
 // Required names the environment's variable that says what is to run: nothing
-// when it is empty, "short" what CI runs, "all" everything. What is asked for and
-// cannot run is a failure.
+// when it is empty, "quick" what CI runs (sshfs alone, in a minute), "short" the
+// kernels' own clients, "all" everything. What is asked for and cannot run is a failure.
 const Required = "COTERIE_SHARES"
 
 const emulator = "qemu-system-x86_64"
@@ -30,17 +31,15 @@ type Rig struct {
 	initramfs string
 }
 
-// Wanted says whether the rig is asked for, and skips the test when it is not.
-func Wanted(t testing.TB) (short bool) {
+// Wanted says whether something is asked for that one of the forms has, and whether in
+// short; it skips the test when it is not.
+func Wanted(t testing.TB, forms ...string) (short bool) {
 	t.Helper()
-	switch os.Getenv(Required) {
-	case "short":
-		return true
-	case "all":
-		return false
+	form := os.Getenv(Required)
+	if form == "" || !slices.Contains(forms, form) {
+		t.Skipf("NOT TESTED: this is of make test-shares with SHARES=%s", strings.Join(forms, " or "))
 	}
-	t.Skipf("NOT TESTED: real network file systems; make test-shares does, with %s=all or short", Required)
-	return false
+	return form != "all"
 }
 
 // Need fails the test when a program is missing that it runs.

@@ -12,7 +12,7 @@ func TestMain(m *testing.M) { cluster.Main(m) }
 
 // Kernels' own clients of NFS and SMB, each in a guest.
 func TestRealKernels(t *testing.T) {
-	short := Wanted(t)
+	short := Wanted(t, "all", "short")
 	program, err := cluster.Build(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -50,9 +50,7 @@ func TestRealKernels(t *testing.T) {
 
 // File systems of user space, two mounts on this machine for two hosts.
 func TestFUSE(t *testing.T) {
-	if Wanted(t) {
-		t.Skip("NOT TESTED: sshfs and GlusterFS; COTERIE_SHARES=all does")
-	}
+	short := Wanted(t, "all", "quick")
 	program, err := cluster.Build(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -62,8 +60,14 @@ func TestFUSE(t *testing.T) {
 	BuildTool(t, r.Tool)
 	for name, mount := range map[string]func(testing.TB, *cluster.Cluster) Export{"sshfs": r.SSHFS, "GlusterFS": r.Gluster} {
 		t.Run(name, func(t *testing.T) {
+			if short && name != "sshfs" {
+				t.Skip("NOT TESTED: make test-shares does")
+			}
+			if short {
+				mount = r.QuickSSHFS
+			}
 			c := cluster.Start(t, cluster.Options{Program: program})
-			newSuite(t, c, mount(t, c), false).conform(t)
+			newSuite(t, c, mount(t, c), short).conform(t)
 		})
 	}
 }
