@@ -19,7 +19,9 @@
 //	Prober     the loop: probes again and again, tells what changed
 //	Word       what each node writes to prove that all see one folder
 //	Watcher    hears from this host's kernel where something happened; Look looks there
+//	Lookout    looks again and again at the few paths that matter most
 //	Scanner    walks the folder; Manifest is what it found, Compare what changed between two
+//	Glance     what is known of a directory as a whole: one that looks so is the same
 //
 // # One probe
 //

@@ -5,22 +5,30 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/coterie-ha/coterie/appdata"
 )
 
 // watch is a request that is answered again and again.
 type watch struct {
-	Root   string `json:"root"`
-	Layout string `json:"layout,omitempty"`
+	Root string `json:"root"`
+	Of
 
 	Equal *appdata.Equal `json:"equal,omitempty"` // instead of a layout
 }
 
+// Of is what to watch of a share.
+type Of struct {
+	Layout   string   `json:"layout,omitempty"`
+	Events   bool     `json:"events,omitempty"`   // what this host's kernel tells
+	Critical []string `json:"critical,omitempty"` // paths that are looked at again and again
+}
+
 // Watch has a worker of its own watch the share, until ctx ends or the worker
 // does. A watch that hangs while it begins is never Ready.
-func (p *Pool) Watch(ctx context.Context, share appdata.Share, layout string, tell func(appdata.Dirty) error) error {
-	return p.watch(ctx, watch{Root: share.Path, Layout: layout}, tell)
+func (p *Pool) Watch(ctx context.Context, share appdata.Share, of Of, tell func(appdata.Dirty) error) error {
+	return p.watch(ctx, watch{Root: share.Path, Of: of}, tell)
 }
 
 func (p *Pool) watch(ctx context.Context, what watch, tell func(appdata.Dirty) error) error {
@@ -94,14 +102,41 @@ func (w *watch) skips() (func(path string) bool, error) {
 func (w *watch) serve(ctx context.Context, id int64, say func(answer) error) error {
 	skips, err := w.skips()
 	if err == nil {
-		err = appdata.Watcher{Root: w.Root, Skip: skips}.Run(ctx, func(d appdata.Dirty) error {
-			return say(answer{ID: id, Dirty: &d})
-		})
+		err = w.run(ctx, skips, func(d appdata.Dirty) error { return say(answer{ID: id, Dirty: &d}) })
 	}
 	if ctx.Err() != nil {
 		return err
 	}
 	return say(answer{ID: id, Error: err.Error()})
+}
+
+// run listens and looks until ctx ends, or one of the two cannot go on.
+func (w *watch) run(ctx context.Context, skips func(path string) bool, tell func(appdata.Dirty) error) error {
+	var saying sync.Mutex
+	one := func(d appdata.Dirty) error {
+		saying.Lock()
+		defer saying.Unlock()
+		return tell(d)
+	}
+	var loops []func(context.Context) error
+	if w.Events || w.Equal != nil {
+		loops = append(loops, func(ctx context.Context) error { return appdata.Watcher{Root: w.Root, Skip: skips}.Run(ctx, one) })
+	} else if err := one(appdata.Dirty{Ready: true}); err != nil {
+		return err
+	}
+	if len(w.Critical) > 0 {
+		loops = append(loops, func(ctx context.Context) error {
+			return appdata.Lookout{Root: w.Root, Paths: w.Critical, Skip: skips}.Run(ctx, one)
+		})
+	}
+	inside, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	var running sync.WaitGroup
+	for _, loop := range loops {
+		running.Go(func() { end(loop(inside)) })
+	}
+	running.Wait()
+	return context.Cause(inside)
 }
 
 // follow sends one request and takes its answers until ctx ends, the worker does,

@@ -8,14 +8,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coterie-ha/coterie/appdata"
+	"github.com/coterie-ha/coterie/appdata/worker"
 	"github.com/coterie-ha/coterie/coordinator/manifest"
 )
 
-// watchShare tells the journal what this host changes in the share, when the
-// configuration wants that. The watch lives while the share can be used; what it
+// watchShare tells the journal what this host changes in the share, and what anybody
+// changes in a critical part of it, when the configuration wants that. The watch lives while the share can be used; what it
 // may have missed a scan is asked to find.
 func (a *agent) watchShare(ctx context.Context) error {
-	if !a.cfg.AppData.Watch {
+	if !a.cfg.AppData.Watch && len(a.cfg.AppData.Critical) == 0 {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}
@@ -59,7 +60,7 @@ func (a *agent) watchOnce(ctx context.Context, again bool) error {
 	loops, inside := errgroup.WithContext(ctx)
 	told := make(chan appdata.Dirty, 64) // while the database is slow, events gather in the worker
 	loops.Go(func() error {
-		return a.share.Watch(inside, a.shareNow(), a.cfg.AppData.Layout, func(d appdata.Dirty) error {
+		return a.share.Watch(inside, a.shareNow(), worker.Of{Layout: a.cfg.AppData.Layout, Events: a.cfg.AppData.Watch, Critical: a.cfg.AppData.Critical}, func(d appdata.Dirty) error {
 			select {
 			case told <- d:
 				return nil

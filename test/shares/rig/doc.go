@@ -33,7 +33,8 @@
 //   - That both sides have one export is proved both ways; another cluster's, a copy
 //     of the share, an empty export and an empty mount point are named.
 //   - What one side does, the other acts upon when its own mount shows it. What
-//     somebody did at the server, past both, the next scan finds, whatever clients remember.
+//     somebody did at the server, past both, the next scan finds, whatever clients
+//     remember; in a critical folder both see it without a scan.
 //   - A file that is written slowly is not taken for whole; many deletions wait for a word.
 //   - A server that answers nobody any more is in SQL, while heartbeats go on; it heals.
 //   - Locks, hard links, rename over an open file, and whether a replaced file is ever
