@@ -278,9 +278,9 @@ INSERT INTO bare_lease SELECT * FROM coterie.lease`
 
 func (w writer) cycle(ctx context.Context) error {
 	for _, statement := range []string{
-		`WITH l AS (UPDATE bare_lease SET node = 'bare', incarnation = 1, token = nextval('coterie.token_seq'), acquired_at = clock_timestamp() WHERE name = $1 RETURNING name, token)
+		`WITH l AS (UPDATE bare_lease SET node = 'bare', incarnation = 1, token = nextval('coterie.token_seq'), acquired_at = coterie.clock() WHERE name = $1 RETURNING name, token)
 		 INSERT INTO bare_event (node, kind, subject, token) SELECT 'bare', 'lease.claimed', name, token FROM l`,
-		`WITH l AS (UPDATE bare_lease SET node = NULL, incarnation = NULL, acquired_at = NULL, freed_at = clock_timestamp(), freed_by = 'release' WHERE name = $1 RETURNING name, token)
+		`WITH l AS (UPDATE bare_lease SET node = NULL, incarnation = NULL, acquired_at = NULL, freed_at = coterie.clock(), freed_by = 'release' WHERE name = $1 RETURNING name, token)
 		 INSERT INTO bare_event (node, kind, subject, token, reason) SELECT 'bare', 'lease.released', name, token, 'release' FROM l`,
 	} {
 		if done, err := w.conn.Exec(ctx, statement, w.lease); err != nil || done.RowsAffected() != 1 {
