@@ -30,7 +30,8 @@ BEGIN
         SELECT 'COT-513', 'error', j.name, j.changed_at,
                format('%s: no living node takes it, because none that is ready has the action %s%s', j.name, j.action,
                       CASE WHEN j.requires <> '{}' THEN format(' and the tags %s', array_to_string(j.requires, ', ')) END),
-               format('define the action %s in the configuration of a node, or resume a node that has it', j.action)
+               CASE WHEN j.requires = '{}' THEN format('define the action %s in the configuration of a node, or resume a node that has it', j.action)
+                    ELSE format('give a node the action %s and the tags %s (node.tags), or resume one that has them', j.action, array_to_string(j.requires, ', ')) END
         FROM job j
         LEFT JOIN coterie.lease l ON l.name = 'job/' || j.name
         WHERE j.enabled AND j.name NOT LIKE 'coterie.%' AND EXISTS (SELECT FROM alive)
