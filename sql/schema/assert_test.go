@@ -301,3 +301,40 @@ func TestNothingOfTheCallersDecidesAnAssertion(t *testing.T) {
 		tx.MustExec(`ROLLBACK TO one`)
 	}
 }
+
+// An application saves a round trip when it asserts in the statement that makes the
+// effect: no row is changed without the lease, whichever way the server goes about it.
+func TestAStatementThatAssertsChangesNoRowWithoutTheLease(t *testing.T) {
+	t.Parallel()
+	for _, statement := range []string{
+		`UPDATE audit SET seen = true FROM coterie.assert_lease($1, $2) WHERE n <= 10`,
+		`DELETE FROM audit USING coterie.assert_lease($1, $2) WHERE n <= 10`,
+		`INSERT INTO audit SELECT n + 1000 FROM coterie.assert_lease($1, $2), generate_series(1, 10) AS n`,
+	} {
+		for _, planned := range []string{"", "SET LOCAL enable_nestloop = off", "SET LOCAL join_collapse_limit = 1"} {
+			db := holding(t)
+			db.MustExec(`CREATE TABLE audit (n int, seen boolean)`)
+			db.MustExec(`INSERT INTO audit SELECT generate_series(1, 100)`)
+			app := db.MustBegin()
+			app.MustExec(`SAVEPOINT before`)
+			app.MustExec(planned)
+			_, err := app.Exec(statement, "x", 7)
+			refused(t, err, statement, "CT001")
+			app.MustExec(`ROLLBACK TO before`)
+			app.MustExec(planned)
+			if n, err := app.MustExec(statement, "x", 1).RowsAffected(); err != nil || n != 10 {
+				t.Errorf("%s: %d rows, %v", statement, n, err)
+			}
+			db.MustExec(`SELECT coterie.session_end('app-a', 1, 'crash', 'test')`)
+			if got := claim(t, db, "app-b", 2, "x", 1); got != 1 {
+				t.Errorf("%s: the lease was taken with token %d before the commit", statement, got)
+			}
+			if err := app.Commit(); err != nil {
+				t.Error(err)
+			}
+			if got := claim(t, db, "app-b", 2, "x", 1); got != 2 {
+				t.Errorf("%s: after the commit app-b got token %d", statement, got)
+			}
+		}
+	}
+}
