@@ -14,6 +14,7 @@ TRIALS    ?= Hurt|Failover|Clocks|Network
 ROUNDS    ?= 10
 FUZZ      ?= 10000000
 KILLS     ?= 1000
+CALLS     ?= 1
 DEATHS    ?= 300
 CHANGES   ?= 20
 SLOTS     ?= 10000000
@@ -25,7 +26,7 @@ FREEZE    ?= 10m
 TOOLS     := .tools
 
 .DEFAULT_GOAL := build
-.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats years history chaos mutants upheaval fuzz witness generate postgres pgbouncer tomcat test-tomcat test-shares faults bundles trust kills clean help
+.PHONY: build demo soak test unit race check lint fmt vet fix tidy staticcheck golangci cover bench compare figures sim seats years history chaos mutants upheaval fuzz witness generate postgres pgbouncer tomcat test-tomcat test-shares faults bundles trust kills calls clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -156,6 +157,9 @@ trust: tomcat postgres ## servers that trust one another, 20 certificates and 20
 
 kills: ## migrations killed after each effect, on each layout, four minutes
 	$(GO) test -count=1 -timeout 30m -v ./test/migrate -every 1
+
+calls: postgres ## migrations of which each call of the file system fails, fills up, is the last of the share or of the process, hours (CALLS=41: each 41st, ten minutes)
+	COTERIE_CI=1 $(GO) test -count=1 -timeout 12h -v -run 'ACallThatGoesWrong|AShareThatHangs' ./test/migrate -calls $(CALLS)
 
 test-shares: postgres ## real NFS, SMB, sshfs and GlusterFS under agents, ten minutes; SHARES=short: NFS and SMB alone, SHARES=quick: sshfs alone, a minute
 	@deploy/install-shares.sh $(SHARES)

@@ -106,9 +106,12 @@ var mayImport = map[string][]string{
 
 	"deploy/examples/licenses/go": {},
 
-	"test/chaos":     {"*"},
-	"test/cluster":   {"*"},
-	"test/migrate":   {"*"},
+	"test/chaos":   {"*"},
+	"test/cluster": {"*"},
+	"test/migrate": {"*"},
+
+	"test/migrate/through": {},
+
 	"test/figures":   {"*"},
 	"test/identity":  {"*"},
 	"test/keytool":   {"*"},
@@ -144,7 +147,7 @@ var onlyIn = map[string][]string{
 	"github.com/spf13/cobra":                     {"cmd/coterie"},
 	"github.com/spf13/pflag":                     {"internal/config", "cmd/coterie"},
 	"github.com/prometheus/client_golang":        {"coordinator/console", "cmd/coterie"},
-	"os/exec":                                    {"jobs", "jobs/upkeep", "coordinator/failover", "coordinator/supervisor", "appdata/worker", "sql/pgserver", "internal/demo", "test/cluster", "test/shares/faulty", "test/shares/rig", "test/shares/rig/tool"},
+	"os/exec":                                    {"jobs", "jobs/upkeep", "coordinator/failover", "coordinator/supervisor", "appdata/worker", "sql/pgserver", "internal/demo", "test/cluster", "test/migrate/through", "test/shares/faulty", "test/shares/rig", "test/shares/rig/tool"},
 	"github.com/anishathalye/porcupine":          {"test/chaos"},
 	"github.com/google/go-cmp":                   {},
 	"github.com/rogpeppe/go-internal":            {},

@@ -203,8 +203,12 @@ func (r *run) withdraw(context.Context) (map[string]string, error) {
 
 // removeEmpty removes a folder that is empty; another stays, and that is no error.
 func removeEmpty(dir string) error {
-	if all, err := os.ReadDir(dir); err != nil || len(all) > 0 {
-		return nil //nolint:nilerr // it is not there, or not to be looked at: what cannot be removed stays
+	all, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || len(all) > 0 {
+		return nil
+	}
+	if err != nil {
+		return err // it may be empty: the same command looks again
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -17,8 +17,11 @@ func Status(file string) (Plan, Journal, error) {
 
 // Litter says whether a plan of which nothing is to be done has left its folder.
 func (p Plan) Litter() bool {
-	_, err := os.Stat(p.localDir())
-	return err == nil
+	if _, err := os.Stat(p.localDir()); err == nil {
+		return true
+	}
+	all, err := os.ReadDir(filepath.Dir(p.localDir()))
+	return err == nil && len(all) == 0
 }
 
 // OnShare says which items the share has, in the order of the layout.

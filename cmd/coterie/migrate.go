@@ -22,7 +22,8 @@ func (c *cli) migrateCommand() *cobra.Command {
   coterie migrate finish plan-20261122-k3x9ab.json -y
   coterie migrate rollback plan-20261122-k3x9ab.json -y
   coterie migrate status`,
-		c.migratePlan(), c.migrateApply(), c.migrateVerify(), c.migrateRollback(), c.migrateFinish(), c.migrateStatus())
+		c.migratePlan(), c.apart(c.migrateApply(), shareOfPlan), c.apart(c.migrateVerify(), shareToVerify), c.apart(c.migrateRollback(), shareOfPlan),
+		c.apart(c.migrateFinish(), shareOfPlan), c.apart(c.migrateStatus(), shareOfPlan))
 }
 
 // migrateProblem gives what a migration may meet its code.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // boundary ends this process as kill -9 does, at the effect whose number
@@ -56,3 +57,9 @@ func filesASecond() int64 {
 	}
 	return readFiles
 }
+
+// together has all done in the process that a test looks at and kills.
+func together() bool { return os.Getenv("COTERIE_KILL_AT") != "" }
+
+// apartPatience is short where a test waits.
+func apartPatience() (still, answers time.Duration) { return 2 * time.Second, 2 * time.Second }

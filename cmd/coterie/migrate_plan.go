@@ -68,7 +68,7 @@ its own folders are compared with the share, and stay where they are.`,
 	f.BoolVar(&a.Join, "join", false, "the share has the data; this server is a further one")
 	f.StringVar(&out, "out", "", "plan `FILE` (default: plan-ID.json)")
 	reasonFlag(cmd, &a.Reason)
-	return cmd
+	return c.apart(cmd, func([]string) string { return a.To })
 }
 
 // folderNamed makes a path absolute, but leaves what it refuses to be refused.

@@ -35,7 +35,7 @@ func (c *cli) watchMigration(ctx context.Context, p *migrate.Progress, tell *tel
 	look := time.NewTicker(tellTerminal)
 	defer look.Stop()
 	var pace pace
-	told, toldThere := time.Now(), time.Now()
+	told, toldThere, moved := time.Now(), time.Now(), int64(0)
 	for {
 		select {
 		case err := <-done:
@@ -46,6 +46,10 @@ func (c *cli) watchMigration(ctx context.Context, p *migrate.Progress, tell *tel
 		case <-look.C:
 		}
 		pace.see(p)
+		if now := p.Moved(); now != moved {
+			moved = now
+			lives()
+		}
 		if time.Since(told) >= every {
 			told = time.Now()
 			if terminal {

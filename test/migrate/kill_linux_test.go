@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/coterie-ha/coterie/test/migrate/through"
 )
 
 var (
@@ -22,6 +24,7 @@ var (
 var binary string
 
 func TestMain(m *testing.M) {
+	through.Main()
 	flag.Parse()
 	os.Exit(run(m))
 }
@@ -302,15 +305,21 @@ func TestFinishingThatIsKilledAnywhereGoesOn(t *testing.T) {
 				s.whole(t, when, s.appdata())
 				s.coterie(t, 0, "migrate", "finish", s.plan, "-y", "--alone")
 				s.whole(t, when+", gone on", s.appdata())
-				for path := range look(t, s.install, ".coterie") {
-					if strings.Contains(path, "repository/") || strings.Contains(path, "encryption.keystore") && s.layout != Links || strings.Contains(path, ".before-") {
-						t.Fatalf("%s: %s is left", when, path)
-					}
-				}
-				if _, err := os.Stat(filepath.Join(s.install, "conf/installed.version")); err != nil {
-					t.Fatalf("%s: the copy that stays: %v", when, err)
-				}
+				s.finished(t, when)
 			}
 		})
+	}
+}
+
+// finished fails unless the originals are gone, and what stays is there.
+func (s *site) finished(t *testing.T, when string) {
+	t.Helper()
+	for path := range look(t, s.install, ".coterie") {
+		if strings.Contains(path, "repository/") || strings.Contains(path, "encryption.keystore") && s.layout != Links || strings.Contains(path, ".before-") {
+			t.Fatalf("%s: %s is left", when, path)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(s.install, "conf/installed.version")); err != nil {
+		t.Fatalf("%s: the copy that stays: %v", when, err)
 	}
 }
