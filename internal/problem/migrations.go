@@ -75,8 +75,9 @@ be allowed to read its files. It goes on by itself, and tries again what failed.
 		{"COT-415", ExitFailed, "share does not answer",
 			"mount the share again, or mend its server; then the same command again",
 			`For a while nothing moved, and the share did not answer a simple question
-either. What was begun was killed and left behind; it ends when the share answers,
-at the latest when it is unmounted by force. Nothing is lost: the server has its
-old folders whole, or the share whole, and the same command goes on.`},
+either. What was begun was killed and left behind; it ends when the share
+answers, at the latest when it is unmounted by force. Nothing is lost: the
+server has its old folders whole, or the share whole, and the same command goes
+on.`},
 	}
 }

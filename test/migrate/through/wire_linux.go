@@ -87,7 +87,7 @@ func (q question) u64(at int) uint64 { return binary.NativeEndian.Uint64(q.body[
 // texts are the names that end a question, from somewhere on.
 func (q question) texts(at int) []string {
 	var all []string
-	for _, part := range bytes.Split(bytes.TrimSuffix(q.body[at:], []byte{0}), []byte{0}) {
+	for part := range bytes.SplitSeq(bytes.TrimSuffix(q.body[at:], []byte{0}), []byte{0}) {
 		all = append(all, string(part))
 	}
 	return all
