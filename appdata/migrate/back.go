@@ -276,8 +276,16 @@ func (e *ends) vanish() error {
 	if _, err := os.Stat(filepath.Join(e.local, journalName)); err == nil {
 		return nil
 	}
-	for _, name := range []string{filepath.Join(e.local, planName), filepath.Join(e.local, lockName)} {
-		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	// Without a journal there is the plan, the lock, and what was half written of either.
+	all, err := os.ReadDir(e.local)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, one := range all {
+		if !one.Type().IsRegular() {
+			continue // not ours; or a journal that somebody has taken away, and what it knew of
+		}
+		if err := os.Remove(filepath.Join(e.local, one.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
