@@ -136,6 +136,9 @@ func (d *desk) copyFile(name, to string, info fs.FileInfo) error {
 		err = atomicfile.OwnerOf(f, info)
 	}
 	if err == nil {
+		err = keepAttributes(f, from)
+	}
+	if err == nil {
 		err = f.Chmod(info.Mode().Perm())
 	}
 	if err == nil {

@@ -42,6 +42,7 @@ type Left struct {
 type Content struct {
 	Manifest *Manifest
 	Left     []Left
+	Bare     []Left // what the bundle has without all that the tree has, known when Write has returned
 
 	read bool // the files were read: their digests are known
 }
@@ -66,7 +67,7 @@ func (x Export) look(ctx context.Context, read bool) (*Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := picker{Profile: x.Profile, content: &Content{read: read, Manifest: &Manifest{Header: Header{Profile: x.Profile, Tier: x.Tier, Version: version}}}}
+	p := picker{Profile: x.Profile, linked: map[uint64]linked{}, content: &Content{read: read, Manifest: &Manifest{Header: Header{Profile: x.Profile, Tier: x.Tier, Version: version}}}}
 	if d := found.Dir("."); d.Err != "" {
 		p.wrong = append(p.wrong, ". cannot be read: "+d.Err)
 	}
@@ -97,6 +98,26 @@ type picker struct {
 	Profile
 	content *Content
 	wrong   []string
+	linked  map[uint64]linked // files that have other names, by their inode
+}
+
+// linked is a file that has other names.
+type linked struct {
+	name string
+	is   appdata.Entry
+}
+
+// another notes a file that is the same as an earlier one: the bundle has it twice.
+func (p *picker) another(name string, e *appdata.Entry) {
+	if e.Kind != appdata.File || e.Links < 2 {
+		return
+	}
+	first, known := p.linked[e.Inode]
+	if !known {
+		p.linked[e.Inode] = linked{name, *e}
+	} else if first.is.CTime == e.CTime && first.is.Size == e.Size && first.is.Links == e.Links {
+		p.content.Bare = append(p.content.Bare, Left{Path: name, Why: "a hard link to " + appdata.Quote(first.name) + ", a file of its own in the bundle"})
+	}
 }
 
 func (p *picker) take(name string, e *appdata.Entry, dir *appdata.Dir) {
@@ -134,6 +155,7 @@ func (p *picker) take(name string, e *appdata.Entry, dir *appdata.Dir) {
 		p.wrong = append(p.wrong, appdata.Quote(name)+": "+why)
 		return
 	}
+	p.another(name, e)
 	p.content.Manifest.Files = append(p.content.Manifest.Files, out)
 }
 

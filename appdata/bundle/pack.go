@@ -50,11 +50,22 @@ func (r *packer) member(ctx context.Context, e *Entry) (err error) {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if e.Kind != appdata.File {
+	folder := path.Dir(e.Path)
+	switch e.Kind {
+	case appdata.Link:
 		return r.out.WriteHeader(e.header())
+	case appdata.Folder:
+		folder = e.Path
 	}
-	if err := r.enter(path.Dir(e.Path)); err != nil {
+	if err := r.enter(folder); err != nil {
 		return fmt.Errorf("%w: %w", ErrChanging, err)
+	}
+	if e.Kind == appdata.Folder {
+		names, err := r.dir.attributes()
+		if err := r.without(e.Path, names, err); err != nil {
+			return err
+		}
+		return r.out.WriteHeader(e.header())
 	}
 	f, err := r.dir.open(path.Base(e.Path))
 	if err != nil {
@@ -102,7 +113,8 @@ func (r *packer) content(ctx context.Context, f plainFile, e *Entry, before look
 		}
 	}
 	e.Digest = digest
-	return nil
+	names, err := f.attributes()
+	return r.without(e.Path, names, err)
 }
 
 // pass reads a file from its beginning.

@@ -39,6 +39,7 @@ type Change struct {
 	is, was fact
 	text    []byte // what is written instead of the bundle's, where fields are merged
 	merged  bool
+	names   uint32 // of the file that is there: hard links
 }
 
 // Plan is what an import would do, in an order in which it can be done.
@@ -112,6 +113,7 @@ func (b *builder) entry(e *Entry, content io.Reader) error {
 	have := b.found.Entry(e.Path)
 	if have != nil {
 		c.was = factOfTree(have)
+		c.names = have.Links
 	}
 	switch c.Class {
 	case appdata.Ignored, appdata.Secret, appdata.PerHost, Unbundled:
@@ -201,6 +203,12 @@ func inTheWay(e *Entry, have *appdata.Entry) string {
 }
 
 func (b *builder) would(c Change, a Action, why string) error {
+	if c.names > 1 && c.Kind == appdata.File && (a == Replace || a == Merge) {
+		if why != "" {
+			why += "; "
+		}
+		why += fmt.Sprintf("has %d hard links, and the others stay as they are", c.names)
+	}
 	c.Action, c.Why = a, why
 	b.plan.Changes = append(b.plan.Changes, c)
 	return nil

@@ -89,15 +89,22 @@ func (im Import) put(d *desk, at string, e *Entry, c *Change, content io.Reader)
 	return syncFile(f)
 }
 
-// dress gives a file the owner of the one that it replaces; a new one, that of its
-// folder, where that can be.
+// dress gives a file the owner and the attributes of the one that it replaces; a new one, the
+// owner of its folder, where that can be.
 func (im Import) dress(d *desk, f *os.File, c *Change) error {
 	if !c.was.none() {
 		old, err := d.root.Lstat(c.Path)
 		if err != nil {
 			return err
 		}
-		return atomicfile.Like(f, old, filepath.Join(im.Root, c.Path))
+		if err := atomicfile.Like(f, old, filepath.Join(im.Root, c.Path)); err != nil {
+			return err
+		}
+		was, err := appdata.OpenPlain(d.root, c.Path)
+		if err != nil {
+			return err
+		}
+		return errors.Join(keepAttributes(f, was), was.Close())
 	}
 	if os.Geteuid() != 0 {
 		return nil

@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/coterie-ha/coterie/appdata"
@@ -26,10 +29,10 @@ func (x Export) Write(ctx context.Context, c *Content, out io.Writer) error {
 		if err := x.head(c, out); err != nil {
 			return err
 		}
-		return x.files(ctx, c.Manifest, out)
+		return x.files(ctx, c, out)
 	}
 	return x.aside(func(spool *os.File) error {
-		if err := x.files(ctx, c.Manifest, spool); err != nil {
+		if err := x.files(ctx, c, spool); err != nil {
 			return err
 		}
 		c.read = true
@@ -93,7 +96,7 @@ func firstMembers(out *tar.Writer, text, vouched []byte) error {
 
 // files writes the entries, and the end. Frames are filled on all processors: what each
 // has is decided before any file is read, so a frame needs no other.
-func (x Export) files(ctx context.Context, m *Manifest, out io.Writer) error {
+func (x Export) files(ctx context.Context, c *Content, out io.Writer) error {
 	root, err := openFolder(x.Root)
 	if err != nil {
 		return err
@@ -106,10 +109,11 @@ func (x Export) files(ctx context.Context, m *Manifest, out io.Writer) error {
 	inside, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	p := packing{root: root, progress: x.Progress, begun: time.Now()}
+	defer func() { c.bare(p.bare) }() // no frame is at work any more
 	if p.progress == nil {
 		p.progress = new(appdata.Progress)
 	}
-	for rest := m.Files; len(rest) > 0 && inside.Err() == nil; {
+	for rest := c.Manifest.Files; len(rest) > 0 && inside.Err() == nil; {
 		n := batch(rest)
 		some := rest[:n]
 		rest = rest[n:]
@@ -137,6 +141,16 @@ func (x Export) files(ctx context.Context, m *Manifest, out io.Writer) error {
 	return err
 }
 
+// bare adds what was found while the files were packed, in order.
+func (c *Content) bare(more []Left) {
+	for _, left := range more {
+		if !slices.Contains(c.Bare, left) {
+			c.Bare = append(c.Bare, left)
+		}
+	}
+	slices.SortFunc(c.Bare, func(a, b Left) int { return strings.Compare(a.Path, b.Path) })
+}
+
 // tarBlock is what the members of a tar are filled up to; two of zeros are its end.
 const tarBlock = 512
 
@@ -158,6 +172,30 @@ type packing struct {
 	root     folder
 	progress *appdata.Progress
 	begun    time.Time
+
+	mu   sync.Mutex
+	bare []Left // guarded by mu
+}
+
+// without notes the attributes that a bundle does not carry.
+func (p *packing) without(name string, attributes []string, err error) error {
+	if err != nil || len(attributes) == 0 {
+		return err
+	}
+	for i, each := range attributes {
+		switch each {
+		case "system.posix_acl_access":
+			attributes[i] = "its access control list"
+		case "system.posix_acl_default":
+			attributes[i] = "the access control list for what is made in it"
+		default:
+			attributes[i] = appdata.Quote(each)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bare = append(p.bare, Left{Path: name, Why: "without " + strings.Join(attributes, ", ")})
+	return nil
 }
 
 // batch appends members to a frame.

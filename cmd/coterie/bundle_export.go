@@ -90,6 +90,11 @@ func (c *cli) export(ctx context.Context, root string, v packing) error {
 			return err
 		}
 	}
+	if c.flags.dryRun && !same { // packed nowhere: all that there is to say is known then
+		if err := c.packed(ctx, x, content, io.Discard); err != nil {
+			return bundleProblem(root, appdataProblem(root, err))
+		}
+	}
 	if !same {
 		if err := c.agreeToExport(v, content, there); err != nil {
 			return err
@@ -156,6 +161,9 @@ func (c *cli) agreeToExport(v packing, content *bundle.Content, there bool) erro
 	for _, left := range content.Left {
 		steps = append(steps, "leave out "+appdata.Quote(left.Path)+" ("+left.Why+")")
 	}
+	for _, bare := range content.Bare {
+		steps = append(steps, "put in "+appdata.Quote(bare.Path)+" ("+bare.Why+")")
+	}
 	if v.key == "" {
 		steps = append(steps, "nobody vouches for it: no --key")
 	}
@@ -174,9 +182,7 @@ const exportTries = 3
 
 func (c *cli) writeBundle(ctx context.Context, x bundle.Export, content *bundle.Content, out string) (*bundle.Content, error) {
 	for try := 1; ; try++ {
-		_, err := patiently(ctx, x.Progress, c.progress(x.Progress), func(ctx context.Context) (struct{}, error) {
-			return struct{}{}, atomicfile.WriteFrom(out, 0o644, func(w io.Writer) error { return x.Write(ctx, content, w) })
-		})
+		err := atomicfile.WriteFrom(out, 0o644, func(w io.Writer) error { return c.packed(ctx, x, content, w) })
 		if err == nil {
 			return content, nil
 		}
@@ -189,6 +195,16 @@ func (c *cli) writeBundle(ctx context.Context, x bundle.Export, content *bundle.
 		}
 	}
 }
+
+func (c *cli) packed(ctx context.Context, x bundle.Export, content *bundle.Content, out io.Writer) error {
+	_, err := patiently(ctx, x.Progress, c.progress(x.Progress), func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, x.Write(ctx, content, out)
+	})
+	return err
+}
+
+// mostBare is how many files people are told of that are not carried wholly.
+const mostBare = 20
 
 func (c *cli) exported(v packing, x bundle.Export, content *bundle.Content, same bool) error {
 	digest, err := content.Digest()
@@ -211,6 +227,16 @@ func (c *cli) exported(v packing, x bundle.Export, content *bundle.Content, same
 	if len(left) > 0 {
 		text += "Left out:\n  " + strings.Join(left, "\n  ") + "\n"
 	}
+	bare := []string{}
+	for _, b := range content.Bare {
+		bare = append(bare, appdata.Quote(b.Path)+" ("+b.Why+")")
+	}
+	if n := len(bare); n > 0 && !same {
+		text += "Not as in the tree, since a bundle cannot carry it:\n  " + strings.Join(bare[:min(n, mostBare)], "\n  ") + "\n"
+		if n > mostBare {
+			text += fmt.Sprintf("  and %d more (-o json lists them)\n", n-mostBare)
+		}
+	}
 	return c.document(table.Document{
 		{Name: "schema", Value: "coterie.bundle_export/v1"},
 		{Name: "file", Value: v.out},
@@ -222,6 +248,7 @@ func (c *cli) exported(v packing, x bundle.Export, content *bundle.Content, same
 		{Name: "bytes", Value: m.Bytes},
 		{Name: "size", Value: info.Size()},
 		{Name: "left_out", Value: left},
+		{Name: "not_carried", Value: bare},
 		{Name: "changed", Value: !same},
 	}, text)
 }
