@@ -21,6 +21,7 @@ func TestHostileNamesAndKindsSurvive(t *testing.T) {
 	dir := tree(t, map[string]string{
 		"plain": "1", "new\nline": "2", "bad\xff\xfeutf8": "3", long: "4", "File": "5", "file": "6", `back\slash`: "7",
 		"-rf": "8", " ": "9", "\x1b[2J": "10", "deep/er/est": "11", "empty/": "", "...": "12", "caf\u00e9": "13", "cafe\u0301": "14",
+		"CON": "15", "nul.txt": "16", "a:b": "17", "ends.": "18", "*?": "19", // which Windows cannot have
 	})
 	outside := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(outside, []byte("must not be read"), 0o600); err != nil {
@@ -38,10 +39,10 @@ func TestHostileNamesAndKindsSurvive(t *testing.T) {
 		return fmt.Sprintf("file %q %d %s", name, len(content), digestOf(content))
 	}
 	wantLines(t, "entries", text(m), []string{
-		file("\x1b[2J", "10"), file(" ", "9"), file("-rf", "8"), file("...", "12"), file("File", "5"), file(`back\slash`, "7"),
+		file("\x1b[2J", "10"), file(" ", "9"), file("*?", "19"), file("-rf", "8"), file("...", "12"), file("CON", "15"), file("File", "5"), file("a:b", "17"), file(`back\slash`, "7"),
 		file("bad\xff\xfeutf8", "3"), file("cafe\u0301", "14"), file("caf\u00e9", "13"), `link "dangling" -> "gone\n"`,
-		`folder "deep"`, `folder "deep/er"`, file("deep/er/est", "11"), `link "deep/up" -> ".."`, `folder "empty"`, `fifo "fifo"`,
-		file("file", "6"), `link "loop" -> "."`, file("new\nline", "2"), fmt.Sprintf(`link "out" -> %q`, outside), file("plain", "1"),
+		`folder "deep"`, `folder "deep/er"`, file("deep/er/est", "11"), `link "deep/up" -> ".."`, `folder "empty"`, file("ends.", "18"), `fifo "fifo"`,
+		file("file", "6"), `link "loop" -> "."`, file("new\nline", "2"), file("nul.txt", "16"), fmt.Sprintf(`link "out" -> %q`, outside), file("plain", "1"),
 		`socket "socket"`, file("twin", "1"), file(long, "4"), `link "zero" -> "/dev/zero"`,
 	})
 	if e := m.Entry("twin"); e.Links != 2 || e.Inode != m.Entry("plain").Inode {
@@ -50,7 +51,7 @@ func TestHostileNamesAndKindsSurvive(t *testing.T) {
 	if e := m.Entry("deep/er/est"); e == nil || e.Digest.String() != fmt.Sprintf("%x", sha256.Sum256([]byte("11"))) {
 		t.Errorf("deep/er/est is %+v", e)
 	}
-	if r := m.Root(); r.Files != 22 || r.Holes != 0 || r.Bytes != 20 {
+	if r := m.Root(); r.Files != 27 || r.Holes != 0 || r.Bytes != 30 {
 		t.Errorf("the root counts %+v", r.Sums)
 	}
 }

@@ -17,7 +17,10 @@ import (
 	"github.com/coterie-ha/coterie/test/cluster"
 )
 
-var many = flag.Int("files", 2000, "files in the tree that the program scans; its figures are of 1,000,000")
+var (
+	many = flag.Int("files", 2000, "files in the tree that the program scans; its figures are of 1,000,000")
+	each = flag.Int("each", 100, "how many of them are in one folder")
+)
 
 // scanned is what one run of the program took.
 type scanned struct {
@@ -66,22 +69,21 @@ FROM coterie.appdata_page p, t, s WHERE p.tree = s.id`
 func TestTheProgramScansManyFiles(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	share := filepath.Join(c.Dir, "share")
-	const inFolder = 100
 	for i := 0; i < *many; i++ {
-		dir := filepath.Join(share, fmt.Sprintf("d%04d", i/inFolder))
-		if i%inFolder == 0 {
+		dir := filepath.Join(share, fmt.Sprintf("d%04d", i / *each))
+		if i%*each == 0 {
 			if err := os.Mkdir(dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("file%02d", i%inFolder)), fmt.Append(nil, "content of ", i), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("file%02d", i%*each)), fmt.Append(nil, "content of ", i), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	rest(t, share, time.Hour)
 	first := scan(t, c)
 	again := scan(t, c)
-	if err := os.WriteFile(filepath.Join(share, "d0003/file07"), []byte("another"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(share, "d0000/file07"), []byte("another"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	changed := scan(t, c)
