@@ -133,7 +133,27 @@ func (r *run) clear(ctx context.Context) (map[string]string, error) {
 		}
 		r.boundary("rmdir " + dir)
 	}
-	return map[string]string{"left": strconv.Itoa(left)}, nil
+	return map[string]string{"left": strconv.Itoa(left)}, r.clearStage()
+}
+
+// clearStage removes the folders of the stage, which nobody needs once there is no way
+// back; a file there stays.
+func (r *run) clearStage() error {
+	var folders []string
+	err := filepath.WalkDir(r.plan.stage(), func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil && d.IsDir() {
+			folders = append(folders, name)
+		}
+		return err
+	})
+	for _, dir := range slices.Backward(folders) {
+		err = errors.Join(err, removeEmpty(dir))
+	}
+	r.boundary("stage cleared")
+	return err
 }
 
 // original is where the original of something is now.

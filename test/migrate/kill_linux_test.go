@@ -322,4 +322,7 @@ func (s *site) finished(t *testing.T, when string) {
 	if _, err := os.Stat(filepath.Join(s.install, "conf/installed.version")); err != nil {
 		t.Fatalf("%s: the copy that stays: %v", when, err)
 	}
+	if left, err := filepath.Glob(filepath.Join(s.appdata(), ".coterie/migrations/*/stage")); err != nil || len(left) > 0 {
+		t.Fatalf("%s: the stage is left: %v, %v", when, left, err)
+	}
 }
