@@ -108,6 +108,8 @@ func jobState(r table.Row) string {
 		return "overdue"
 	case r.Text("requested_by") != "":
 		return "asked for"
+	case r.Text("next_due_at") == "":
+		return "over" // its schedule has ended
 	case r.Int("failures_in_row") > 0:
 		return "failing"
 	}
