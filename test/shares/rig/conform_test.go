@@ -198,7 +198,7 @@ func (s *suite) unannounced(t *testing.T) {
 	for i := range s.Sides { // so that clients have something to remember
 		s.scan(t, i)
 	}
-	for _, c := range []struct {
+	for i, c := range []struct {
 		what, change, path string
 		steps              []string
 	}{
@@ -210,6 +210,10 @@ func (s *suite) unannounced(t *testing.T) {
 		{"a file that is gone", "deleted", "conf/file0005", []string{"rm", "@conf/file0005"}},
 		{"a folder with a file", "created", "new/folder/file", []string{"write", "@new/folder/file", "x"}},
 	} {
+		if s.Late > 5*time.Second && i%3 != 0 {
+			t.Logf("%s: NOT TESTED where each takes %v; SHARES=quick does", c.what, s.Late)
+			continue
+		}
 		before := cluster.Get[int64](s.c, `SELECT coalesce(max(seq), 0) FROM coterie.appdata_changes`)
 		s.Server.Do(t, c.steps...)
 		begun, scans := time.Now(), 0

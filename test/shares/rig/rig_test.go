@@ -63,6 +63,7 @@ func TestFUSE(t *testing.T) {
 			if short && name != "sshfs" {
 				t.Skip("NOT TESTED: make test-shares does")
 			}
+			t.Parallel() // sshfs mostly waits for its client
 			if short {
 				mount = r.QuickSSHFS
 			}
