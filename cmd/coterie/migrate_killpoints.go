@@ -61,5 +61,10 @@ func filesASecond() int64 {
 // together has all done in the process that a test looks at and kills.
 func together() bool { return os.Getenv("COTERIE_KILL_AT") != "" }
 
-// apartPatience is short where a test waits.
-func apartPatience() (still, answers time.Duration) { return 2 * time.Second, 2 * time.Second }
+// apartPatience is short where a test waits for its end.
+func apartPatience() (still, answers time.Duration) {
+	if os.Getenv("COTERIE_HURRY") != "" {
+		return 2 * time.Second, 2 * time.Second
+	}
+	return apartStill, apartAnswers
+}

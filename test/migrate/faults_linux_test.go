@@ -78,6 +78,9 @@ func (f *faulty) try(fault through.Fault, args ...string) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env = append(os.Environ(), "COTERIE_CONFIG=")
+	if fault.Hang {
+		cmd.Env = append(cmd.Env, "COTERIE_HURRY=yes")
+	}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()

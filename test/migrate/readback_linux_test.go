@@ -123,7 +123,7 @@ func TestAReadingThatIsKilledGoesOnHereAndBeginsElsewhere(t *testing.T) {
 	if now := cluster.Get[int](m.Cluster, `SELECT files_read FROM coterie.migrations`); now < was || was < 256 {
 		t.Errorf("%d files were read, and after a kill %d", was, now)
 	}
-	m.says(7, "COT-414", "migrate", "verify", m.plan, "--timeout", "2s")
+	m.says(7, "COT-414", "migrate", "verify", m.plan, "--timeout", "6s")
 	// A host that stands still: another one begins anew, since it has another mount.
 	thaw := b.Freeze()
 	m.Nodes[2].Start()
