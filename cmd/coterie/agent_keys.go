@@ -28,9 +28,14 @@ func (a *agent) keys(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-a.keyed:
 		}
+		if a.cfg.Keystore.File == "" { // nobody waits for it to be ready
+			if err := pause(ctx, time.Until(a.started.Add(aMoment))); err != nil {
+				return err
+			}
+		}
 		incarnation := a.session.Load().View().Incarnation
-		if incarnation == 0 || a.young() && a.cfg.Keystore.File == "" {
-			continue // its beginning is told, and when it is not young any more
+		if incarnation == 0 {
+			continue // its beginning is told
 		}
 		if incarnation != published {
 			err = a.publishKey(ctx, opener, incarnation)
