@@ -25,8 +25,8 @@ var built struct {
 	err     error
 }
 
-// program is the coterie to run.
-func program() (string, error) {
+// Program is the coterie to run; Main removes it.
+func Program() (string, error) {
 	if p := os.Getenv(ProgramEnv); p != "" {
 		return p, nil
 	}

@@ -81,7 +81,7 @@ func Start(t testing.TB, o Options) *Cluster {
 	c := &Cluster{Dir: dir, Terms: o.Terms, t: t, options: o, program: o.Program}
 	t.Cleanup(c.end)
 	if c.program == "" {
-		if c.program, err = program(); err != nil {
+		if c.program, err = Program(); err != nil {
 			t.Fatal(err)
 		}
 	}

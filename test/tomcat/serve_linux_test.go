@@ -153,11 +153,12 @@ func TestTomcatServesWhatIsWritten(t *testing.T) {
 	}
 }
 
-// compiled is the class path with the program of testdata.
-func compiled(t *testing.T, path string) string {
+// compiled is the class path with a program of testdata.
+func compiled(t *testing.T, path string, program ...string) string {
 	t.Helper()
 	classes := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "javac", "-d", classes, "-cp", path, "testdata/Serve.java").CombinedOutput(); err != nil {
+	source := filepath.Join("testdata", append(program, "Serve")[0]+".java")
+	if out, err := exec.CommandContext(t.Context(), "javac", "-d", classes, "-cp", path, source).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return classes + ":" + path
@@ -204,12 +205,18 @@ func (s *server) await(word string) error {
 // start starts a Tomcat with these connectors, and perhaps the port of a manager.
 func start(t *testing.T, path, lines string, manager ...string) *server {
 	t.Helper()
+	return launch(t, path, "Serve", lines, manager...)
+}
+
+// launch starts a program of testdata with a folder of its own and these arguments.
+func launch(t *testing.T, path, program, lines string, more ...string) *server {
+	t.Helper()
 	base := t.TempDir()
 	log, err := os.Create(filepath.Join(base, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := append([]string{"-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8", "-cp", path, "Serve", base}, manager...)
+	args := append([]string{"-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8", "-cp", path, program, base}, more...)
 	s := &server{cmd: exec.CommandContext(context.Background(), "java", args...), log: log}
 	s.cmd.Stderr = log
 	if s.in, err = s.cmd.StdinPipe(); err != nil {
