@@ -242,6 +242,30 @@ func TestASessionIsSetUpOurWay(t *testing.T) {
 }
 
 // What was opened in a burst is there for the next one.
+// Also when the server has ended some that nobody used meanwhile.
+func TestAPoolIsClosedWithoutAnError(t *testing.T) {
+	for _, dsn := range []string{server.DSN("postgres"), server.TCP("postgres")} {
+		db, err := schema.Open(t.Context(), schema.Options{DSN: dsn, Application: "idler", MaxConns: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := schema.Open(t.Context(), schema.Options{DSN: server.DSN("postgres")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const idle = `FROM pg_stat_activity WHERE application_name = 'idler'`
+		if n := scalar[int](t, other, "SELECT count(pg_terminate_backend(pid)) "+idle); n != 1 {
+			t.Errorf("%d backends were ended", n)
+		}
+		for scalar[int](t, other, "SELECT count(*) "+idle) > 0 {
+			time.Sleep(5 * time.Millisecond)
+		}
+		if err := errors.Join(db.Close(), other.Close()); err != nil {
+			t.Errorf("%.20s: %v", dsn, err)
+		}
+	}
+}
+
 func TestAPoolKeepsItsConnections(t *testing.T) {
 	db, err := schema.Open(t.Context(), schema.Options{DSN: server.DSN("postgres"), MaxConns: 2})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"syscall"
 
 	"github.com/lib/pq"
 )
@@ -62,6 +63,15 @@ func (c *pooled) said(err error) error {
 	c.local = nil
 	if err == nil {
 		return local
+	}
+	return err
+}
+
+// Close says good-bye, and is content when nobody is there any more to hear it.
+func (c *pooled) Close() error {
+	err := c.full.Close()
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		return nil // lib/pq has closed its own end
 	}
 	return err
 }
