@@ -42,11 +42,12 @@ func generated(r *rand.Rand) string {
 		case 1:
 			b.WriteString(one("", " ", "\f"))
 		default:
-			value := word()
+			var value strings.Builder
+			value.WriteString(word())
 			for range r.IntN(3) {
-				value += one(" ", "=", ":", "x", "\\"+end()) + word()
+				value.WriteString(one(" ", "=", ":", "x", "\\"+end()) + word())
 			}
-			b.WriteString(one("", "  ", "\t") + key() + one("=", ":", " ", " = ", "\t:\f", "") + value)
+			b.WriteString(one("", "  ", "\t") + key() + one("=", ":", " ", " = ", "\t:\f", "") + value.String())
 		}
 		b.WriteString(end())
 	}
