@@ -75,14 +75,21 @@ func loose(f *os.File) io.Writer {
 	return struct{ io.Writer }{f}
 }
 
-// sameEnd ends this process as another one has ended.
+// sameEnd ends this process as another one has ended: killed if that was, and for
+// any other signal by the code that shells give it, since we may listen to it ourselves.
 func sameEnd(s *os.ProcessState) error {
-	if status, ok := s.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		if self, err := os.FindProcess(os.Getpid()); err == nil {
-			return self.Signal(status.Signal())
-		}
+	status, ok := s.Sys().(syscall.WaitStatus)
+	if !ok || !status.Signaled() {
+		return outcome(s.ExitCode())
 	}
-	return outcome(s.ExitCode())
+	if status.Signal() == syscall.SIGKILL {
+		self, err := os.FindProcess(os.Getpid())
+		if err != nil {
+			return err
+		}
+		return self.Kill()
+	}
+	return outcome(128 + int(status.Signal()))
 }
 
 // lives shows whoever waits for this process that something moves.
