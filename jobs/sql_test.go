@@ -93,7 +93,7 @@ func TestOnlyTheHoldersOwnLoginActsUnderItsToken(t *testing.T) {
 		}
 		_, err := l.db.Operator().Exec(`SELECT coterie.run_begin('tidy', '2026-01-01', $1, 1, 1, NULL, '')`, int64(token))
 		expect(t, "an operator", state(t, err), "42501")
-		l.exec(`UPDATE coterie.cluster SET timeline = timeline - 1`)
+		l.exec(`UPDATE coterie.cluster SET timeline = timeline - 1, proved_by = NULL`)
 		expect(t, "after a promotion, before the new era", l.begin("a", d, due, token, 7), "CT001")
 		l.exec(`UPDATE coterie.cluster SET timeline = timeline + 1`)
 		l.exec(`UPDATE coterie.session SET expires_at = coterie.clock() - interval '1s' WHERE node = 'a'`)

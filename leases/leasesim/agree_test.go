@@ -340,7 +340,7 @@ func (p *pair) cut() {
 	p.w.db.timeline++
 	p.w.check.cuts++
 	p.w.db.cluster.timeline = p.w.db.timeline - 1
-	p.exec(`UPDATE coterie.cluster SET timeline = timeline - 1`)
+	p.exec(`UPDATE coterie.cluster SET timeline = timeline - 1, proved_by = NULL`)
 }
 
 func termsOf(ttl, heartbeat, margin float64) leases.Terms {

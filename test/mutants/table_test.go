@@ -30,11 +30,13 @@ var tried = []trial{
 		{"leases/loop.go", "Began: b.began,", "Began: now,"},
 	}}, "./leases", "TestScenarios"},
 	{Mutant{"a promoted standby goes on in the era that it knew", "every lease in a row: an asynchronous promotion gives fencing epochs twice", []Edit{
-		{"sql/schema/functions/era_check.sql", "IF c.timeline <> coterie.timeline() THEN", "IF false THEN"},
-		{"sql/schema/functions/era_check.sql", "ELSIF p_mark > coterie.last_token() THEN", "ELSIF false THEN"},
+		{"sql/schema/functions/era_proved.sql", "c.proved_by OPERATOR(pg_catalog.=) pg_catalog.pg_postmaster_start_time()", "true"},
+		{"sql/schema/functions/era_check.sql", "IF p_mark > coterie.last_token() THEN", "IF false THEN"},
 		{"sql/schema/functions/tick.sql", "IF p_old THEN", "IF false THEN"},
-		{"sql/schema/functions/assert_lease.sql", "AND c.timeline OPERATOR(pg_catalog.=) coterie.timeline()", ""},
 	}}, "./leases/upheaval", "TestAPromotionThatLosesGrantsRepeatsNoToken"},
+	{Mutant{"a clone within one server is taken for its original", "CREATE DATABASE ... TEMPLATE: two clusters with one name, one era and one sequence of tokens", []Edit{
+		{"sql/schema/functions/era_proved.sql", "c.proved_in OPERATOR(pg_catalog.=) pg_catalog.pg_relation_filepath('coterie.cluster'::pg_catalog.regclass)", "true"},
+	}}, "./leases/upheaval", "TestARestoredDatabaseBeginsANewEra/clone.*"},
 	{Mutant{"distrust waits for those who return", "found here: after a pause the first thing seen was a holder that had returned", []Edit{
 		{"leases/step.go", "		if s.lost {", "		if true {"},
 	}}, "./leases", "TestAReturnThatIsSeenAfterAPauseEndsTheOthers"},

@@ -11,8 +11,7 @@ BEGIN
       AND EXISTS (SELECT FROM coterie.session s
                   WHERE s.node OPERATOR(pg_catalog.=) l.node AND s.incarnation OPERATOR(pg_catalog.=) l.incarnation
                     AND s.expires_at OPERATOR(pg_catalog.>) coterie.clock())
-      AND c.timeline OPERATOR(pg_catalog.=) coterie.timeline()
-      AND c.history OPERATOR(pg_catalog.=) coterie.history()
+      AND coterie.era_here(c)
     FOR SHARE OF l;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'lease % is not held with token %', pg_catalog.quote_literal(pg_catalog.left(assert_lease.name, 80)), assert_lease.token

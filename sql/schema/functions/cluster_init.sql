@@ -4,7 +4,10 @@ DECLARE
     found_name text;
     found_id uuid;
 BEGIN
-    INSERT INTO coterie.cluster (name, history, timeline) VALUES (p_name, coterie.history(), coterie.timeline()) ON CONFLICT (one) DO NOTHING RETURNING id INTO found_id;
+    INSERT INTO coterie.cluster (name, history, timeline, proved_by, proved_in)
+    VALUES (p_name, coterie.history(), coterie.timeline(), pg_postmaster_start_time(), pg_relation_filepath('coterie.cluster'::regclass))
+    ON CONFLICT (one) DO NOTHING
+    RETURNING id INTO found_id;
     IF FOUND THEN
         INSERT INTO coterie.event (kind, subject) VALUES ('cluster.initialised', p_name);
     END IF;

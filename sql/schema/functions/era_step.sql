@@ -14,7 +14,8 @@ BEGIN
         -- Before an era is settled somebody may still trust in the one before that.
         era_quiet = greatest((SELECT session_ttl FROM coterie.setting), (SELECT max(ttl) FROM coterie.session),
                              CASE WHEN NOT era_settled THEN era_quiet END),
-        history = coterie.history(), timeline = coterie.timeline();
+        history = coterie.history(), timeline = coterie.timeline(),
+        proved_by = pg_postmaster_start_time(), proved_in = pg_relation_filepath('coterie.cluster'::regclass);
 
     -- Two standbys, promoted one after the other from the same point, begin eras with one number. Tokens jump
     -- by the time of day, so that theirs differ, and a node that knows the higher ones shows it in era_check.

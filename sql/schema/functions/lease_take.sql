@@ -9,7 +9,7 @@ BEGIN
     SELECT c.era INTO this_era
     FROM coterie.cluster c, coterie.session s
     WHERE s.node = p_node AND s.incarnation = p_incarnation AND s.login = session_user AND s.expires_at > coterie.clock()
-      AND c.era_settled AND c.timeline = coterie.timeline() AND c.history = coterie.history();
+      AND c.era_settled AND coterie.era_here(c);
     IF NOT FOUND THEN
         IF NOT EXISTS (SELECT FROM coterie.session s
                        WHERE s.node = p_node AND s.incarnation = p_incarnation AND s.login = session_user AND s.expires_at > coterie.clock()) THEN

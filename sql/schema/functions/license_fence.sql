@@ -13,7 +13,7 @@ BEGIN
                 USING ERRCODE = 'CT033', HINT = 'Whoever sent it has given it up.';
         END IF;
     END IF;
-    SELECT c.era_settled INTO settled FROM coterie.cluster c WHERE c.timeline = coterie.timeline() AND c.history = coterie.history();
+    SELECT c.era_settled INTO settled FROM coterie.cluster c WHERE coterie.era_here(c);
     IF settled IS NULL THEN
         RAISE EXCEPTION 'this database is another than before: seats wait for the new era' USING ERRCODE = 'CT034';
     END IF;

@@ -19,7 +19,7 @@ BEGIN
         FROM want w
         JOIN coterie.lease l ON l.name = 'job/' || w.job AND l.token = w.token
         JOIN coterie.session s ON s.node = l.node AND s.incarnation = l.incarnation
-        JOIN coterie.cluster c ON c.timeline = coterie.timeline()
+        JOIN coterie.cluster c ON coterie.era_here(c)
         WHERE s.expires_at > coterie.clock() AND s.login = session_user
         FOR SHARE OF l
     ), plain AS MATERIALIZED (

@@ -8,7 +8,7 @@ BEGIN
     -- restore brought here prove nothing until a heartbeat has begun the new era.
     SELECT s.* INTO held
     FROM coterie.lease l JOIN coterie.session s ON s.node = l.node AND s.incarnation = l.incarnation
-    JOIN coterie.cluster c ON c.timeline = coterie.timeline()
+    JOIN coterie.cluster c ON coterie.era_here(c)
     WHERE l.name = 'job/' || p_job AND l.token = p_token
       AND s.expires_at > coterie.clock() AND s.login = session_user
     FOR SHARE OF l;
