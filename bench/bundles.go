@@ -9,10 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/coterie-ha/coterie/appdata"
 	"github.com/coterie-ha/coterie/appdata/bundle"
 )
 
@@ -127,40 +127,51 @@ func (l *lab) compared(ctx context.Context) (_ []row, err error) {
 			return nil, err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(b, "d07/e0150/file-150-50.txt"), bytes.Repeat([]byte("other"), 100), 0o644); err != nil {
+	const other = "d07/e0150/file-150-50.txt"
+	if err := os.WriteFile(filepath.Join(b, other), bytes.Repeat([]byte("other"), 100), 0o644); err != nil {
 		return nil, err
 	}
-	all := []contestant{{"compare", func(ctx context.Context) error { return compareTwo(ctx, a, b) }}}
-	for _, peer := range [][]string{{"rsync", "-nrc", a + "/", b}, {"rclone", "check", a, b}} {
-		if program, err := exec.LookPath(peer[0]); err == nil {
-			all = append(all, contestant{peer[0] + " " + peer[1], func(ctx context.Context) error {
-				err := exec.CommandContext(ctx, program, peer[1:]...).Run()
-				if _, differs := errors.AsType[*exec.ExitError](err); differs {
-					return nil // it is how rclone says that they are not the same
-				}
-				return err
-			}})
-		}
+	program, err := l.program(ctx)
+	if err != nil {
+		return nil, err
 	}
-	took := map[string]sample{}
+	all := []rival{
+		{argv: []string{program, "appdata", "compare", a, b}, code: 3},
+		{argv: []string{"rsync", "-nrc", a + "/", b}},
+		{argv: []string{"rclone", "check", a, b}, code: 1},
+	}
+	all = slices.DeleteFunc(all, func(r rival) bool { _, err := exec.LookPath(r.argv[0]); return err != nil })
 	for range l.rounds() {
-		for _, c := range all {
-			begun := time.Now()
-			if err := c.run(ctx); err != nil {
-				return nil, fmt.Errorf("%s: %w", c.name, err)
+		for i := range all {
+			if err := warm(a, b); err != nil {
+				return nil, err
 			}
-			took[c.name] = append(took[c.name], time.Since(begun))
+			one, out, err := costed(exec.CommandContext(ctx, all[i].argv[0], all[i].argv[1:]...), all[i].code)
+			if err != nil {
+				return nil, err
+			}
+			if i == 0 && (bytes.Count(out, []byte("file-")) != 1 || !bytes.Contains(out, []byte(other))) {
+				return nil, fmt.Errorf("%q says\n%s", all[i].argv, out)
+			}
+			all[i].add(one)
 		}
 	}
 	var rows []row
-	for _, c := range all[1:] {
-		x, y := took["compare"].at(.5), took[c.name].at(.5)
+	for _, peer := range all[1:] {
+		x, y := all[0].took.at(.5), peer.took.at(.5)
 		rows = append(rows, row{
-			figure: "two trees of 100,000 files compared by digest, one differs", ours: took["compare"].few(), peer: c.name + ": " + took[c.name].few(),
+			figure: "two trees of 100,000 files compared to the last byte, one differs", ours: all[0].few(), peer: strings.Join(peer.argv[:2], " ") + ": " + peer.few(),
 			ratio: times(over(y, x)), limit: "less", met: judge(x < y),
 		})
 	}
-	return rows, nil
+	return append(rows, all[0].lean()), nil
+}
+
+// rival is a program that compares, and the code by which it says that there is a difference.
+type rival struct {
+	argv []string
+	code int
+	costs
 }
 
 // smallFiles makes a tree of small files, of a kibibyte and a half on average.
@@ -177,32 +188,6 @@ func smallFiles(root string, files, folders int) error {
 				return err
 			}
 		}
-	}
-	return nil
-}
-
-// compareTwo is what coterie appdata compare does.
-func compareTwo(ctx context.Context, roots ...string) error {
-	profile, _ := bundle.ProfileOf("generic")
-	sieve, err := profile.Sift(ctx, bundle.Sifting{Roots: roots, Workers: 4})
-	if err != nil {
-		return err
-	}
-	c := bundle.Comparison{Profile: profile, Columns: make([]bundle.Column, len(roots)), Sieve: sieve}
-	failed := make([]error, len(roots))
-	var scans sync.WaitGroup
-	for i, root := range roots {
-		scans.Go(func() {
-			m, err := c.Scan(ctx, appdata.Scanner{Root: root, Workers: 4})
-			c.Columns[i], failed[i] = bundle.Column{Name: root, Dir: m.Dir}, err
-		})
-	}
-	scans.Wait()
-	if err := errors.Join(failed...); err != nil {
-		return err
-	}
-	if rows := c.Rows(); len(rows) != 1 {
-		return fmt.Errorf("%d differences of two trees, want 1", len(rows))
 	}
 	return nil
 }

@@ -47,9 +47,11 @@ func (f folder) below(name string) (folder, error) {
 func (f folder) close() { _ = unix.Close(f.fd) }
 
 // open opens a file. If it is a FIFO, nobody is waited for.
-func (f folder) open(name string) (plainFile, error) {
+func (f folder) open(name string) (plainFile, error) { return f.openWith(name, 0) }
+
+func (f folder) openWith(name string, flags int) (plainFile, error) {
 	fd, err := again(func() (int, error) {
-		return unix.Openat(f.fd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+		return unix.Openat(f.fd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC|flags, 0)
 	})
 	return plainFile{fd}, err
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/coterie-ha/coterie/appdata"
 )
@@ -53,6 +54,8 @@ type sifter struct {
 	waiting []string  // guarded by queue: folders; the last is taken first
 	left    int       // guarded by queue: folders that are not done
 	over    bool      // guarded by queue
+
+	loud atomic.Bool // some files are not this user's: reading them is noted in their times
 }
 
 func (w *sifter) push(more ...string) {
@@ -93,7 +96,7 @@ func (w *sifter) end() {
 }
 
 func (w *sifter) work(ctx context.Context) {
-	pair := sides{sifter: w, dirs: make([]folder, len(w.roots)), buffers: make([][]byte, len(w.roots)), listed: make([][]named, len(w.roots))}
+	pair := sides{sifter: w, dirs: make([]folder, len(w.roots)), buffers: make([][]byte, len(w.roots)), listed: make([][]named, len(w.roots)), files: make([]plainFile, 0, len(w.roots))}
 	for i := range pair.buffers {
 		pair.buffers[i] = make([]byte, 64<<10)
 	}
@@ -115,6 +118,8 @@ type sides struct {
 	dirs    []folder
 	buffers [][]byte
 	listed  [][]named
+	files   []plainFile // room for those of one name
+	brief   bool        // what is small in these folders is known by one read
 }
 
 // folder compares what is in a folder; false when all of it is left to the scans.
@@ -138,6 +143,7 @@ func (s *sides) folder(ctx context.Context, name string) bool {
 		slices.SortFunc(s.listed[i], func(a, b named) int { return strings.Compare(a.name, b.name) })
 	}
 	s.Progress.Folders.Add(int64(open))
+	s.brief = !s.Modes && !slices.ContainsFunc(s.dirs, func(d folder) bool { return !d.paged() })
 	if s.Modes && !s.sameModes() {
 		s.leave(name, false)
 	}
@@ -236,19 +242,26 @@ func (s *sides) sameLinks(name string) bool {
 
 // sameFiles opens a file everywhere, and reads until there is a difference.
 func (s *sides) sameFiles(ctx context.Context, name string) bool {
-	files := make([]plainFile, 0, 3)
+	files := s.files[:0]
 	defer func() {
 		for _, f := range files {
 			_ = f.close() // it was only read
 		}
 	}()
-	var first look
-	for i, dir := range s.dirs {
-		f, err := dir.open(name)
+	for _, dir := range s.dirs {
+		f, err := s.quietly(dir, name)
 		if err != nil {
 			return false
 		}
 		files = append(files, f)
+	}
+	if s.brief {
+		if same, known := s.sameBrief(files); known {
+			return same
+		}
+	}
+	var first look
+	for i, f := range files {
 		is, err := f.stat()
 		if err != nil || !is.plain || i > 0 && (is.size != first.size || s.Modes && is.mode != first.mode) {
 			return false
