@@ -156,40 +156,48 @@ func property(line []byte) (key string, value int) {
 // maskXML masks the values of attributes, each named by its elements from the root
 // and its own name. Nothing else of the text is touched.
 func maskXML(text []byte, attributes []string) ([]byte, error) {
+	var out bytes.Buffer
+	written := 0
+	err := eachValue(text, attributes, func(begin, end int) {
+		out.Write(text[written:begin])
+		out.WriteString(mask)
+		written = end
+	})
+	out.Write(text[written:])
+	return out.Bytes(), err
+}
+
+// eachValue says where in an XML text the values of attributes are.
+func eachValue(text []byte, attributes []string, at func(begin, end int)) error {
 	d := xml.NewDecoder(bytes.NewReader(text))
 	// Bytes are counted in the text as it is; another encoding than UTF-8 is refused
 	// as soon as it shows.
 	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
-	var out bytes.Buffer
 	var way []string
-	written := 0
 	for {
 		begin := int(d.InputOffset())
 		token, err := d.RawToken()
 		if errors.Is(err, io.EOF) {
 			if len(way) > 0 {
-				return nil, fmt.Errorf("%s is not closed", way[len(way)-1])
+				return fmt.Errorf("%s is not closed", way[len(way)-1])
 			}
-			out.Write(text[written:])
-			return out.Bytes(), nil
+			return nil
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
 			way = append(way, spelled(t.Name))
 			if len(way) > deepest {
-				return nil, fmt.Errorf("more than %d elements deep", deepest)
+				return fmt.Errorf("more than %d elements deep", deepest)
 			}
-			for _, at := range values(text[begin:d.InputOffset()], strings.Join(way, "/"), attributes) {
-				out.Write(text[written : begin+at[0]])
-				out.WriteString(mask)
-				written = begin + at[1]
+			for _, value := range values(text[begin:d.InputOffset()], strings.Join(way, "/"), attributes) {
+				at(begin+value[0], begin+value[1])
 			}
 		case xml.EndElement:
 			if len(way) == 0 || way[len(way)-1] != spelled(t.Name) {
-				return nil, fmt.Errorf("%s is closed and was not opened", spelled(t.Name))
+				return fmt.Errorf("%s is closed and was not opened", spelled(t.Name))
 			}
 			way = way[:len(way)-1]
 		}
@@ -233,4 +241,16 @@ func values(tag []byte, element string, attributes []string) (found [][2]int) {
 		i = begin + size + 1
 	}
 	return found
+}
+
+// AttributeValues are the values that an XML text has of an attribute, named by its
+// elements from the root and its own name: Server/Service/Connector@port. They are as
+// they are written, references and all.
+func AttributeValues(text []byte, attribute string) ([]string, error) {
+	var found []string
+	err := eachValue(text, []string{attribute}, func(begin, end int) { found = append(found, string(text[begin:end])) })
+	if err != nil {
+		return nil, fmt.Errorf("not to be understood as XML: %w", err)
+	}
+	return found, nil
 }

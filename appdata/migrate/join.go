@@ -21,19 +21,14 @@ func (p Profile) joins(share string) (map[string]string, error) {
 	if want == nil {
 		want = map[string]string{}
 	}
-	if len(p.Join.Copy) == 0 {
-		return want, nil
+	for _, s := range p.Settings {
+		if s.Must == Be && s.File == p.Property.File {
+			want[s.Key] = s.Value
+		}
 	}
-	text, err := os.ReadFile(memberPath(share))
-	if errors.Is(err, fs.ErrNotExist) {
-		return want, nil // the first server was not moved by us: it is told as an objection
-	}
-	if err != nil {
-		return nil, err
-	}
-	var m member
-	if err := json.Unmarshal(text, &m); err != nil {
-		return nil, fmt.Errorf("%s: %w", memberPath(share), err)
+	m, err := readMember(share)
+	if err != nil || m == nil {
+		return want, err // where the first server was not moved by us, that is an objection
 	}
 	for _, key := range p.Join.Copy {
 		if value, ok := m.Properties[key]; ok {
@@ -41,6 +36,60 @@ func (p Profile) joins(share string) (map[string]string, error) {
 		}
 	}
 	return want, nil
+}
+
+// settings holds what the server will be told against what the others are.
+func (p *Plan) settings(o *[]Objection) error {
+	m, err := readMember(p.To)
+	if err != nil {
+		return err
+	}
+	if m == nil {
+		m = &member{}
+	}
+	if p.Join && m.Values == nil && len(p.Profile.Join.Copy)+len(p.Profile.Settings) > 0 {
+		p.object(o, Objection{Word: "member", Text: "the share does not say what the first server is told of its database, its certificate and its addresses: see for yourself that they fit"})
+	}
+	here, err := p.willBe(m.Salt, p.Edits)
+	if err != nil {
+		return err
+	}
+	var others []Server
+	if p.Join && m.Values != nil {
+		joined, err := joinedServers(p.To, p.Machine)
+		if err != nil {
+			return err
+		}
+		others = append([]Server{m.Server}, joined...)
+		others[0].First = true
+	}
+	for _, v := range Judge(p.Profile.Settings, here, others) {
+		switch {
+		case !p.Join && v.Setting.Must == Be:
+			continue // it is alone as yet; who joins is told what to do here
+		case !p.Join:
+			p.object(o, Objection{Word: "alone", Text: v.Text})
+		case v.Theirs:
+			p.object(o, Objection{Word: "others-settings", Text: v.Text + "; set it there, start that server again, and say so there: coterie migrate verify PLAN"})
+		default:
+			p.object(o, Objection{Word: "settings", Text: v.Text + v.remedy(p.Profile, others), Firm: v.Firm})
+		}
+	}
+	return nil
+}
+
+// remedy says how the plan would set right what is not.
+func (v Verdict) remedy(p Profile, others []Server) string {
+	s := v.Setting
+	switch {
+	case s.File != p.Property.File || s.Key == "":
+		return "; bring it from there"
+	case s.Must == Differ:
+		return fmt.Sprintf("; --set %s=VALUE", s.Key)
+	case s.Must == Agree && len(others) > 0 && others[0].Values[s.Name()] != "":
+		return fmt.Sprintf("; --set %s=%s", s.Key, others[0].Values[s.Name()])
+	}
+	return ""
 }
 
 // differences compares the local folders with what is on the share. A joined server
@@ -53,9 +102,6 @@ func (p *Plan) differences(ctx context.Context, o *[]Objection) error {
 		if err := p.sameHere(name, o); err != nil {
 			return err
 		}
-	}
-	if _, err := os.Stat(memberPath(p.To)); errors.Is(err, fs.ErrNotExist) && len(p.Profile.Join.Copy) > 0 {
-		p.object(o, Objection{Word: "member", Text: fmt.Sprintf("the share does not say what the first server has for %v: see that they are equal", p.Profile.Join.Copy)})
 	}
 	here, there, err := p.bothTrees(ctx)
 	if err != nil {
@@ -147,13 +193,33 @@ func (p *Plan) concerns(path string) bool {
 
 func joinedDir(share string) string { return filepath.Join(share, stateName, "joined") }
 
-// tellJoined says on the share that this host uses it.
-func (r *run) tellJoined() error {
-	if err := os.MkdirAll(joinedDir(r.plan.To), 0o755); err != nil {
+// joinedServer is what the share knows of a server that has joined.
+type joinedServer struct {
+	Server
+	Plan string `json:"plan"`
+}
+
+// tellJoined says on the share that this host uses it, and how it is set.
+func (p Plan) tellJoined(edits []Edit) error {
+	if err := os.MkdirAll(joinedDir(p.To), 0o755); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("{\"host\": %q, \"plan\": %q}\n", r.plan.Host, r.plan.ID)
-	return atomicfile.Write(filepath.Join(joinedDir(r.plan.To), r.plan.Machine+".json"), []byte(text), 0o644)
+	m, err := readMember(p.To)
+	if err != nil {
+		return err
+	}
+	if m == nil {
+		m = &member{}
+	}
+	one := joinedServer{Server: Server{Name: p.Host}, Plan: p.ID}
+	if one.Values, err = p.willBe(m.Salt, edits); err != nil {
+		return err
+	}
+	text, err := json.Marshal(one)
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(joinedDir(p.To), p.Machine+".json"), append(text, '\n'), 0o644)
 }
 
 func forgetJoined(share string) error {
@@ -165,15 +231,26 @@ func forgetJoined(share string) error {
 
 // joinedHosts are the hosts that have joined.
 func joinedHosts(share string) ([]string, error) {
+	var hosts []string
+	all, err := joinedServers(share, "")
+	for _, one := range all {
+		hosts = append(hosts, one.Name)
+	}
+	return hosts, err
+}
+
+// joinedServers are the servers that have joined, but for that of one machine.
+func joinedServers(share, but string) ([]Server, error) {
 	all, err := filepath.Glob(filepath.Join(joinedDir(share), "*.json"))
 	if err != nil {
 		return nil, err
 	}
-	var hosts []string
+	var servers []Server
 	for _, file := range all {
-		var one struct {
-			Host string `json:"host"`
+		if filepath.Base(file) == but+".json" {
+			continue
 		}
+		var one joinedServer
 		text, err := os.ReadFile(file)
 		if err == nil {
 			err = json.Unmarshal(text, &one)
@@ -181,7 +258,7 @@ func joinedHosts(share string) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
-		hosts = append(hosts, one.Host)
+		servers = append(servers, one.Server)
 	}
-	return hosts, nil
+	return servers, nil
 }

@@ -24,6 +24,9 @@ func (p *Plan) objections(ctx context.Context, f *found, try bool) ([]Objection,
 		return nil, err
 	}
 	p.contents(f, &o)
+	if err := p.settings(&o); err != nil {
+		return nil, err
+	}
 	if p.Join {
 		return o, p.differences(ctx, &o)
 	}

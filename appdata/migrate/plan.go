@@ -56,6 +56,7 @@ type Ask struct {
 	Layout  string   // empty: found out
 	Accepts []string
 	Join    bool
+	Set     map[string]string // settings of the profile that get a value, by their names or keys
 	By      string
 	Reason  string
 	Try     bool // files may be made on the share, and are removed, to see what it can hold

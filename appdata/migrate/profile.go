@@ -19,14 +19,15 @@ var profiles embed.FS
 
 // Profile is what one product keeps where, and how it is told to look elsewhere.
 type Profile struct {
-	Name     string   `yaml:"profile"`
-	Product  string   `yaml:"product"`
-	Root     []string `yaml:"root"` // paths by which an installation is known
-	Property Property `yaml:"property"`
-	Version  Version  `yaml:"version"`
-	Running  Running  `yaml:"running"`
-	Join     Join     `yaml:"join"`
-	Layouts  []Layout `yaml:"layouts"`
+	Name     string    `yaml:"profile"`
+	Product  string    `yaml:"product"`
+	Root     []string  `yaml:"root"` // paths by which an installation is known
+	Property Property  `yaml:"property"`
+	Version  Version   `yaml:"version"`
+	Running  Running   `yaml:"running"`
+	Join     Join      `yaml:"join"`
+	Settings []Setting `yaml:"settings"`
+	Layouts  []Layout  `yaml:"layouts"`
 }
 
 // Property is where a server is told where its application data are.
@@ -139,6 +140,8 @@ func (p Profile) check() error {
 		tell("property: file and key go together")
 	}
 	paths := slices.Concat(p.Root, p.Running.PIDFiles, p.Join.Same, []string{p.Property.File, p.Property.RelativeTo, p.Version.File})
+	ofSettings, senseless := p.checkSettings()
+	paths, wrong = append(paths, ofSettings...), append(wrong, senseless...)
 	told := map[Told]bool{}
 	for _, l := range p.Layouts {
 		if !slices.Contains([]Told{ToldFolder, ToldInstallation, ToldAbsent}, l.When) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,6 +47,7 @@ type Edit struct {
 var (
 	ErrNoInstallation = errors.New("not an installation that a profile knows")
 	ErrWhichLayout    = errors.New("the layout cannot be told")
+	ErrNoSetting      = errors.New("no such setting")
 	ErrNothingToDo    = errors.New("the application data are there already")
 )
 
@@ -248,21 +250,28 @@ func (s *Site) look() error {
 // edit says which properties get a value.
 func (s *Site) edit(a Ask) error {
 	if s.Layout.Links || s.Profile.Property.File == "" {
+		if len(a.Set) > 0 {
+			return fmt.Errorf("%w: this layout has no property to be set", ErrNoSetting)
+		}
 		return nil
 	}
-	want := map[string]string{s.Profile.Property.Key: a.To}
-	keys := []string{s.Profile.Property.Key}
+	want := map[string]string{}
 	if a.Join {
-		also, err := s.Profile.joins(a.To)
-		if err != nil {
+		var err error
+		if want, err = s.Profile.joins(a.To); err != nil {
 			return err
 		}
-		for key, value := range also {
-			want[key] = value
-			keys = append(keys, key)
-		}
-		slices.Sort(keys[1:])
 	}
+	for name, value := range a.Set {
+		one, known := s.Profile.Named(name)
+		if !known || one.Key == "" || one.File != s.Profile.Property.File {
+			return fmt.Errorf("%w: %q; those of profile %s are %s", ErrNoSetting, name, s.Profile.Name, strings.Join(s.settable(), ", "))
+		}
+		want[one.Key] = value
+	}
+	delete(want, s.Profile.Property.Key)
+	keys := append([]string{s.Profile.Property.Key}, slices.Sorted(maps.Keys(want))...)
+	want[s.Profile.Property.Key] = a.To
 	text, err := readProperties(s.propertyFile())
 	if err != nil && (!errors.Is(err, fs.ErrNotExist) || !s.Profile.Property.Make) {
 		return err
@@ -278,6 +287,17 @@ func (s *Site) edit(a Ask) error {
 	}
 	_, err = s.edited(text)
 	return err
+}
+
+// settable are the keys of settings in the properties file.
+func (s *Site) settable() []string {
+	var keys []string
+	for _, one := range s.Profile.Settings {
+		if one.Key != "" && one.File == s.Profile.Property.File {
+			keys = append(keys, one.Key)
+		}
+	}
+	return keys
 }
 
 // edited is the text with all edits made.

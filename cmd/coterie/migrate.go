@@ -44,7 +44,7 @@ func migrateProblem(p migrate.Plan, err error) error {
 		code string
 		of   []error
 	}{
-		{"COT-401", []error{migrate.ErrNoInstallation, migrate.ErrWhichLayout, migrate.ErrNoProfile}},
+		{"COT-401", []error{migrate.ErrNoInstallation, migrate.ErrWhichLayout, migrate.ErrNoProfile, migrate.ErrNoSetting}},
 		{"COT-403", []error{migrate.ErrPlan, migrate.ErrElsewhere, migrate.ErrDifferent}},
 		{"COT-405", []error{migrate.ErrBusy, migrate.ErrUnderWay, migrate.ErrClaimed}},
 		{"COT-406", []error{migrate.ErrOther}},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,7 @@ import (
 func (c *cli) migratePlan() *cobra.Command {
 	var a migrate.Ask
 	var profile, out string
+	var set []string
 	cmd := &cobra.Command{
 		Use:   "plan INSTALLATION --to SHARE",
 		Short: "Find out what is to be moved, and whether it can be",
@@ -34,11 +36,15 @@ may be accepted is, with --accept. The server may be running while a plan is
 made.
 
 With --join the share has the data already, and a further server is told of it:
-its own folders are compared with the share, and stay where they are.`,
+its own folders are compared with the share, and stay where they are. So are
+settings that servers of a cluster must have in common (database, certificate,
+the load balancer's address) or each for itself; --set gives one a value with
+the same edit.`,
 		Example: `  coterie migrate plan /opt/ibm-ucd/server --to /media/share/appdata
   coterie migrate plan /opt/ibm-ucd/server --to /media/share/appdata -n
   coterie migrate plan /opt/ibm-ucd/server --to /mnt/a --accept owners,modes
-  coterie migrate plan /opt/ibm-ucd/server --to /media/share/appdata --join`,
+  coterie migrate plan /opt/ibm-ucd/server --to /media/share/appdata --join
+  coterie migrate plan ucd --to /mnt/a --join --set agentcomm.uri=wss://b:7919`,
 		Args: one("INSTALLATION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if a.To == "" {
@@ -56,6 +62,9 @@ its own folders are compared with the share, and stay where they are.`,
 			if a.To, err = folderNamed(a.To); err != nil {
 				return err
 			}
+			if a.Set, err = assignments(set); err != nil {
+				return err
+			}
 			a.By, a.Try = caller(), !c.flags.dryRun
 			return c.planMigration(ctx, a, out)
 		},
@@ -66,9 +75,23 @@ its own folders are compared with the share, and stay where they are.`,
 	f.StringVar(&a.Layout, "layout", "", "`NAME` of the profile's layout (default: found out)")
 	f.StringSliceVar(&a.Accepts, "accept", nil, "`WORDS` of objections that are accepted")
 	f.BoolVar(&a.Join, "join", false, "the share has the data; this server is a further one")
+	f.StringArrayVar(&set, "set", nil, "give a setting of the profile this value: `KEY=VALUE`; may be repeated")
 	f.StringVar(&out, "out", "", "plan `FILE` (default: plan-ID.json)")
 	reasonFlag(cmd, &a.Reason)
 	return c.apart(cmd, func([]string) string { return a.To })
+}
+
+// assignments reads what --set says.
+func assignments(said []string) (map[string]string, error) {
+	all := map[string]string{}
+	for _, one := range said {
+		key, value, found := strings.Cut(one, "=")
+		if !found || key == "" {
+			return nil, usageProblem("--set %q names no value", one).hint("", "--set KEY=VALUE")
+		}
+		all[key] = value
+	}
+	return all, nil
 }
 
 // folderNamed makes a path absolute, but leaves what it refuses to be refused.
@@ -118,6 +141,13 @@ func (c *cli) planMigration(ctx context.Context, a migrate.Ask, out string) erro
 
 func (c *cli) showPlan(p migrate.Plan, file string) error {
 	var doc map[string]any
+	p.Edits = slices.Clone(p.Edits) // to be shown, not to be made
+	for i, e := range p.Edits {
+		if p.Edits[i].Is = migrate.WithoutSecrets(e.Is); e.Was != nil {
+			was := migrate.WithoutSecrets(*e.Was)
+			p.Edits[i].Was = &was
+		}
+	}
 	if err := json.Unmarshal(p.Text(), &doc); err != nil {
 		return err
 	}

@@ -27,7 +27,8 @@ may be deleted when another host than that of the server has said so.
 
 On the host of the server name the plan, on others the share. With a plan, and
 agents on other nodes, one of them reads all of it as well, by itself; this
-waits for it, and tells how far it is. Ctrl-C stops only the waiting.`,
+waits for it, and tells how far it is. Ctrl-C stops only the waiting. How the
+server is set is told anew, for those that join.`,
 		Example: `  coterie migrate verify plan-20261122-k3x9ab.json
   coterie migrate verify plan-20261122-k3x9ab.json --timeout 10m
   coterie migrate verify /media/share/appdata          where no agent runs yet`,
@@ -59,6 +60,9 @@ func planNamed(name string) (p migrate.Plan, proved string, err error) {
 	}
 	p, j, err := migrate.Status(name)
 	if err != nil {
+		return p, "", err
+	}
+	if err := migrate.Retell(p, j); err != nil {
 		return p, "", err
 	}
 	return p, j.Fact(migrate.Prove, "manifest"), nil
