@@ -16,6 +16,7 @@ import (
 type begin struct {
 	at    time.Time
 	node  *node
+	lease string
 	token leases.Token
 }
 
@@ -108,7 +109,7 @@ func (c *cluster) listen(ctx context.Context, n *node, o schema.Options) {
 // hold acts until it is asked to stop, or to hand over.
 func (n *node) hold(ctx context.Context, g leases.Grant) {
 	if n.began != nil {
-		n.began <- begin{time.Now(), n, g.Token}
+		n.began <- begin{time.Now(), n, g.Lease, g.Token}
 	}
 	select {
 	case <-ctx.Done():
