@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -122,13 +123,19 @@ func (k *cluster) none(ctx context.Context, code, view, noun, name string, also 
 	return nearest(code, "no "+noun, name, append(names, also...))
 }
 
+// whileTyping is as long as somebody waits for a word to be completed, unless they said
+// on this line how long they wait.
+func (c *cli) whileTyping(cmd *cobra.Command) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(cmd.Context(), cmp.Or(c.flags.timeout, time.Second))
+}
+
 // completeNames completes a word by the names of a view.
 func (c *cli) completeNames(view string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), time.Second)
+		ctx, cancel := c.whileTyping(cmd)
 		defer cancel()
 		k, err := c.open(ctx, cmd)
 		if err != nil {

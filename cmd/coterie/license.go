@@ -186,7 +186,7 @@ func (c *cli) completePools(cmd *cobra.Command, args []string, _ string) ([]stri
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), time.Second)
+	ctx, cancel := c.whileTyping(cmd)
 	defer cancel()
 	k, err := c.open(ctx, cmd)
 	if err != nil {
