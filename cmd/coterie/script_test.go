@@ -131,7 +131,7 @@ func (s *server) words() map[string]func(*testscript.TestScript, bool, []string)
 		"silent":  silent,
 		"agent":   agentWord,
 		"within":  within,
-		"sleep":   sleep,
+		"says":    says,
 		"ends":    ends,
 	}
 }
@@ -302,16 +302,25 @@ func agentWord(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-// sleep TIME lets that much time pass.
-func sleep(ts *testscript.TestScript, _ bool, args []string) {
-	d, err := time.ParseDuration(args[0])
+// says FILE REGEXP waits until the file has a line that matches.
+func says(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := regexp.Compile("(?m)" + args[1])
 	ts.Check(err)
-	time.Sleep(d)
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		ts.Check(err)
+		if want.Match(text) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s does not say %s within 30 s:\n%s", args[0], args[1], text)
+		}
+	}
 }
 
 // ends FILE waits until something has been written to the file.
 func ends(ts *testscript.TestScript, _ bool, args []string) {
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		text, err := os.ReadFile(ts.MkAbs(args[0]))
 		ts.Check(err)
 		if len(text) > 0 {
