@@ -27,6 +27,8 @@ type Profile struct {
 	Running  Running   `yaml:"running"`
 	Join     Join      `yaml:"join"`
 	Settings []Setting `yaml:"settings"`
+	Database Property  `yaml:"database"` // where the URL of its database stands
+	Loads    []string  `yaml:"loads"`    // patterns of files that a server executes into the common database when it starts
 	Layouts  []Layout  `yaml:"layouts"`
 }
 
@@ -139,9 +141,10 @@ func (p Profile) check() error {
 	if (p.Property.File == "") != (p.Property.Key == "") {
 		tell("property: file and key go together")
 	}
-	paths := slices.Concat(p.Root, p.Running.PIDFiles, p.Join.Same, []string{p.Property.File, p.Property.RelativeTo, p.Version.File})
+	paths := slices.Concat(p.Root, p.Running.PIDFiles, p.Join.Same, []string{p.Database.File, p.Property.File, p.Property.RelativeTo, p.Version.File})
 	ofSettings, senseless := p.checkSettings()
 	paths, wrong = append(paths, ofSettings...), append(wrong, senseless...)
+	paths = append(paths, p.Loads...)
 	told := map[Told]bool{}
 	for _, l := range p.Layouts {
 		if !slices.Contains([]Told{ToldFolder, ToldInstallation, ToldAbsent}, l.When) {

@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/coterie-ha/coterie/appdata"
+	"github.com/coterie-ha/coterie/internal/properties"
 )
 
 // Must is what a setting must be to the servers of one cluster.
@@ -248,4 +251,59 @@ func (p Profile) checkSettings() (paths []string, wrong []error) {
 		wrong = append(wrong, errors.New("settings: one is there twice"))
 	}
 	return paths, wrong
+}
+
+// Assign gives settings their values in the files where they stand: the new texts by the
+// files' paths below the installation, as far as they change. The value of each is by the
+// name of its setting, or FILE#KEY for any key of a file that the settings name.
+func (p Profile) Assign(install string, values map[string]string) (map[string]properties.Text, error) {
+	texts := map[string]properties.Text{}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		file, key, err := p.meant(name)
+		if err != nil {
+			return nil, err
+		}
+		text, begun := texts[file]
+		if !begun {
+			if text, err = readProperties(filepath.Join(install, file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+		}
+		if was, ok := text.Get(key); !ok || was != values[name] {
+			if texts[file], err = text.Set(key, values[name]); err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
+			}
+		}
+	}
+	return texts, nil
+}
+
+// meant is the file and the key of a property that somebody names.
+func (p Profile) meant(name string) (file, key string, err error) {
+	if s, ok := p.Named(name); ok && s.Key != "" {
+		return s.File, s.Key, nil
+	}
+	file, key, found := strings.Cut(name, "#")
+	var files []string
+	for _, s := range p.Settings {
+		if s.Attribute == "" && path.Ext(s.File) == ".properties" {
+			files = append(files, s.File)
+			if found && key != "" && (s.File == file || path.Base(s.File) == file) {
+				return s.File, key, nil
+			}
+		}
+	}
+	slices.Sort(files)
+	return "", "", fmt.Errorf("%w: %q; write FILE#KEY with one of %s", ErrNoSetting, name, strings.Join(slices.Compact(files), ", "))
+}
+
+// DatabaseURL is where the application of an installation finds its database; empty when
+// the profile does not know where that stands, or it is not set.
+func (p Profile) DatabaseURL(install string) (string, error) {
+	if p.Database.File == "" {
+		return "", nil
+	}
+	text, err := readProperties(filepath.Join(install, p.Database.File))
+	value, _ := text.Get(p.Database.Key)
+	return strings.TrimSpace(value), err
 }

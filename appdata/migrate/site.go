@@ -53,7 +53,7 @@ var (
 
 // Detect finds out which product is installed in a folder and how it keeps its files.
 func Detect(a Ask) (Site, error) {
-	p, err := profileFor(a)
+	p, err := ProfileFor(a.Install, a.Profile)
 	if err != nil {
 		return Site{}, err
 	}
@@ -78,17 +78,19 @@ func Detect(a Ask) (Site, error) {
 	return s, s.edit(a)
 }
 
-func profileFor(a Ask) (Profile, error) {
-	if info, err := os.Stat(a.Install); err != nil {
+// ProfileFor is the profile of an installation: the one that is named, or of those that are
+// built in the first that knows it.
+func ProfileFor(install string, named *Profile) (Profile, error) {
+	if info, err := os.Stat(install); err != nil {
 		return Profile{}, err
 	} else if !info.IsDir() {
-		return Profile{}, &PathError{a.Install, "not a folder"}
+		return Profile{}, &PathError{install, "not a folder"}
 	}
-	if a.Profile != nil {
-		if missing := a.Profile.missing(a.Install); missing != "" {
-			return Profile{}, fmt.Errorf("%w: %s has no %s", ErrNoInstallation, a.Install, missing)
+	if named != nil {
+		if missing := named.missing(install); missing != "" {
+			return Profile{}, fmt.Errorf("%w: %s has no %s", ErrNoInstallation, install, missing)
 		}
-		return *a.Profile, nil
+		return *named, nil
 	}
 	var looked []string
 	for _, name := range Profiles() {
@@ -96,13 +98,13 @@ func profileFor(a Ask) (Profile, error) {
 		if err != nil {
 			return Profile{}, err
 		}
-		missing := p.missing(a.Install)
+		missing := p.missing(install)
 		if missing == "" {
 			return p, nil
 		}
 		looked = append(looked, missing+" ("+name+")")
 	}
-	return Profile{}, fmt.Errorf("%w: %s has no %s", ErrNoInstallation, a.Install, strings.Join(looked, ", no "))
+	return Profile{}, fmt.Errorf("%w: %s has no %s", ErrNoInstallation, install, strings.Join(looked, ", no "))
 }
 
 // missing is the first of the paths by which an installation is known that is not there.

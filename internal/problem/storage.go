@@ -99,5 +99,23 @@ and whether they differ now nobody knows.`},
 			`A file was to be taken from another node and was not: one of the agents is not
 at work, the file changed meanwhile, it is no regular file, or it could not be
 written. What was there before is there still, to the last byte.`},
+		{"COT-319", ExitDegraded, "application not set as the cluster needs it",
+			"coterie appdata settings INSTALLATION --set NAME=VALUE, or bring the file from a server that has it right",
+			`A setting of the application is not as on the other servers and must be, or is
+and must not be, or has not the value that a cluster needs. Servers that work on
+different databases, or that take themselves for the only one, look well until
+their users see different things.`},
+		{"COT-320", ExitRefused, "another server loads this",
+			"wait until that node has said: coterie appdata loads INSTALLATION --loaded; if it never will: coterie appdata loads --forget PATH",
+			`A file that a server executes into the common database when it starts lies on the
+share, and another node has taken it. This server would execute it as well, and it
+cannot be switched off here without switching it off there. Do not start this
+server yet.`},
+		{"COT-321", ExitDegraded, "not the cluster's database",
+			"compare the connection of the application with that of the other servers: coterie appdata settings INSTALLATION",
+			`Where the connection of the application leads there is another database, or a copy
+of the right one that does not follow it: a word that was written to the cluster's
+database is not read there. Two servers of which each has its own database serve
+different things.`},
 	}
 }
