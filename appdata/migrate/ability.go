@@ -44,7 +44,7 @@ func tryOut(share string, f *found) (a ability, err error) {
 	a.noHardLinks = os.Link(file, filepath.Join(dir, "hard")) != nil
 	a.owners(file, f)
 	if len(f.attributes) > 0 {
-		a.noAttributes = setAttribute(file) != nil
+		a.noAttributes = setAttribute(file) != nil || f.lists && setList(file) != nil
 	}
 	return a, a.names(dir, f)
 }

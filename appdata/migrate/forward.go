@@ -31,6 +31,9 @@ func (r *run) begin(context.Context) (map[string]string, error) {
 		}
 		r.boundary("made " + dir)
 	}
+	if err := forgetLists(r.plan.stage()); err != nil {
+		return nil, err
+	}
 	c := fmt.Sprintf("{\"plan\": %q, \"host\": %q, \"install\": %q}\n", r.plan.ID, r.plan.Host, appdata.Quote(r.plan.Install))
 	err := atomicfile.Create(claimPath(r.plan.To), []byte(c), 0o644)
 	if errors.Is(err, fs.ErrExist) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -116,15 +117,33 @@ type PathError struct{ Path, Why string }
 
 func (e *PathError) Error() string { return appdata.Quote(e.Path) + ": " + e.Why }
 
-// apart refuses a share within the old folders, and the other way round.
+// apart refuses a share within the old folders, and the other way round, by whatever
+// links that is so.
 func (p *Plan) apart() error {
+	to, err := real(p.To)
+	if err != nil {
+		return err
+	}
 	for _, one := range p.Items {
-		from := p.source(one.Path)
-		if within(p.To, from) || within(from, p.To) {
+		from, err := real(p.source(one.Path))
+		if err != nil {
+			return err
+		}
+		if within(to, from) || within(from, to) {
 			return &PathError{p.To, "lies within " + from + ", or the other way round"}
 		}
 	}
 	return nil
+}
+
+// real is where a path leads, as far as it is there.
+func real(name string) (string, error) {
+	at, err := filepath.EvalSymlinks(name)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return at, err
+	}
+	above, err := real(filepath.Dir(name))
+	return filepath.Join(above, filepath.Base(name)), err
 }
 
 // source is where an item is in the installation.

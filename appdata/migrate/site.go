@@ -71,6 +71,9 @@ func Detect(a Ask) (Site, error) {
 	s.From = a.Install
 	if s.Layout.When == ToldFolder {
 		s.From = where
+		if _, err := os.Stat(where); errors.Is(err, fs.ErrNotExist) {
+			return Site{}, &PathError{where, "is not there, and " + s.Profile.Property.File + " names it as the folder of the application data: is something not mounted?"}
+		}
 	}
 	if err := s.look(); err != nil {
 		return Site{}, err

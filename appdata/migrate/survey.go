@@ -20,6 +20,7 @@ type found struct {
 	special               []string
 	linksOut              []string // lead out of the item, or are absolute within it
 	attributes            []string
+	lists                 bool // access-control lists are among them
 	unreadable            []string
 	names                 map[string]nameClass // by what is peculiar about them
 	owners                map[[2]uint32]string
@@ -140,6 +141,7 @@ func (f *found) see(root, name, path string, info fs.FileInfo) {
 	}
 	if hasAttributes(name) {
 		sample(&f.attributes, path)
+		f.lists = f.lists || hasList(name)
 	}
 }
 

@@ -3,9 +3,11 @@ package migrate
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -71,6 +73,26 @@ func hasAttributes(name string) bool {
 	return err == nil && len(names) > 0
 }
 
+const accessList = "system.posix_acl_access"
+
+func hasList(name string) bool {
+	names, err := attributesOf(func(b []byte) (int, error) { return unix.Llistxattr(name, b) })
+	return err == nil && slices.ContainsFunc(names, func(one string) bool { return strings.HasPrefix(one, "system.posix_acl_") })
+}
+
+// setList tries whether a file can have an access-control list: one by which its owner's
+// group may read, once more.
+func setList(name string) error {
+	text := binary.LittleEndian.AppendUint32(nil, 2)
+	for _, e := range [...]struct {
+		tag, may uint16
+		id       uint32
+	}{{1, 6, math.MaxUint32}, {4, 4, math.MaxUint32}, {8, 4, 0}, {16, 4, math.MaxUint32}, {32, 0, math.MaxUint32}} {
+		text = binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint16(binary.LittleEndian.AppendUint16(text, e.tag), e.may), e.id)
+	}
+	return unix.Setxattr(name, accessList, text, 0)
+}
+
 // copyAttributes gives to what from has. What the other end cannot hold is told.
 func copyAttributes(to, from *os.File) error {
 	names, err := attributesOf(func(b []byte) (int, error) { return unix.Flistxattr(int(from.Fd()), b) })
@@ -85,6 +107,17 @@ func copyAttributes(to, from *os.File) error {
 		}
 		if err != nil {
 			return &lossError{"attributes", &fs.PathError{Op: "set attribute " + name + " of", Path: to.Name(), Err: err}}
+		}
+	}
+	return nil
+}
+
+// forgetLists takes from a folder the access-control list that it has from the one above,
+// so that what is made in it has what its original has and nothing else.
+func forgetLists(dir string) error {
+	for _, name := range []string{"system.posix_acl_default", accessList} {
+		if err := ignoreUnsupported(unix.Removexattr(dir, name)); err != nil {
+			return &fs.PathError{Op: "remove attribute " + name + " of", Path: dir, Err: err}
 		}
 	}
 	return nil

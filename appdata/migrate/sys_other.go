@@ -41,10 +41,13 @@ func nextData(f *os.File, at int64) (begin, end int64, err error) {
 	}
 	return at, info.Size(), nil
 }
-func syncAll(string) error  { return nil }
-func forget(*os.File) error { return nil }
-func lock(*os.File) error   { return nil }
-func isAlive(pid int) bool  { p, err := os.FindProcess(pid); return err == nil && p != nil }
+func hasList(string) bool      { return false }
+func setList(string) error     { return errors.ErrUnsupported }
+func forgetLists(string) error { return nil }
+func syncAll(string) error     { return nil }
+func forget(*os.File) error    { return nil }
+func lock(*os.File) error      { return nil }
+func isAlive(pid int) bool     { p, err := os.FindProcess(pid); return err == nil && p != nil }
 
 // Machine is the identity of this host.
 func Machine() string {

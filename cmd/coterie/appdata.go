@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/lib/pq"
@@ -191,6 +193,15 @@ func appdataProblem(path string, err error) error {
 		return problem.New(code, err, "%s", path)
 	}
 	return err
+}
+
+// folderProblem is that of a folder which somebody has named, and which need be no mount:
+// where there is none, the name is wrong.
+func folderProblem(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return problem.New("COT-214", nil, "%s: no such folder", path)
+	}
+	return appdataProblem(path, err)
 }
 
 func (c *cli) appdataAccept() *cobra.Command {

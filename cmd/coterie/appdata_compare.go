@@ -145,7 +145,7 @@ func (c *cli) fillColumns(ctx context.Context, cmd *cobra.Command, x *bundle.Com
 					Root: at.place, Progress: progress, Workers: max(1, flags.workers/len(columns)), OpsPerSecond: flags.names, BytesPerSec: int64(flags.mib) << 20, TrustCache: flags.trust,
 				})
 				x.Columns[i].Dir = m.Dir
-				return appdataProblem(at.place, err)
+				return folderProblem(at.place, err)
 			})
 		}
 		return struct{}{}, loads.Wait()

@@ -110,14 +110,15 @@ func bytesOf(text string) (int64, error) {
 
 // opened opens a bundle for one pass.
 func opened(ctx context.Context, name string, most int64, pass func(context.Context, *bundle.Reader) error) error {
+	// Before it is opened: a pipe would wait for somebody to write.
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return problem.New("COT-360", nil, "%s is no regular file", name)
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
-		return problem.New("COT-360", nil, "%s is no regular file", name)
-	}
 	r, err := bundle.Open(f, most)
 	if err != nil {
 		return bundleProblem(name, err)

@@ -56,8 +56,10 @@ func (c *cli) export(ctx context.Context, root string, v packing) error {
 	if v.out == "" || v.tier == "" {
 		return usageProblem("coterie bundle export needs --tier and --out").hint("", "See: coterie bundle export --help")
 	}
-	if lies, err := liesIn(root, v.out); err != nil || lies {
-		return errors.Join(err, usageProblem("%s lies in %s, and would be a part of itself", v.out, root).hint("", "write it elsewhere"))
+	if lies, err := liesIn(root, v.out); err != nil {
+		return folderProblem(root, err)
+	} else if lies {
+		return usageProblem("%s lies in %s, and would be a part of itself", v.out, root).hint("", "write it elsewhere")
 	}
 	profile, err := v.profile.read("generic")
 	if err != nil {
@@ -82,7 +84,7 @@ func (c *cli) export(ctx context.Context, root string, v packing) error {
 	}
 	content, err := patiently(ctx, progress, c.progress(progress), look)
 	if err != nil {
-		return bundleProblem(root, appdataProblem(root, err))
+		return bundleProblem(root, folderProblem(root, err))
 	}
 	same := false
 	if there {
@@ -107,9 +109,12 @@ func (c *cli) export(ctx context.Context, root string, v packing) error {
 }
 
 func isThere(name string) (bool, error) {
-	_, err := os.Stat(name)
+	info, err := os.Stat(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
+	}
+	if err == nil && !info.Mode().IsRegular() {
+		return true, usageProblem("%s is there, and is no regular file", name).hint("", "--out FILE")
 	}
 	return err == nil, err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coterie-ha/coterie/appdata/migrate"
 	"github.com/coterie-ha/coterie/internal/problem"
+	"github.com/coterie-ha/coterie/internal/properties"
 )
 
 func (c *cli) migrateCommand() *cobra.Command {
@@ -44,7 +45,7 @@ func migrateProblem(p migrate.Plan, err error) error {
 		code string
 		of   []error
 	}{
-		{"COT-401", []error{migrate.ErrNoInstallation, migrate.ErrWhichLayout, migrate.ErrNoProfile, migrate.ErrNoSetting}},
+		{"COT-401", []error{migrate.ErrNoInstallation, migrate.ErrWhichLayout, migrate.ErrNoProfile, migrate.ErrNoSetting, properties.ErrNot}},
 		{"COT-403", []error{migrate.ErrPlan, migrate.ErrElsewhere, migrate.ErrDifferent}},
 		{"COT-405", []error{migrate.ErrBusy, migrate.ErrUnderWay, migrate.ErrClaimed}},
 		{"COT-406", []error{migrate.ErrOther}},
