@@ -8,7 +8,8 @@ set -eu
 say() { printf '%s\n' "$*" >&2; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# The same places as test/seats looks.
+# The same places as the tests look. That of keystores wants Tomcat 10; where the system has
+# none, 9 is good for that of seats.
 jars=${COTERIE_TOMCAT_JARS:-/usr/share/java}
 found() { have javac && { [ -e "$jars/tomcat9-catalina.jar" ] || [ -e "$jars/tomcat10-catalina.jar" ]; }; }
 
@@ -16,14 +17,14 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; elif [ -t 0 ]; then sudo "$@"; else sudo -n "$@"; fi
 }
 
-if found; then
+if have javac && [ -e "$jars/tomcat10-catalina.jar" ]; then
     exit 0
 fi
 say "A JDK or Tomcat is missing; installing them."
 if have apt-get; then
     install() { as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >&2; }
-    install default-jdk-headless libtomcat9-java || install default-jdk-headless libtomcat10-java ||
-        { as_root apt-get update >&2 && { install default-jdk-headless libtomcat9-java || install default-jdk-headless libtomcat10-java; }; }
+    install default-jdk-headless libtomcat10-java || found ||
+        { as_root apt-get update >&2 && { install default-jdk-headless libtomcat10-java || install default-jdk-headless libtomcat9-java; }; }
 else
     say "this script knows Debian's packages only; COTERIE_TOMCAT_JARS may name a folder with tomcat10-catalina.jar and its companions"
     exit 1
