@@ -28,6 +28,7 @@ type Profile struct {
 	Join     Join      `yaml:"join"`
 	Settings []Setting `yaml:"settings"`
 	Database Property  `yaml:"database"` // where the URL of its database stands
+	Patches  string    `yaml:"patches"`  // folder of patches among the application data, which an upgrade must not find
 	Loads    []string  `yaml:"loads"`    // patterns of files that a server executes into the common database when it starts
 	Layouts  []Layout  `yaml:"layouts"`
 }
@@ -141,7 +142,7 @@ func (p Profile) check() error {
 	if (p.Property.File == "") != (p.Property.Key == "") {
 		tell("property: file and key go together")
 	}
-	paths := slices.Concat(p.Root, p.Running.PIDFiles, p.Join.Same, []string{p.Database.File, p.Property.File, p.Property.RelativeTo, p.Version.File})
+	paths := slices.Concat(p.Root, p.Running.PIDFiles, p.Join.Same, []string{p.Patches, p.Database.File, p.Property.File, p.Property.RelativeTo, p.Version.File})
 	ofSettings, senseless := p.checkSettings()
 	paths, wrong = append(paths, ofSettings...), append(wrong, senseless...)
 	paths = append(paths, p.Loads...)

@@ -56,6 +56,18 @@ func (p *Plan) stopped(ctx context.Context, o *[]Objection) error {
 	return nil
 }
 
+// Stopped says what shows that the server of an installation is not stopped, and where
+// its application data are.
+func Stopped(ctx context.Context, install string, named *Profile) (signs []Objection, from string, err error) {
+	site, err := Detect(Ask{Install: install, Profile: named, To: filepath.Join(install, stateName)})
+	if err != nil {
+		return nil, "", err
+	}
+	p := Plan{Site: site}
+	err = p.stopped(ctx, &signs)
+	return signs, site.From, err
+}
+
 // ports are those on which the server would listen.
 func (p *Plan) ports() []int {
 	ports := slices.Clone(p.Profile.Running.Ports)

@@ -107,15 +107,22 @@ different databases, or that take themselves for the only one, look well until
 their users see different things.`},
 		{"COT-320", ExitRefused, "another server loads this",
 			"wait until that node has said: coterie appdata loads INSTALLATION --loaded; if it never will: coterie appdata loads --forget PATH",
-			`A file that a server executes into the common database when it starts lies on the
-share, and another node has taken it. This server would execute it as well, and it
-cannot be switched off here without switching it off there. Do not start this
-server yet.`},
+			`A file that a server executes into the common database when it starts lies on
+the share, and another node has taken it. This server would execute it as well,
+and it cannot be switched off here without switching it off there. Do not start
+this server yet.`},
 		{"COT-321", ExitDegraded, "not the cluster's database",
 			"compare the connection of the application with that of the other servers: coterie appdata settings INSTALLATION",
-			`Where the connection of the application leads there is another database, or a copy
-of the right one that does not follow it: a word that was written to the cluster's
-database is not read there. Two servers of which each has its own database serve
-different things.`},
+			`Where the connection of the application leads there is another database, or a
+copy of the right one that does not follow it: a word that was written to the
+cluster's database is not read there. Two servers of which each has its own
+database serve different things.`},
+		{"COT-322", ExitRefused, "not ready for an upgrade of all servers",
+			"remove each cause; coterie appdata upgrade INSTALLATION, on each node, until none is left",
+			`All servers of an application are upgraded together, and something speaks
+against doing so now: a server is not stopped, somebody is connected to the
+database, a job runs, there is no fresh backup, or patches of the old version
+would be loaded by the new one. A server of the old version that works on a
+database of the new one does harm that nobody sees at once.`},
 	}
 }
