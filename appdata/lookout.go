@@ -16,9 +16,10 @@ import (
 // finds what other hosts do, of which no kernel tells, and asks the server itself:
 // each folder is opened and listed anew before what is in it is asked for.
 //
-// Like a Watcher it tells where to look. What it sees is told when the next round sees
-// the same, so that a half-written file is not taken for whole: after two rounds at the
-// most, or, while something is written on and on, after four without that.
+// Like a Watcher it tells where to look. What it sees is told when the next look sees
+// the same, so that a half-written file is not taken for whole. For that look it does not
+// wait a whole round, but a quarter of one; while something is written on and on, it is
+// told after four looks without that.
 type Lookout struct {
 	Root  string
 	Paths []string // below Root; of a folder all that is in it is meant, and not what is below
@@ -29,14 +30,17 @@ type Lookout struct {
 // mostLooked bounds how many names of one folder are asked for in each round.
 const mostLooked = 2000
 
-// patient is after how many rounds what goes on changing is left out.
+// patient is after how many looks what goes on changing is left out.
 const patient = 4
+
+// sooner is the part of a round after which what has changed is looked at again.
+const sooner = 4
 
 // spot is one of the paths.
 type spot struct {
 	path       string
 	last, told sight
-	restless   int // rounds in which it changed
+	restless   int // looks in which it changed
 	given      bool
 }
 
@@ -51,35 +55,55 @@ func (l Lookout) Run(ctx context.Context, tell func(Dirty) error) error {
 	for i, path := range l.Paths {
 		spots[i] = &spot{path: path}
 	}
-	tick := time.NewTicker(orElse(l.Every, time.Second))
-	defer tick.Stop()
-	for {
-		for _, s := range spots {
-			seen, err := l.see(s.path)
-			var d Dirty
-			switch {
-			case errors.Is(err, errMany) && !s.given:
-				s.given = true
-				d = Dirty{Lost: fmt.Sprintf("%s %v: what changes there a scan finds", Quote(s.path), err)}
-			case err != nil:
-				continue // nothing is known, so nothing is concluded
-			default:
-				d = s.next(seen)
-			}
-			if d.Lost == "" && len(d.Folders) == 0 {
-				continue
-			}
-			if err := tell(d); err != nil {
+	every := orElse(l.Every, time.Second)
+	round, again := time.NewTicker(every), time.NewTimer(every)
+	defer round.Stop()
+	defer again.Stop()
+	for due := spots; ; {
+		for _, s := range due {
+			if err := l.look(s, tell); err != nil {
 				return err
 			}
+		}
+		if slices.ContainsFunc(spots, (*spot).doubtful) {
+			again.Reset(every / sooner)
+		} else {
+			again.Stop()
 		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-tick.C:
+		case <-round.C:
+			due = spots
+		case <-again.C:
+			due = slices.DeleteFunc(slices.Clone(spots), func(s *spot) bool { return !s.doubtful() })
 		}
 	}
 }
+
+// look looks at one of the paths, and tells of it.
+func (l Lookout) look(s *spot, tell func(Dirty) error) error {
+	seen, err := l.see(s.path)
+	var d Dirty
+	switch {
+	case errors.Is(err, errMany) && !s.given:
+		s.given = true
+		d = Dirty{Lost: fmt.Sprintf("%s %v: what changes there a scan finds", Quote(s.path), err)}
+	case err != nil: // nothing is known, so nothing is concluded, and nothing is urgent
+		s.restless = 0
+		return nil
+	default:
+		d = s.next(seen)
+	}
+	if d.Lost == "" && len(d.Folders) == 0 {
+		return nil
+	}
+	return tell(d)
+}
+
+// doubtful says whether a path has just changed, and is not told yet. One of which it was
+// told that it does not rest has time until the next round.
+func (s *spot) doubtful() bool { return s.restless > 0 && s.told != nil }
 
 // next takes in what was seen, and gives what is to be told.
 func (s *spot) next(seen sight) (d Dirty) {

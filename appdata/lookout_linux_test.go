@@ -3,11 +3,13 @@ package appdata
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -81,6 +83,38 @@ func TestALookoutIsSilentAboutTheRest(t *testing.T) {
 	if d := <-told; !slices.Equal(d.Folders, []string{"keys", "keys/store"}) {
 		t.Errorf("told is %+v", d)
 	}
+}
+
+// What has changed is looked at again sooner than all is: it is told after a round and a
+// quarter at the most.
+func TestALookoutLooksAgainSoonAtWhatChanged(t *testing.T) {
+	dir := tree(t, map[string]string{"conf/one": "1", "conf/two": "2"})
+	synctest.Test(t, func(t *testing.T) {
+		told := make(chan Dirty)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			ended <- Lookout{Root: dir, Paths: []string{"conf", "keys"}, Every: time.Second}.Run(ctx, func(d Dirty) error {
+				told <- d
+				return nil
+			})
+		}()
+		<-told // each path once at the beginning
+		<-told
+		for i := range 3 {
+			time.Sleep(100 * time.Millisecond) // after a round
+			do(t, os.WriteFile(filepath.Join(dir, "conf/one"), fmt.Append(nil, "changed ", i), 0o644))
+			begun := time.Now()
+			<-told
+			if took := time.Since(begun); took > 1250*time.Millisecond {
+				t.Errorf("told after %v", took)
+			}
+		}
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
 }
 
 // A file that is written on and on is named as busy, and told when it rests.
