@@ -62,20 +62,25 @@ func (s Share) writeNonce(c *Condition, root *os.Root, dir string) error {
 		_, twin := root.Lstat(path.Join(dir, strings.ToUpper(name)))
 		c.CaseInsensitive = twin == nil
 	}
-	return errors.Join(err, s.sweep(root, dir, name), root.Remove(path.Join(dir, name)))
+	written, swept := s.sweep(root, dir, name)
+	if !written.IsZero() {
+		c.Ahead = written.Sub(begun)
+	}
+	return errors.Join(err, swept, root.Remove(path.Join(dir, name)))
 }
 
 // sweep removes what killed probes of this node left behind. Only what is an
 // hour older, by the share's own clock, than the file just written: another
-// process of this node may be at work beside us.
-func (s Share) sweep(root *os.Root, dir, own string) error {
+// process of this node may be at work beside us. It gives when that file was written,
+// by the same clock.
+func (s Share) sweep(root *os.Root, dir, own string) (written time.Time, err error) {
 	now, err := root.Lstat(path.Join(dir, own))
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
 	d, err := root.Open(dir)
 	if err != nil {
-		return err
+		return now.ModTime(), err
 	}
 	names, err := d.Readdirnames(1000)
 	if isEOF(err) {
@@ -94,7 +99,7 @@ func (s Share) sweep(root *os.Root, dir, own string) error {
 			err = errors.Join(err, rerr)
 		}
 	}
-	return err
+	return now.ModTime(), err
 }
 
 // put writes a small file of ours in one step, below root and nowhere else.

@@ -63,6 +63,7 @@ type Progress struct {
 	Folders, Entries, Errors atomic.Int64
 	Again                    atomic.Int64 // entries that were looked at a second time, because their folder had changed
 	Read                     atomic.Int64 // bytes of content
+	Apart                    atomic.Int64 // how many work on what was found, and wait for nothing of the share
 }
 
 // Scan gives the manifest of the tree. When ctx ends it gives, with the error,

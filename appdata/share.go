@@ -51,6 +51,7 @@ type Condition struct {
 	FreeBytes       int64         `json:"free_bytes"`
 	FreeInodes      int64         `json:"free_inodes"` // -1: the file system does not count them
 	Latency         time.Duration `json:"latency"`     // of a small file written, forced to disk and renamed; 0: not tried
+	Ahead           time.Duration `json:"ahead,omitempty"` // of this host's clock, by the time that the share gave that file; only told, nothing goes by it
 	CaseInsensitive bool          `json:"case_insensitive"`
 	Token           int64         `json:"token"`           // highest that any node has kept there
 	Words           *Words        `json:"words,omitempty"` // what challenge files say; nil: nobody could look

@@ -147,7 +147,7 @@ func patiently[T any](ctx context.Context, p *appdata.Progress, every func(), ca
 		case <-tick.C:
 		}
 		every()
-		if now := p.Folders.Load() + p.Entries.Load() + p.Again.Load() + p.Read.Load(); now != last {
+		if now := p.Folders.Load() + p.Entries.Load() + p.Again.Load() + p.Read.Load(); now != last || p.Apart.Load() > 0 {
 			last, moved = now, time.Now()
 		}
 		limit := stillFor

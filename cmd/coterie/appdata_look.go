@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -137,7 +138,7 @@ func (c *cli) checkShare(ctx context.Context, k *cluster) error {
 // tellShare shows what a probe found, and what is risky about the mount. Flaws by
 // which files can be lost or read wrongly count as a problem though all works now.
 func (c *cli) tellShare(k *cluster, found appdata.Condition) error {
-	risks, grave := found.Mount.Risks(), false
+	risks, grave := append(found.Mount.Risks(), clockRisk(found.Ahead)...), false
 	told := []string{}
 	for _, r := range risks {
 		told, grave = append(told, r.String()), grave || r.Grave
@@ -156,6 +157,7 @@ func (c *cli) tellShare(k *cluster, found appdata.Condition) error {
 		{Name: "options", Value: found.Mount.Options},
 		{Name: "latency_ms", Value: float64(found.Latency.Microseconds()) / 1000},
 		{Name: "free_bytes", Value: found.FreeBytes},
+		{Name: "clock_ahead_ms", Value: found.Ahead.Milliseconds()},
 		{Name: "case_insensitive", Value: found.CaseInsensitive},
 		{Name: "risks", Value: told},
 	}
@@ -182,4 +184,20 @@ func (c *cli) tellShare(k *cluster, found appdata.Condition) error {
 		return outcome(problem.ExitDegraded)
 	}
 	return nil
+}
+
+// clockRisk tells of a file server whose clock is off. Nothing of ours goes by it.
+func clockRisk(ahead time.Duration) []appdata.Risk {
+	const usual = time.Minute
+	which := "ahead of"
+	if ahead < 0 {
+		which = "behind"
+	}
+	if ahead.Abs() < usual {
+		return nil
+	}
+	return []appdata.Risk{{
+		Text:   fmt.Sprintf("the times of its files are %s %s this host's clock", table.Duration(ahead.Abs()), which),
+		Remedy: "have the file server keep the time",
+	}}
 }

@@ -203,6 +203,8 @@ func (w *surveying) put(ctx context.Context, b appdata.Batch) error {
 		about.Clock = about.Clock.Add(time.Since(w.start))
 	}
 	p := w.Scanner.Progress
+	p.Apart.Add(1)
+	defer p.Apart.Add(-1)
 	skipped, err := w.Store.Put(ctx, w.scan, b, Done{p.Folders.Load(), p.Entries.Load(), p.Read.Load(), p.Errors.Load()}, about)
 	w.mu.Lock()
 	defer w.mu.Unlock()

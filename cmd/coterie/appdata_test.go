@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coterie-ha/coterie/appdata"
+)
+
+// What waits for the database for minutes, as with a folder of a million files, says
+// nothing about the share; what waits for the share does.
+func TestOnlyTheShareIsLeftBehindWhenNothingIsHeard(t *testing.T) {
+	for _, c := range []struct {
+		apart int64
+		want  error
+	}{{1, nil}, {0, errStill}} {
+		synctest.Test(t, func(t *testing.T) {
+			p := new(appdata.Progress)
+			p.Entries.Add(1)
+			p.Apart.Add(c.apart)
+			_, err := patiently(t.Context(), p, func() {}, func(ctx context.Context) (int, error) {
+				select {
+				case <-time.After(2 * stillFor):
+				case <-ctx.Done():
+				}
+				return 0, nil
+			})
+			if !errors.Is(err, c.want) {
+				t.Errorf("%d apart: got %v, want %v", c.apart, err, c.want)
+			}
+		})
+	}
+}
+
+func TestAServersClockIsToldFromAMinuteOn(t *testing.T) {
+	for ahead, want := range map[time.Duration]string{
+		59 * time.Second: "", -59 * time.Second: "",
+		7 * time.Hour: "the times of its files are 7h ahead of this host's clock (have the file server keep the time)",
+		-time.Minute:  "the times of its files are 1m behind this host's clock (have the file server keep the time)",
+	} {
+		got := ""
+		for _, r := range clockRisk(ahead) {
+			got += r.String()
+		}
+		if got != want {
+			t.Errorf("%v: got %q, want %q", ahead, got, want)
+		}
+	}
+}
