@@ -163,7 +163,7 @@ calls: postgres ## migrations of which each call of the file system fails, fills
 
 test-shares: postgres ## real NFS, SMB, sshfs and GlusterFS under agents, ten minutes; SHARES=short: NFS and SMB alone, SHARES=quick: sshfs alone, a minute
 	@deploy/install-shares.sh $(SHARES)
-	COTERIE_SHARES=$(SHARES) $(GO) test -count=1 -timeout 20m -v ./test/shares/rig
+	COTERIE_SHARES=$(SHARES) $(GO) test -count=1 -timeout 45m -v ./test/shares/rig
 
 faults: postgres ## a share that lies in 2,000 scans, of which none may delete, and one that answers nobody for ten minutes; a quarter of an hour (LIES=200 FREEZE=1m for less)
 	COTERIE_CI=1 $(GO) test -count=1 -timeout 60m -v -run 'NoLieOf|AFrozenShare' ./test/shares -trials $(LIES) -freeze $(FREEZE)

@@ -28,6 +28,7 @@ if [ "$form" != short ]; then
 fi
 if [ "$form" = all ]; then
     have glusterfsd || missing="$missing glusterfs-client"
+    have smbnetfs || missing="$missing smbnetfs"
 fi
 kernel=
 [ "$form" = quick ] && kernel=none

@@ -39,6 +39,9 @@
 //   - A server that answers nobody any more is in SQL, while heartbeats go on; it heals.
 //   - Locks, hard links, rename over an open file, and whether a replaced file is ever
 //     absent or torn to who reads it: as the file system is known to be.
+//   - A server whose clock is hours off, either way, is believed as any other, and told of.
+//   - smbnetfs, which cannot serve (TestSMBNetFSIsRefused): that is said before it breaks
+//     and after, and nothing is believed of what broke.
 //   - Mounts with wrong options are named by coterie appdata check (wrongNFS, wrongSMB).
 //
 // # What it cannot
@@ -49,8 +52,6 @@
 //   - The guests' network is a library in the emulator's process: it loses no packets.
 //   - No NFSv3: its locks and its mounting want daemons. What it looks like is judged by
 //     recorded lines (package appdata, TestWrongMountsAreNamed).
-//   - smbnetfs: it reaches servers at port 445 alone, and cannot append to what another
-//     host has changed; coterie appdata check calls it grave.
 //
 // Nothing is left behind: guests and servers listen on loopback, end with the test by
 // their process ids, and by the parent-death signal when the test is killed.

@@ -4,6 +4,7 @@ package rig
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -83,6 +84,47 @@ func (r *Rig) sshfs(t testing.TB, c *cluster.Cluster, late time.Duration, option
 }
 
 const sftpServer = "/usr/lib/openssh/sftp-server"
+
+// SMBNet is smbnetfs, which reaches servers at port 445 alone, and shows all of them below
+// one mount: what it has of an export is bound to where the share is to be.
+func (r *Rig) SMBNet(t testing.TB, c *cluster.Cluster) Export {
+	t.Helper()
+	Need(t, "smbnetfs")
+	const host = "127.0.0.1"
+	if l, err := net.Listen("tcp", net.JoinHostPort(host, "445")); err != nil {
+		t.Skipf("NOT TESTED: smbnetfs wants a server at port 445: %v", err)
+	} else if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e := r.local(t, c, "smbnetfs", func(t testing.TB, export, place string) program {
+		whole := place + "-whole"
+		if err := os.MkdirAll(whole, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		p := begin(t, filepath.Join(c.Dir, "smbnetfs.out"), []string{"HOME=" + c.Dir}, "smbnetfs", "-f", "-o", "allow_other", whole)
+		t.Cleanup(func() {
+			for unix.Unmount(whole, unix.MNT_DETACH) == nil {
+			}
+		})
+		if err := awaitMount(t, whole); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Mount(filepath.Join(whole, host, export), place, "", unix.MS_BIND, ""); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	})
+	own := filepath.Join(c.Dir, ".smb")
+	if err := os.MkdirAll(own, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeText(t, filepath.Join(own, "smbnetfs.conf"), "smb_query_browsers \"false\"\ninclude \"smbnetfs.auth\"\ninclude \"smbnetfs.host\"\n")
+	writeText(t, filepath.Join(own, "smbnetfs.auth"), fmt.Sprintf("auth \"root\" %q\n", sambaPassword))
+	writeText(t, filepath.Join(own, "smbnetfs.host"), "host "+host+" visible=true\n")
+	writeText(t, filepath.Join(own, "smb.conf"), "[global]\nclient min protocol = SMB2\n")
+	startSamba(t, c.Dir, host, 445)
+	return e
+}
 
 // Gluster is a brick and its clients, by volume files: no daemon manages them.
 func (r *Rig) Gluster(t testing.TB, c *cluster.Cluster) Export {

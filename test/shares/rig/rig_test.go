@@ -13,6 +13,7 @@ func TestMain(m *testing.M) { cluster.Main(m) }
 // Kernels' own clients of NFS and SMB, each in a guest.
 func TestRealKernels(t *testing.T) {
 	short := Wanted(t, "all", "short")
+	t.Parallel() // those of user space mostly wait
 	program, err := cluster.Build(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +32,7 @@ func TestRealKernels(t *testing.T) {
 	}
 	t.Run("NFS", func(t *testing.T) {
 		beside(t)
-		c := cluster.Start(t, cluster.Options{Program: program})
+		c := cluster.Start(t, cluster.Options{Program: program, Terms: emulated})
 		s := newSuite(t, c, r.NFS(t, c, server, clients), short)
 		t.Run("WrongMountsAreNamed", func(t *testing.T) {
 			marked(t, s, "squashed", "readonly", "small")
@@ -41,7 +42,7 @@ func TestRealKernels(t *testing.T) {
 	})
 	t.Run("SMB", func(t *testing.T) {
 		beside(t)
-		c := cluster.Start(t, cluster.Options{Program: program})
+		c := cluster.Start(t, cluster.Options{Program: program, Terms: emulated})
 		s := newSuite(t, c, r.SMB(t, c, clients), short)
 		t.Run("WrongMountsAreNamed", func(t *testing.T) { misuse(t, s, wrongSMB) })
 		s.conform(t)
@@ -51,6 +52,7 @@ func TestRealKernels(t *testing.T) {
 // File systems of user space, two mounts on this machine for two hosts.
 func TestFUSE(t *testing.T) {
 	short := Wanted(t, "all", "quick")
+	t.Parallel()
 	program, err := cluster.Build(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)

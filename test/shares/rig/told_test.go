@@ -68,7 +68,7 @@ func (s *suite) announced(t *testing.T) {
 	s.Sides[0].Do(t, "fill", "@conf", "10") // not at the server: sshfs would show the folder late
 	s.scan(t, 0)
 	s.within(t, patience, "hooks are there", `SELECT count(*) = 2 AND bool_and(behind = 0) FROM coterie.appdata_hooks`)
-	s.awaitWatches(t)
+	s.awaitLog(t, "watching the share")
 	changes := 40
 	if s.short {
 		changes = 15
@@ -136,7 +136,8 @@ func (s *suite) scanDoubts(t *testing.T, until string, args ...any) {
 	}
 }
 
-func (s *suite) awaitWatches(t *testing.T) {
+// awaitLog waits until both nodes have said something.
+func (s *suite) awaitLog(t *testing.T, word string) {
 	t.Helper()
 	for _, n := range s.c.Nodes {
 		for begun := time.Now(); ; s.c.Elapse(50 * time.Millisecond) {
@@ -144,11 +145,11 @@ func (s *suite) awaitWatches(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if strings.Contains(string(text), "watching the share") {
+			if strings.Contains(string(text), word) {
 				break
 			}
 			if time.Since(begun) > patience {
-				t.Fatalf("%s does not watch", n.Name)
+				t.Fatalf("%s never said %q", n.Name, word)
 			}
 		}
 	}

@@ -64,6 +64,14 @@ var steps = map[string]func([]string) error{
 		}
 		return err
 	},
+	"clock": func(w []string) error { // of this machine, ahead by so much of what it is
+		d, err := time.ParseDuration(w[0])
+		if err != nil {
+			return err
+		}
+		now := unix.NsecToTimeval(time.Now().Add(d).UnixNano())
+		return unix.Settimeofday(&now)
+	},
 	"slowly":  slowly,
 	"replace": replace,
 	"whole":   whole,
