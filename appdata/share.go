@@ -49,8 +49,8 @@ type Condition struct {
 	Writable        bool          `json:"writable"`
 	Generation      int64         `json:"generation"` // of the marker; 0: none of ours was seen
 	FreeBytes       int64         `json:"free_bytes"`
-	FreeInodes      int64         `json:"free_inodes"` // -1: the file system does not count them
-	Latency         time.Duration `json:"latency"`     // of a small file written, forced to disk and renamed; 0: not tried
+	FreeInodes      int64         `json:"free_inodes"`     // -1: the file system does not count them
+	Latency         time.Duration `json:"latency"`         // of a small file written, forced to disk and renamed; 0: not tried
 	Ahead           time.Duration `json:"ahead,omitempty"` // of this host's clock, by the time that the share gave that file; only told, nothing goes by it
 	CaseInsensitive bool          `json:"case_insensitive"`
 	Token           int64         `json:"token"`           // highest that any node has kept there

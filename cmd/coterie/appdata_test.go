@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,12 +42,12 @@ func TestAServersClockIsToldFromAMinuteOn(t *testing.T) {
 		7 * time.Hour: "the times of its files are 7h ahead of this host's clock (have the file server keep the time)",
 		-time.Minute:  "the times of its files are 1m behind this host's clock (have the file server keep the time)",
 	} {
-		got := ""
+		var got strings.Builder
 		for _, r := range clockRisk(ahead) {
-			got += r.String()
+			got.WriteString(r.String())
 		}
-		if got != want {
-			t.Errorf("%v: got %q, want %q", ahead, got, want)
+		if got.String() != want {
+			t.Errorf("%v: got %q, want %q", ahead, got.String(), want)
 		}
 	}
 }
