@@ -135,6 +135,7 @@ func (w *surveying) look(ctx context.Context) error {
 	inside, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	err := w.Scanner.Follow(inside, func(d *appdata.Dir, changed bool) error {
+		defer w.apart()()
 		w.update.Take(d, changed)
 		if err := w.known.Failed(); err != nil {
 			return err
@@ -152,6 +153,13 @@ func (w *surveying) look(ctx context.Context) error {
 		return failed
 	}
 	return err
+}
+
+// apart says, until it is over, that what is done waits for nothing of the share: a folder
+// of a million files is long to write down.
+func (w *surveying) apart() (over func()) {
+	w.Scanner.Progress.Apart.Add(1)
+	return func() { w.Scanner.Progress.Apart.Add(-1) }
 }
 
 // hand gives a batch to whoever stores, unless that has failed.
@@ -202,9 +210,8 @@ func (w *surveying) put(ctx context.Context, b appdata.Batch) error {
 	if !about.Clock.IsZero() {
 		about.Clock = about.Clock.Add(time.Since(w.start))
 	}
+	defer w.apart()()
 	p := w.Scanner.Progress
-	p.Apart.Add(1)
-	defer p.Apart.Add(-1)
 	skipped, err := w.Store.Put(ctx, w.scan, b, Done{p.Folders.Load(), p.Entries.Load(), p.Read.Load(), p.Errors.Load()}, about)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -243,6 +250,7 @@ func (w *surveying) settle(ctx context.Context) error {
 	} else {
 		shown, _ = w.update.Doubts()
 	}
+	defer w.apart()()
 	if err := w.keep(ctx, w.update.Batch(true)); err != nil {
 		return err
 	}
