@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -10,7 +11,7 @@ import (
 	"github.com/coterie-ha/coterie/internal/config"
 )
 
-// attentionTime is how long the list of verbs may be kept waiting.
+// attentionTime is how long the list of verbs may be kept waiting, unless --timeout says it.
 const attentionTime = 2 * time.Second
 
 // attention is the program without a verb: what needs attention, if there is a
@@ -31,7 +32,7 @@ func (c *cli) lookAround(cmd *cobra.Command) error {
 		c.tell(asProblem(err))
 		return c.print("\n")
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), attentionTime)
+	ctx, cancel := context.WithTimeout(cmd.Context(), cmp.Or(c.flags.timeout, attentionTime))
 	defer cancel()
 	a, err := c.readAll(ctx, cmd)
 	if err != nil {
