@@ -5,7 +5,8 @@
 //	River     leader election on PostgreSQL
 //	pgbench   the same row update without anything of ours
 //	by hand   licence seats counted as one does at first, and under a lock
-//	rclone    looking at a tree in which nothing changed, comparing, copying; so rsync
+//	rclone    looking at a tree in which nothing changed, comparing, copying;
+//	          so rsync and cp, and a bare walk
 //
 // What is compared takes turns: a round of ours, a round of the peer's, and so
 // on, so that whatever else the machine does meanwhile meets both. Every peer is

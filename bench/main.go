@@ -14,7 +14,7 @@ import (
 )
 
 // figures in the order in which they are measured. Each takes half a minute at
-// most in the short form.
+// most in the short form, and those that compare or move files some minutes.
 var figures = []struct {
 	name    string
 	measure func(context.Context, *lab) ([]row, error)
@@ -32,16 +32,20 @@ var figures = []struct {
 	{"scan", scan},
 	{"bundle", bundles},
 	{"move", move},
+	{"move-sshfs", moveSSHFS},
+	{"move-far", moveFar},
+	{"move-gluster", moveGluster},
 }
 
 func main() {
 	var o options
 	only := flag.String("only", "", "measure only the figures whose names match this `pattern`")
-	flag.BoolVar(&o.long, "long", false, "more rounds and tries, about twenty minutes")
+	flag.BoolVar(&o.long, "long", false, "more rounds and tries, and large trees: twenty minutes, and hours with what is moved")
 	flag.StringVar(&o.etcd, "etcd", os.Getenv("COTERIE_BENCH_ETCD"), "etcd's server `program`, if it is not on PATH ($COTERIE_BENCH_ETCD)")
 	profile := flag.String("profile", "", "write the processor profile of this program, which is the client, to a `file`")
 	from := flag.String("relay", "", "pass connections from this `address` on and measure nothing (the bench starts itself so)")
 	to := flag.String("to", "", "the Unix `socket` that -relay passes them to")
+	away := flag.Duration("sftp", -1, "serve SFTP in the place of ssh, this `round trip` away (the bench has itself started so)")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: bench [-only PATTERN] [-long] [-etcd PROGRAM]")
 		flag.PrintDefaults()
@@ -52,6 +56,13 @@ func main() {
 		fmt.Fprintln(flag.CommandLine.Output())
 	}
 	flag.Parse()
+	if *away >= 0 {
+		if err := sftp(*away); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: sftp:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	wanted, err := regexp.Compile(*only)
 	if err != nil || flag.NArg() > 0 {
 		flag.Usage()

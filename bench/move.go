@@ -16,16 +16,36 @@ import (
 
 // move takes the data of an installation to another folder: ours with both ends read
 // and compared, beside those who copy, without and with a comparison.
-func move(ctx context.Context, l *lab) (_ []row, err error) {
-	mixed, small := 1000, 8000
+func move(ctx context.Context, l *lab) ([]row, error) {
 	if l.long {
-		mixed, small = 20_000, 200_000
+		return l.moved(ctx, place{rounds: 4, mixed: 20_000, small: 200_000})
 	}
-	program := filepath.Join(l.dir, "coterie")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./cmd/coterie")
-	build.Dir, build.Env = "..", append(os.Environ(), "CGO_ENABLED=0") // the bench is started in its own folder
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build: %w\n%s", err, out)
+	return l.moved(ctx, place{rounds: l.rounds(), mixed: 1000, small: 8000})
+}
+
+// place is where data are moved to.
+type place struct {
+	name         string // empty: another folder of this disk
+	mount        func(ctx context.Context, l *lab, at string) (unmount func() error, err error)
+	rounds       int
+	mixed, small int           // files of the two trees; 0: none
+	far          time.Duration // the round trip, where there is one
+}
+
+// moved moves two trees to a place.
+func (l *lab) moved(ctx context.Context, to place) (_ []row, err error) {
+	program, err := l.program(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := &mover{place: to, program: program, from: filepath.Join(l.dir, "server"), to: filepath.Join(l.dir, "moved"), plan: filepath.Join(l.dir, "plan.json")}
+	if to.mount != nil {
+		unmount, err := to.mount(ctx, l, m.to)
+		if err != nil {
+			say("NOT MEASURED: %s: %v", to.name, err)
+			return nil, nil
+		}
+		defer func() { err = errors.Join(err, unmount()) }()
 	}
 	var rows []row
 	for _, tree := range []struct {
@@ -33,19 +53,25 @@ func move(ctx context.Context, l *lab) (_ []row, err error) {
 		files int
 		sizes []int
 	}{
-		{"mixed files", mixed, []int{200, 3000, 9000, 60_000, 300_000, 1_300_000}},
-		{"small files", small, []int{100, 1000, 4000}},
+		{"mixed files", to.mixed, []int{200, 3000, 9000, 60_000, 300_000, 1_300_000}},
+		{"small files", to.small, []int{100, 1000, 4000}},
 	} {
-		m := &mover{program: program, from: filepath.Join(l.dir, "server"), to: filepath.Join(l.dir, "moved"), plan: filepath.Join(l.dir, "plan.json")}
+		if tree.files == 0 {
+			continue
+		}
 		if err := m.build(tree.files, tree.sizes); err != nil {
 			return nil, err
 		}
-		took, most, err := m.turns(ctx, l.rounds())
+		took, err := m.turns(ctx)
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, m.rows(fmt.Sprintf("%d %s, %d MiB", tree.files, tree.name, m.bytes>>20), took, most)...)
-		if err := errors.Join(os.RemoveAll(m.from), os.RemoveAll(m.to)); err != nil {
+		name := fmt.Sprintf("%d %s, %d MiB, moved", tree.files, tree.name, m.bytes>>20)
+		if to.name != "" {
+			name += " to " + to.name
+		}
+		rows = append(rows, m.rows(name, took)...)
+		if err := errors.Join(os.RemoveAll(m.from), m.empty()); err != nil {
 			return nil, err
 		}
 	}
@@ -54,11 +80,13 @@ func move(ctx context.Context, l *lab) (_ []row, err error) {
 
 // mover has a tree moved by several programs.
 type mover struct {
+	place
 	program, from, to, plan string
 	bytes                   int
 }
 
 func (m *mover) build(files int, sizes []int) error {
+	m.bytes = 0
 	random := rand.New(rand.NewPCG(1, 2)) // the same tree each time
 	blob := make([]byte, 8<<20)
 	for i := range blob {
@@ -69,88 +97,146 @@ func (m *mover) build(files int, sizes []int) error {
 		return errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, data, 0o644))
 	}
 	err := errors.Join(write("conf/server/installed.properties", []byte("server.appdata.dir=..\n")), write("conf/installed.version", []byte("version=7.3\n")))
+	above := min(files/98+1, 211) // folders of seven, with 14 files or more each
 	for i := range files {
 		size := sizes[random.IntN(len(sizes))]
 		at := random.IntN(len(blob) - size)
 		m.bytes += size
-		err = errors.Join(err, write(fmt.Sprintf("var/repository/%03d/%d/file-%d", i%211, i%7, i), blob[at:at+size]))
+		err = errors.Join(err, write(fmt.Sprintf("var/repository/%03d/%d/file-%d", i%above, i/above%7, i), blob[at:at+size]))
 	}
 	return err
 }
 
-// turns has each program move the tree, one after another, round by round. The time
-// ends when all is on the disk.
-func (m *mover) turns(ctx context.Context, rounds int) (map[string]sample, int64, error) {
-	took, most := map[string]sample{}, int64(0)
-	source := filepath.Join(m.from, "var")
-	peers := [][]string{{"cp", "cp -a %s %s"}, {"rsync", "rsync -a %s %s"}, {"rsync verified", "rsync -a %[1]s %[2]s && sync -f %[2]s && rsync -anc %[1]s %[2]s"}, {"rclone", "rclone copy %s %s/var"}}
-	for range rounds {
-		for _, peer := range peers {
-			name, _, _ := strings.Cut(peer[0], " ")
-			if _, err := exec.LookPath(name); err != nil {
-				continue
-			}
-			if err := m.fresh(); err != nil {
-				return nil, 0, err
-			}
-			begun := time.Now()
-			line := fmt.Sprintf(peer[1], source, m.to) + " && sync -f " + m.to
-			if out, err := exec.CommandContext(ctx, "sh", "-c", line).CombinedOutput(); err != nil {
-				return nil, 0, fmt.Errorf("%s: %w\n%s", line, err, out)
-			}
-			took[peer[0]] = append(took[peer[0]], time.Since(begun))
-		}
-		if err := m.fresh(); err != nil {
-			return nil, 0, err
-		}
-		plan := exec.CommandContext(ctx, m.program, "migrate", "plan", m.from, "--to", filepath.Join(m.to, "appdata"), "--accept", "local-disk,unseen-processes", "--out", m.plan)
-		if out, err := plan.CombinedOutput(); err != nil {
-			return nil, 0, fmt.Errorf("plan: %w\n%s", err, out)
-		}
-		begun := time.Now()
-		apply := exec.CommandContext(ctx, m.program, "migrate", "apply", m.plan, "-y", "-q")
-		if out, err := apply.CombinedOutput(); err != nil {
-			return nil, 0, fmt.Errorf("apply: %w\n%s", err, out)
-		}
-		took["ours"] = append(took["ours"], time.Since(begun))
-		if usage, ok := apply.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			most = max(most, usage.Maxrss<<10)
-		}
-		if out, err := exec.CommandContext(ctx, m.program, "migrate", "rollback", m.plan, "-y", "-q").CombinedOutput(); err != nil {
-			return nil, 0, fmt.Errorf("rollback: %w\n%s", err, out)
-		}
-	}
-	return took, most, nil
+// peers copy, and have a way to see that the copy is one. The second ends with an error
+// or says something where it is not.
+var peers = []struct{ name, copy, check string }{
+	{"cp", "cp -a %s %s", "diff -rq %s %s/var"},
+	{"rsync", "rsync -a %s %s", "rsync -anci %s %s"},
+	{"rclone", "rclone copy -q %s %s/var", "rclone check -q %s %s/var"},
 }
 
-func (m *mover) fresh() error {
-	if err := os.RemoveAll(m.to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// verified is the name of a peer's copy with its check.
+func verified(peer string) string { return peer + " verified" }
+
+// turns has each program move the tree, one after another, round by round. The time
+// ends when all is on the disk.
+func (m *mover) turns(ctx context.Context) (map[string]*costs, error) {
+	took := map[string]*costs{"ours": {}}
+	source := filepath.Join(m.from, "var")
+	for range m.rounds {
+		for _, peer := range peers {
+			if _, err := exec.LookPath(peer.name); err != nil {
+				continue
+			}
+			if took[peer.name] == nil {
+				took[peer.name], took[verified(peer.name)] = &costs{}, &costs{}
+			}
+			copied, err := m.shell(ctx, fmt.Sprintf(peer.copy, source, m.to)+" && sync -f "+m.to, m.fresh)
+			if err != nil {
+				return nil, err
+			}
+			checked, err := m.shell(ctx, fmt.Sprintf(peer.check, source, m.to), func() error { return warm(m.from) })
+			if err != nil {
+				return nil, err
+			}
+			took[peer.name].add(copied)
+			took[verified(peer.name)].add(spent{copied.took + checked.took, copied.busy + checked.busy, max(copied.memory, checked.memory)})
+		}
+		if err := m.ours(ctx, took["ours"]); err != nil {
+			return nil, err
+		}
+	}
+	return took, nil
+}
+
+// shell runs a line that has nothing to say.
+func (m *mover) shell(ctx context.Context, line string, before func() error) (spent, error) {
+	if err := before(); err != nil {
+		return spent{}, err
+	}
+	one, out, err := costed(exec.CommandContext(ctx, "sh", "-c", line))
+	if err == nil && len(out) > 0 {
+		err = fmt.Errorf("%s says\n%s", line, out)
+	}
+	return one, err
+}
+
+func (m *mover) ours(ctx context.Context, took *costs) error {
+	if err := m.fresh(); err != nil {
 		return err
 	}
-	if err := os.Mkdir(m.to, 0o755); err != nil {
+	plan := exec.CommandContext(ctx, m.program, "migrate", "plan", m.from, "--to", filepath.Join(m.to, "appdata"), "--accept", "local-disk,unseen-processes", "--out", m.plan)
+	if out, err := plan.CombinedOutput(); err != nil {
+		return fmt.Errorf("plan: %w\n%s", err, out)
+	}
+	one, _, err := costed(exec.CommandContext(ctx, m.program, "migrate", "apply", m.plan, "-y", "-q"))
+	if err != nil {
+		return err
+	}
+	took.add(one)
+	_, _, err = costed(exec.CommandContext(ctx, m.program, "migrate", "rollback", m.plan, "-y", "-q"))
+	return err
+}
+
+// fresh has nothing where the data are to go, and what is to be read at hand.
+func (m *mover) fresh() error {
+	if err := errors.Join(m.empty(), os.MkdirAll(m.to, 0o755), warm(m.from)); err != nil {
 		return err
 	}
 	syscall.Sync() // what others wrote is not counted to who comes next
 	return nil
 }
 
-func (m *mover) rows(name string, took map[string]sample, most int64) []row {
-	ours := took["ours"].at(.5)
-	fastest, who := time.Duration(0), ""
-	for _, peer := range []string{"cp", "rsync", "rclone"} {
-		if len(took[peer]) > 0 && (who == "" || took[peer].at(.5) < fastest) {
-			fastest, who = took[peer].at(.5), peer
+// empty removes what is in the folder, which may be where something is mounted.
+func (m *mover) empty() error {
+	all, err := os.ReadDir(m.to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range all {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(m.to, e.Name())))
+	}
+	return err
+}
+
+func (m *mover) rows(name string, took map[string]*costs) []row {
+	ours := took["ours"]
+	fastest := ""
+	for _, peer := range peers {
+		if took[peer.name] != nil && (fastest == "" || took[peer.name].took.at(.5) < took[fastest].took.at(.5)) {
+			fastest = peer.name
 		}
 	}
-	rows := []row{{
-		figure: name + " moved, both ends read and compared", ours: took["ours"].few(), peer: "the fastest without a comparison, " + who + ": " + took[who].few(),
-		ratio: times(over(ours, fastest)), limit: "1.25 times its time", met: judge(ours*4 <= fastest*5),
-	}}
-	if len(took["rsync verified"]) > 0 {
+	if fastest == "" {
+		return []row{{figure: name, ours: ours.few()}, ours.lean()}
+	}
+	var rows []row
+	if m.far == 0 {
+		least := took[fastest]
 		rows = append(rows, row{
-			figure: "the same", ours: took["ours"].few(), peer: "rsync -a, then rsync -anc: " + took["rsync verified"].few(),
-			ratio: times(over(took["rsync verified"].at(.5), ours)), limit: "less", met: judge(ours < took["rsync verified"].at(.5)),
+			figure: name + ", both ends read and compared", ours: ours.few(), peer: "the fastest without a comparison, " + fastest + ": " + least.few(),
+			ratio: times(over(ours.took.at(.5), least.took.at(.5))), limit: "1.25 times its time", met: judge(ours.took.at(.5)*4 <= least.took.at(.5)*5),
 		})
 	}
-	return append(rows, row{figure: "memory at most, meanwhile", ours: fmt.Sprintf("%d MiB", most>>20), limit: "64 MiB", met: judge(most <= 64<<20)})
+	for _, peer := range peers {
+		if took[peer.name] == nil {
+			continue
+		}
+		if factor := map[string]time.Duration{"rclone": 3, "rsync": 15}[peer.name]; m.far > 0 && factor > 0 {
+			rows = append(rows, m.against(name+", without a comparison by others", ours, peer.name, took[peer.name], factor))
+		}
+		program, _, _ := strings.Cut(peer.check, "%")
+		rows = append(rows, m.against(name+", the others with a comparison too", ours, peer.name+", "+program, took[verified(peer.name)], 1))
+	}
+	return append(rows, ours.lean())
+}
+
+// against holds ours against a peer, which must take that many times as long.
+func (m *mover) against(name string, ours *costs, peer string, theirs *costs, factor time.Duration) row {
+	x, y := ours.took.at(.5), theirs.took.at(.5)
+	limit := "less"
+	if factor > 1 {
+		limit = fmt.Sprintf("%d", factor)
+	}
+	return row{figure: name, ours: ours.few(), peer: peer + ": " + theirs.few(), ratio: times(over(y, x)), limit: limit, met: judge(x*factor <= y)}
 }

@@ -234,36 +234,6 @@ func (c *copier) link(from, to string) error {
 	return nil
 }
 
-// dressFolder gives a folder mode, owner and times of another.
-func (c *copier) dressFolder(from, to string) error {
-	info, err := os.Stat(from)
-	if err != nil {
-		return err
-	}
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.Open(to)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	if err := c.bear(copyAttributes(out, in)); err != nil {
-		return err
-	}
-	if s := factsOf(info); s.systemOwners && (int(s.uid) != c.uid || int(s.gid) != c.gid) {
-		if err := c.bear(lossOf("owners", os.Chown(to, int(s.uid), int(s.gid)))); err != nil {
-			return err
-		}
-	}
-	if err := c.bear(lossOf("modes", os.Chmod(to, info.Mode()&keptMode))); err != nil {
-		return err
-	}
-	return os.Chtimes(to, time.Time{}, info.ModTime())
-}
-
 // sameTime compares times of two file systems, of which the second may be coarser.
 func sameTime(a, b time.Time) bool {
 	d := a.Sub(b).Abs()

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/coterie-ha/coterie/appdata"
 	"github.com/coterie-ha/coterie/internal/atomicfile"
@@ -81,10 +82,11 @@ func (r *run) copy(ctx context.Context) (map[string]string, error) {
 }
 
 func (r *run) prove(ctx context.Context) (map[string]string, error) {
-	// What is only in this host's memory proves nothing of the share.
-	if err := syncAll(r.plan.To); err != nil {
+	written, err := r.write()
+	if err != nil {
 		return nil, err
 	}
+	defer written() // also when something else goes wrong: nobody is left at work
 	p := r.newPass()
 	p.prove = true
 	manifest := filepath.Join(r.ends.local, manifestName)
@@ -94,7 +96,6 @@ func (r *run) prove(ctx context.Context) (map[string]string, error) {
 			return nil, err
 		}
 	}
-	var err error
 	if p.all, err = newLines(manifest+".new", os.O_TRUNC); err != nil {
 		return nil, err
 	}
@@ -102,7 +103,7 @@ func (r *run) prove(ctx context.Context) (map[string]string, error) {
 		return nil, errors.Join(err, p.all.close(false))
 	}
 	err = p.do(ctx)
-	if err = errors.Join(err, p.all.close(true), p.fresh.close(false)); err != nil {
+	if err = errors.Join(err, written(), p.all.close(true), p.fresh.close(false)); err != nil {
 		return nil, err
 	}
 	if err := syncAll(r.plan.To); err != nil {
@@ -117,6 +118,19 @@ func (r *run) prove(ctx context.Context) (map[string]string, error) {
 	}
 	digest, err := r.tellManifest(manifest)
 	return map[string]string{"manifest": digest}, err
+}
+
+// write has all that was copied on its way to the disk. What is only in this host's
+// memory proves nothing of a share: there it is waited for. On a disk of this host it
+// proves as much before as after, so the disk works while both ends are read, and
+// written waits for it.
+func (r *run) write() (written func() error, err error) {
+	if r.plan.Mount.Network() {
+		return func() error { return nil }, syncAll(r.plan.To)
+	}
+	done := make(chan error, 1)
+	go func() { done <- syncAll(r.plan.To) }() // waited for by written
+	return sync.OnceValue(func() error { return <-done }), nil
 }
 
 // tellManifest puts the manifest on the share, for other hosts to read.

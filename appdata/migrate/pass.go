@@ -78,15 +78,7 @@ func (p *pass) do(ctx context.Context) error {
 	if err := p.hardLinks(); err != nil {
 		return err
 	}
-	// What is in a folder moves its time, so the deepest come first.
-	slices.SortFunc(p.folders, func(a, b *folder) int { return len(b.path) - len(a.path) })
-	for _, d := range p.folders {
-		if err := p.copier.dressFolder(d.from, d.to); err != nil {
-			return err
-		}
-		p.boundary("folder " + d.path)
-	}
-	return nil
+	return p.dressFolders(ctx, workers)
 }
 
 // roots are the units with their places. A unit that was published is at its name
@@ -226,8 +218,19 @@ func (p *pass) ours(path, to string) error {
 // ErrForeign means that somebody else has put a file where the plan is at work.
 var ErrForeign = errors.New("a file on the share that is not of this plan")
 
+// makeFolder makes a folder where there is none. On the stage, into which nobody looks,
+// it has its mode at once.
 func (p *pass) makeFolder(d *folder) error {
-	err := os.Mkdir(d.to, 0o700)
+	mode := fs.FileMode(0o700)
+	if !d.final {
+		mode |= d.mode
+	}
+	if p.prove { // it is there: asking does not have others wait, as making would
+		if info, err := os.Lstat(d.to); err == nil && info.IsDir() {
+			return nil
+		}
+	}
+	err := os.Mkdir(d.to, mode)
 	if !errors.Is(err, fs.ErrExist) {
 		d.fresh = true
 		p.boundary("mkdir " + d.path)
@@ -240,7 +243,7 @@ func (p *pass) makeFolder(d *folder) error {
 	if err := os.Remove(d.to); err != nil { // it was a file when it was copied
 		return err
 	}
-	return os.Mkdir(d.to, 0o700)
+	return os.Mkdir(d.to, mode)
 }
 
 // copyOne copies a file of which the share has no copy that looks like it.

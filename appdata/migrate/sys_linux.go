@@ -93,6 +93,12 @@ func setList(name string) error {
 	return unix.Setxattr(name, accessList, text, 0)
 }
 
+// bearsAttributes says whether what a name leads to has attributes that are to be kept.
+func bearsAttributes(name string) (bool, error) {
+	names, err := attributesOf(func(b []byte) (int, error) { return unix.Listxattr(name, b) })
+	return len(names) > 0, err
+}
+
 // copyAttributes gives to what from has. What the other end cannot hold is told.
 func copyAttributes(to, from *os.File) error {
 	names, err := attributesOf(func(b []byte) (int, error) { return unix.Flistxattr(int(from.Fd()), b) })

@@ -28,6 +28,7 @@ func factsOf(info fs.FileInfo) facts {
 
 func mayRead(string) bool                             { return true }
 func hasAttributes(string) bool                       { return false }
+func bearsAttributes(string) (bool, error)            { return false, nil }
 func setAttribute(string) error                       { return nil }
 func copyAttributes(_, _ *os.File) error              { return nil }
 func sameAttributes(_, _ *os.File) (bool, error)      { return true, nil }

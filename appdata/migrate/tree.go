@@ -13,7 +13,8 @@ import (
 type folder struct {
 	path     string // below the application data, for people and proofs
 	from, to string
-	names    []string // of what is in it and is no folder
+	names    []string    // of what is in it and is no folder
+	mode     fs.FileMode // permissions of the original, once it has been listed
 	listed   bool
 	final    bool // it has its name on the share already
 	fresh    bool // it was made just now, so that the share has nothing in it
@@ -125,6 +126,11 @@ func (t *tree) list(ctx context.Context, d *folder) error {
 	if err != nil {
 		return err
 	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	d.mode = info.Mode().Perm()
 	entries, err := f.ReadDir(-1)
 	if err != nil {
 		return &fs.PathError{Op: "list", Path: d.from, Err: err}
