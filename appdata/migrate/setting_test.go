@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,9 +34,7 @@ func TestSettingsAreHeldAgainstThoseOfOtherServers(t *testing.T) {
 	well := map[string]string{"a.properties#db": "x", "a.properties#own": "1", "a.properties#many": "true", "key.store": "11"}
 	with := func(name, value string) map[string]string {
 		all := map[string]string{}
-		for k, v := range well {
-			all[k] = v
-		}
+		maps.Copy(all, well)
 		all[name] = value
 		if value == "" {
 			delete(all, name)

@@ -224,10 +224,21 @@ func (c *cli) settleLoad(ctx context.Context, k *cluster, v installation, one *l
 		return "wait", nil
 	}
 	at := filepath.Join(v.path, one.path)
-	if err := os.Rename(at, at+disabled); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Rename(at, freeName(at, disabled)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", err
 	}
 	return "disabled", nil
+}
+
+// freeName is a name with that ending that nothing has yet.
+func freeName(at, ending string) string {
+	name := at + ending
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(name); err != nil {
+			return name
+		}
+		name = fmt.Sprintf("%s.%d%s", at, n, ending)
+	}
 }
 
 func (c *cli) forgetLoad(ctx context.Context, k *cluster, path, reason string) error {

@@ -156,8 +156,26 @@ func replaceKept(root, file string, text properties.Text) error {
 		}
 	case !errors.Is(err, os.ErrNotExist):
 		return err
+	default:
+		return createLike(at, text)
 	}
 	return atomicfile.Write(at, text, 0o640)
+}
+
+// createLike makes a file that who has its folder can read.
+func createLike(at string, text properties.Text) error {
+	if err := atomicfile.Write(at, text, 0o640); err != nil || os.Geteuid() != 0 {
+		return err
+	}
+	folder, err := os.Stat(filepath.Dir(at))
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(at)
+	if err != nil {
+		return err
+	}
+	return errors.Join(atomicfile.OwnerOf(f, folder), f.Close())
 }
 
 const appSettingsSQL = `SELECT coterie.app_settings_tell($1, $2, $3, $4)`

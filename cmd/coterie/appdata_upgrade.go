@@ -99,7 +99,7 @@ func (c *cli) mayUpgrade(ctx context.Context, k *cluster, v installation, fresh 
 			return err
 		}
 		for _, name := range live {
-			if err := os.Rename(filepath.Join(from, name), filepath.Join(from, name+off)); err != nil {
+			if err := os.Rename(filepath.Join(from, name), freeName(filepath.Join(from, name), off)); err != nil {
 				return err
 			}
 		}

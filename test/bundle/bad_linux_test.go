@@ -69,12 +69,13 @@ var badInputs = map[string]bad{
 
 // bomb is a text that would be 10^9 names if each alias were written out.
 func bomb() string {
-	text := "a0: &a0 [x]\n"
+	var text strings.Builder
+	text.WriteString("a0: &a0 [x]\n")
 	for i := range 9 {
 		from := string(rune('0' + i))
-		text += "a" + string(rune('1'+i)) + ": &a" + string(rune('1'+i)) + " [" + strings.TrimSuffix(strings.Repeat("*a"+from+",", 10), ",") + "]\n"
+		text.WriteString("a" + string(rune('1'+i)) + ": &a" + string(rune('1'+i)) + " [" + strings.TrimSuffix(strings.Repeat("*a"+from+",", 10), ",") + "]\n")
 	}
-	return text + "include: *a9\n"
+	return text.String() + "include: *a9\n"
 }
 
 func instead(args []string, was, is string) []string {

@@ -149,16 +149,16 @@ func sameItems(t *testing.T, s *site) {
 // listed are the attributes and access-control lists of a file, as one text.
 func listed(t *testing.T, name string) string {
 	t.Helper()
-	text := ""
+	var text strings.Builder
 	for _, attribute := range []string{"user.note", "system.posix_acl_access", "system.posix_acl_default"} {
 		value := make([]byte, 4096)
 		n, err := unix.Lgetxattr(name, attribute, value)
 		if err != nil && !errors.Is(err, unix.ENODATA) && !errors.Is(err, unix.ENOTSUP) && !errors.Is(err, unix.EPERM) {
 			t.Fatalf("%s of %s: %v", attribute, name, err)
 		}
-		text += attribute + "=" + string(value[:max(n, 0)]) + ";"
+		text.WriteString(attribute + "=" + string(value[:max(n, 0)]) + ";")
 	}
-	return text
+	return text.String()
 }
 
 func lookIfThere(t *testing.T, dir string) map[string]string {
