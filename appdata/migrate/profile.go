@@ -19,18 +19,19 @@ var profiles embed.FS
 
 // Profile is what one product keeps where, and how it is told to look elsewhere.
 type Profile struct {
-	Name     string    `yaml:"profile"`
-	Product  string    `yaml:"product"`
-	Root     []string  `yaml:"root"` // paths by which an installation is known
-	Property Property  `yaml:"property"`
-	Version  Version   `yaml:"version"`
-	Running  Running   `yaml:"running"`
-	Join     Join      `yaml:"join"`
-	Settings []Setting `yaml:"settings"`
-	Database Property  `yaml:"database"` // where the URL of its database stands
-	Patches  string    `yaml:"patches"`  // folder of patches among the application data, which an upgrade must not find
-	Loads    []string  `yaml:"loads"`    // patterns of files that a server executes into the common database when it starts
-	Layouts  []Layout  `yaml:"layouts"`
+	Name       string    `yaml:"profile"`
+	Product    string    `yaml:"product"`
+	Root       []string  `yaml:"root"` // paths by which an installation is known
+	Property   Property  `yaml:"property"`
+	Version    Version   `yaml:"version"`
+	Running    Running   `yaml:"running"`
+	Join       Join      `yaml:"join"`
+	Settings   []Setting `yaml:"settings"`
+	Database   Property  `yaml:"database"`   // where the URL of its database stands
+	Encryption Property  `yaml:"encryption"` // keystore on the share with the key of what is encrypted, and the property with its alias
+	Patches    string    `yaml:"patches"`    // folder of patches among the application data, which an upgrade must not find
+	Loads      []string  `yaml:"loads"`      // patterns of files that a server executes into the common database when it starts
+	Layouts    []Layout  `yaml:"layouts"`
 }
 
 // Property is where a server is told where its application data are.
@@ -142,7 +143,7 @@ func (p Profile) check() error {
 	if (p.Property.File == "") != (p.Property.Key == "") {
 		tell("property: file and key go together")
 	}
-	paths := slices.Concat(p.Root, p.Running.PIDFiles, p.Join.Same, []string{p.Patches, p.Database.File, p.Property.File, p.Property.RelativeTo, p.Version.File})
+	paths := slices.Concat(p.Root, p.Running.PIDFiles, p.Join.Same, []string{p.Encryption.File, p.Patches, p.Database.File, p.Property.File, p.Property.RelativeTo, p.Version.File})
 	ofSettings, senseless := p.checkSettings()
 	paths, wrong = append(paths, ofSettings...), append(wrong, senseless...)
 	paths = append(paths, p.Loads...)

@@ -135,6 +135,21 @@ func versionOf(install, file string) string {
 	return strings.Join(parts, ".")
 }
 
+// Alias is the alias of the key of what is encrypted, as the plan will leave it.
+func (s Site) Alias() string {
+	for _, e := range s.Edits {
+		if e.Key == s.Profile.Encryption.Key {
+			return e.Is
+		}
+	}
+	text, err := readProperties(s.propertyFile())
+	if err != nil {
+		return ""
+	}
+	value, _ := text.Get(s.Profile.Encryption.Key)
+	return value
+}
+
 // propertyFile is the file with the property.
 func (s Site) propertyFile() string { return filepath.Join(s.Install, s.Profile.Property.File) }
 

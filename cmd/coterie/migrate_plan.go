@@ -20,7 +20,7 @@ import (
 
 func (c *cli) migratePlan() *cobra.Command {
 	var a migrate.Ask
-	var profile, out string
+	var profile, out, passwordFile string
 	var set []string
 	cmd := &cobra.Command{
 		Use:   "plan INSTALLATION --to SHARE",
@@ -39,7 +39,9 @@ With --join the share has the data already, and a further server is told of it:
 its own folders are compared with the share, and stay where they are. So are
 settings that servers of a cluster must have in common (database, certificate,
 the load balancer's address) or each for itself; --set gives one a value with
-the same edit.`,
+the same edit. The encryption keystore of the share is opened, to see that it
+has the key of which this server will be told: by the usual password, else that
+of --keystore-password-file, else a person is asked, three times at most.`,
 		Example: `  coterie migrate plan /opt/ibm-ucd/server --to /media/share/appdata
   coterie migrate plan /opt/ibm-ucd/server --to /media/share/appdata -n
   coterie migrate plan /opt/ibm-ucd/server --to /mnt/a --accept owners,modes
@@ -66,7 +68,7 @@ the same edit.`,
 				return err
 			}
 			a.By, a.Try = caller(), !c.flags.dryRun
-			return c.planMigration(ctx, a, out)
+			return c.planMigration(ctx, a, out, passwordFile)
 		},
 	}
 	f := cmd.Flags()
@@ -76,6 +78,7 @@ the same edit.`,
 	f.StringSliceVar(&a.Accepts, "accept", nil, "`WORDS` of objections that are accepted")
 	f.BoolVar(&a.Join, "join", false, "the share has the data; this server is a further one")
 	f.StringArrayVar(&set, "set", nil, "give a setting of the profile this value: `KEY=VALUE`; may be repeated")
+	f.StringVar(&passwordFile, "keystore-password-file", "", "`FILE` with the password of the encryption keystore on the share")
 	f.StringVar(&out, "out", "", "plan `FILE` (default: plan-ID.json)")
 	reasonFlag(cmd, &a.Reason)
 	return c.apart(cmd, func([]string) string { return a.To })
@@ -102,8 +105,17 @@ func folderNamed(name string) (string, error) {
 	return filepath.Abs(name)
 }
 
-func (c *cli) planMigration(ctx context.Context, a migrate.Ask, out string) error {
+func (c *cli) planMigration(ctx context.Context, a migrate.Ask, out, passwordFile string) error {
 	p, err := migrate.Make(ctx, a)
+	if err == nil && a.Join {
+		again, err := c.encryptionKey(p, &a, passwordFile)
+		if err != nil {
+			return err
+		}
+		if again {
+			return c.planMigration(ctx, a, out, passwordFile)
+		}
+	}
 	if errors.Is(err, migrate.ErrNothingToDo) {
 		return c.document(table.Document{{Name: "schema", Value: "coterie.migration_plan/v1"}, {Name: "plan", Value: nil}},
 			"The server uses "+a.To+" already; nothing to do.\n")
