@@ -19,7 +19,6 @@ type portal struct {
 	root    string
 	ports   []int // shutdown, HTTP
 	release string
-	server  *server
 }
 
 // serverXML has the ports of one host, and a word of the release in a place that a client
