@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/coterie-ha/coterie/test/migrate/through"
 )
 
 // bad is something that a migration may meet before it begins, and what must come of it.
@@ -123,6 +125,35 @@ func TestBadInputIsToldAndChangesNothing(t *testing.T) {
 				t.Errorf("not as it was: %v", wrong)
 			}
 		})
+	}
+}
+
+// What a share cannot hold of attributes and lists is told before anything is copied, and is
+// left out only by who accepts that.
+func TestAttributesThatTheShareCannotHoldAreTold(t *testing.T) {
+	f := newFaulty(t, Upgraded)
+	f.set(through.Fault{Bare: true})
+	s := f.site
+	s.install = filepath.Join(s.dir, "local")
+	if err := s.layout.Make(s.install); err != nil {
+		t.Fatal(err)
+	}
+	attributes(t, s)
+	noted := filepath.Join(s.install, "var/sa/noted")
+	before := listed(t, noted)
+	args := []string{"migrate", "plan", s.install, "--to", s.appdata(), "--out", s.plan, "--accept"}
+	told := s.fails(t, 5, "--accept attributes", append(args, "unseen-processes")...)
+	if !strings.Contains(told, "var/sa/noted") || !strings.Contains(told, "var/sa/below") {
+		t.Errorf("not named: %s", told)
+	}
+	s.coterie(t, 0, append(args, "unseen-processes,attributes")...)
+	s.coterie(t, 0, "migrate", "apply", s.plan, "-y")
+	if got := s.read(t, filepath.Join(s.appdata(), "var/sa/noted")); got != "x" {
+		t.Errorf("on the share it is %q", got)
+	}
+	s.coterie(t, 0, "migrate", "rollback", s.plan, "-y")
+	if after := listed(t, noted); after != before {
+		t.Errorf("the original had %q, and has %q", before, after)
 	}
 }
 

@@ -22,6 +22,7 @@ type Fault struct {
 	Kill bool          // the caller is killed: at an even number after the call was done, at an odd one before
 	Hang bool          // it is never answered
 	List bool          // remember what was asked
+	Bare bool          // it holds no extended attributes, as long as this is so
 }
 
 // Call is one that was asked.
@@ -129,6 +130,12 @@ func (s *server) one(q question) error {
 	case wrong && said.Kill && said.At%2 == 1:
 		kill(q.pid)
 		return s.say(q.unique, syscall.EINTR, nil)
+	}
+	switch q.op {
+	case SetXAttr, GetXAttr, ListXAttr, RemoveXAttr:
+		if said.Bare {
+			return s.say(q.unique, syscall.ENOTSUP, nil)
+		}
 	}
 	body, err := s.do(q)
 	if wrong && said.Kill {
