@@ -41,10 +41,10 @@ soak: postgres build ## ten minutes of a demo that is broken again and again, an
 	bin/coterie demo --for 10m --nodes 5
 
 test: postgres ## all tests; TESTFLAGS= takes the long way
-	$(GO) test $(LEAN) $(TESTFLAGS) ./...
+	$(GO) test -timeout 30m $(LEAN) $(TESTFLAGS) ./...
 
 unit: postgres ## the tests of parts and protocols, a minute on two processors; no processes of ours
-	$(GO) test $(LEAN) -short -p 4 -skip '$(KILLERS)' $(LONGEST) $$($(GO) list ./... | grep -v -e /test/ -e /upheaval$$ -e /demo$$ -e /cmd/ -e /supervisor$$ -e /pgserver$$ $(LONGEST:./%=-e /%$$))
+	$(GO) test -timeout 30m $(LEAN) -short -p 4 -skip '$(KILLERS)' $(LONGEST) $$($(GO) list ./... | grep -v -e /test/ -e /upheaval$$ -e /demo$$ -e /cmd/ -e /supervisor$$ -e /pgserver$$ $(LONGEST:./%=-e /%$$))
 
 # What takes longest begins first.
 LONGEST = ./sql/schema ./jobs ./license
@@ -55,7 +55,7 @@ KILLERS = NoSeatIsGrantedTwice|JudgeCatches|JudgeAccuses|ACrashOfTheServer
 # What runs real processes, whole databases or a simulator measures time, or has
 # one goroutine: the detector finds nothing there and makes figures untrue.
 race: postgres ## the tests of what shares memory, under the race detector
-	CGO_ENABLED=1 $(GO) test -race $(LEAN) $(TESTFLAGS) $$($(GO) list ./... | grep -v -e /test/ -e /upheaval$$ -e /leasesim -e /pgserver$$ -e /schema$$ -e /supervisor$$ -e /demo$$ -e /cmd/)
+	CGO_ENABLED=1 $(GO) test -race -timeout 30m $(LEAN) $(TESTFLAGS) $$($(GO) list ./... | grep -v -e /test/ -e /upheaval$$ -e /leasesim -e /pgserver$$ -e /schema$$ -e /supervisor$$ -e /demo$$ -e /cmd/)
 
 # Golden files (schema, problems, errors, scenarios) are compared by the tests,
 # so a generated page that is not current fails here.
