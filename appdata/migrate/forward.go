@@ -86,7 +86,7 @@ func (r *run) prove(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer written() // also when something else goes wrong: nobody is left at work
+	defer func() { _ = written() }() // nobody is left at work when something else goes wrong, which is what is told then
 	p := r.newPass()
 	p.prove = true
 	manifest := filepath.Join(r.ends.local, manifestName)
