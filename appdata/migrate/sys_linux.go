@@ -106,10 +106,9 @@ func copyAttributes(to, from *os.File) error {
 		return err
 	}
 	for _, name := range names {
-		value := make([]byte, 64<<10)
-		n, err := unix.Fgetxattr(int(from.Fd()), name, value)
+		value, err := attribute(from, name)
 		if err == nil {
-			err = unix.Fsetxattr(int(to.Fd()), name, value[:n], 0)
+			err = unix.Fsetxattr(int(to.Fd()), name, value, 0)
 		}
 		if err != nil {
 			return &lossError{"attributes", &fs.PathError{Op: "set attribute " + name + " of", Path: to.Name(), Err: err}}
@@ -132,22 +131,36 @@ func forgetLists(dir string) error {
 // setAttribute tries whether a file can have one.
 func setAttribute(name string) error { return unix.Setxattr(name, "user.coterie", []byte("probe"), 0) }
 
-// sameAttributes says whether two files have the same extended attributes.
+// sameAttributes says whether b has the extended attributes of a, with their values.
 func sameAttributes(a, b *os.File) (bool, error) {
-	x, err := attributesOf(func(buf []byte) (int, error) { return unix.Flistxattr(int(a.Fd()), buf) })
-	if err != nil || len(x) == 0 {
-		return err == nil, err
-	}
-	y, err := attributesOf(func(buf []byte) (int, error) { return unix.Flistxattr(int(b.Fd()), buf) })
+	names, err := attributesOf(func(buf []byte) (int, error) { return unix.Flistxattr(int(a.Fd()), buf) })
 	if err != nil {
 		return false, err
 	}
-	for _, name := range x {
-		if !slices.Contains(y, name) {
+	for _, name := range names {
+		x, err := attribute(a, name)
+		if err != nil {
+			return false, err
+		}
+		y, err := attribute(b, name)
+		if ignoreUnsupported(err) != nil {
+			return false, err
+		}
+		if err != nil || !bytes.Equal(x, y) {
 			return false, nil
 		}
 	}
 	return true, nil
+}
+
+// attribute reads one, which no system lets be larger.
+func attribute(f *os.File, name string) ([]byte, error) {
+	value := make([]byte, 64<<10)
+	n, err := unix.Fgetxattr(int(f.Fd()), name, value)
+	if err != nil {
+		return nil, &fs.PathError{Op: "get attribute " + name + " of", Path: f.Name(), Err: err}
+	}
+	return value[:n], nil
 }
 
 // room is what a file system has left; inodes -1 when it does not count them.
