@@ -47,6 +47,7 @@ var allMutants = []mutant{
 		mutants.Change("coordinator/supervisor/loop.go", "return len(s.trees) == 0 && s.alone ||", "return true ||"),
 		mutants.Change("coordinator/supervisor/will.go", "if len(s.trees) > 0 {", "if false {"),
 		mutants.Change("coordinator/supervisor/os_linux.go", "unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL)", "unix.PR_SET_PDEATHSIG, 0"),
+		mutants.Change("coordinator/supervisor/fork/fork_linux.go", "syscall.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL)", "syscall.PR_SET_PDEATHSIG, 0"),
 	), []string{"kill agent"}, usual},
 	{mutants.New("assert_lease does not look at the token", "Hazelcast 3.8.3 (Jepsen): a lock that is held says nothing of who holds it",
 		mutants.Change("sql/schema/functions/assert_lease.sql", " AND l.token OPERATOR(pg_catalog.=) assert_lease.token", ""),
