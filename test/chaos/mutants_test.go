@@ -70,7 +70,7 @@ var allMutants = []mutant{
 		mutants.Change("leases/step.go", "s.quiet = seen + era.Quiet", "s.quiet = seen"),
 	), afterLoss, usual},
 	{mutants.New("a promotion begins no era", "every lease in a row: an asynchronous promotion gives fencing epochs twice",
-		mutants.Change("sql/schema/functions/era_proved.sql", "c.proved_by OPERATOR(pg_catalog.=) pg_catalog.pg_postmaster_start_time()", "true"),
+		mutants.Change("sql/schema/functions/era_check.sql", "IF c.timeline <> coterie.timeline() THEN", "IF false THEN"),
 		mutants.Change("sql/schema/functions/era_check.sql", "IF p_mark > coterie.last_token() THEN", "IF false THEN"),
 		mutants.Change("sql/schema/functions/tick.sql", "IF p_old THEN", "IF false THEN"),
 		mutants.Change("leases/step.go", "if s.old = s.old || s.cut(e); s.old {", "if false {"),
