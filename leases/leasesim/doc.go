@@ -43,7 +43,8 @@
 // # What is checked in quiet
 //
 //   - Each lease that a live node wants has a holder within a time to live, two
-//     heartbeats and patience.
+//     heartbeats and patience, and what the database's clock was set back by: up to
+//     a time to live of it cannot be told from a clock that is right.
 //   - No node holds two leases more than another that takes one of them.
 //   - Then nothing moves. When a node leaves or joins, no more than its share does, and one.
 //

@@ -111,10 +111,16 @@ func (w *world) pause(p *process, d time.Duration) {
 	w.after(min(d, w.ends-w.now), p.resume)
 }
 
-// jump moves the database's clock, if no other clock lies.
+// jump moves the database's clock, if no other clock lies. Set back by about a time
+// to live or less it cannot be told from a clock that is right: what it times, a
+// session of the dead or the quiet of an era, lasts longer by so much.
 func (w *world) jump(by time.Duration) {
-	if w.liar != hostLies && !w.calm {
-		w.liar = databaseLies
-		w.db.turn(w.db.clock.rate, by)
+	if w.liar == hostLies || w.calm {
+		return
+	}
+	w.liar = databaseLies
+	w.db.turn(w.db.clock.rate, by)
+	if back := -by; back > 0 && back < 2*w.worst.TTL {
+		w.settled = max(w.settled, w.now+min(back, w.worst.TTL))
 	}
 }
