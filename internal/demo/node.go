@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"slices"
@@ -12,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/coterie-ha/coterie/sql/pgserver"
 )
 
 // node is one installation: a configuration, a line to the database, and the
@@ -45,9 +46,11 @@ func openNode(ctx context.Context, p *place, program, name, server string) (*nod
 	if n.line, err = openLine(ctx, p.path("line", name, ".s.PGSQL.5432"), server); err != nil {
 		return nil, err
 	}
-	if n.port, err = freePort(ctx); err != nil {
+	ports, err := pgserver.FreePorts(ctx, 1)
+	if err != nil {
 		return nil, err
 	}
+	n.port = ports[0]
 	return n, os.WriteFile(n.config(), []byte(n.configuration()), 0o600)
 }
 
@@ -93,14 +96,6 @@ actions:
 
 // roleOf is the node's login at the database.
 func roleOf(name string) string { return "demo-" + name }
-
-func freePort(ctx context.Context) (int, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
-}
 
 // Run keeps an agent running until ctx ends, as a service manager would; then it
 // tells it to stop. ended is told how often it ended by itself.

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/coterie-ha/coterie/keystore"
+	"github.com/coterie-ha/coterie/test/nobody"
 )
 
 // made is a certificate of its own, valid for so many days.
@@ -139,22 +140,15 @@ func TestWhatAnAddressServesIsSeen(t *testing.T) {
 			_ = conn.Close()
 		}
 	}()
-	plain, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	silent := plain.Addr().String()
-	if err := plain.Close(); err != nil {
-		t.Fatal(err)
-	}
+	refuses := nobody.Address(t).String()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	seen := Look(t.Context(), Places{Endpoints: []string{"localhost:" + port, "127.0.0.1:" + port, silent}})
+	seen := Look(t.Context(), Places{Endpoints: []string{"localhost:" + port, "127.0.0.1:" + port, refuses}})
 	if len(seen) != 3 {
 		t.Fatalf("seen: %v", seen)
 	}
 	for _, s := range seen {
 		switch {
-		case s.Place == silent && (s.Until != nil || !strings.Contains(s.Trouble, "refused")):
+		case s.Place == refuses && (s.Until != nil || !strings.Contains(s.Trouble, "refused")):
 			t.Errorf("of a closed port: %v", s)
 		case s.Place == "localhost:"+port && (s.Until == nil || s.Trouble != ""):
 			t.Errorf("of its own name: %v", s)

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/coterie-ha/coterie/test/nobody"
 )
 
 // listen serves each connection, and returns the address.
@@ -56,12 +58,6 @@ func TestACallIsNamedByWhatCameOfIt(t *testing.T) {
 		}
 		return speaking(t, config)
 	}
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := closed.Addr().String()
-	closed.Close()
 	asks := func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }
 	asksOldWay := func(c *tls.Config) { c.ClientAuth, c.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12 }
 	for name, c := range map[string]struct {
@@ -79,7 +75,7 @@ func TestACallIsNamedByWhatCameOfIt(t *testing.T) {
 		"ended":           {server(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, true), Expired},
 		"not begun":       {server(func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) }, true), NotYetValid},
 		"not for servers": {server(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning} }, true), Unfit},
-		"nobody there":    {nobody, Refused},
+		"nobody there":    {nobody.Address(t).String(), Refused},
 		"hangs":           {listen(t, func(net.Conn) {}), TimedOut},
 		"plain HTTP": {listen(t, func(conn net.Conn) {
 			_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n")

@@ -188,19 +188,33 @@ func (s *Server) args() []string {
 	return args
 }
 
-// freePort is one where nobody listens. It is below those that systems give by
-// themselves (49152 and up by RFC 6335, 32768 on Linux): one of these may be taken
-// by anybody's connection while its server is stopped for a while.
+// freePort is one of FreePorts.
 func freePort(ctx context.Context) (int, error) {
+	ports, err := FreePorts(ctx, 1)
+	if err != nil {
+		return 0, err
+	}
+	return ports[0], nil
+}
+
+// FreePorts are n ports of 127.0.0.1 where nobody listens. They are below those that
+// systems give by themselves (49152 and up by RFC 6335, 32768 on Linux): one of these
+// may be taken by anybody's connection before a server listens there, or while it is
+// stopped for a while.
+func FreePorts(ctx context.Context, n int) ([]int, error) {
 	const lowest, beyond = 15000, 32768
 	var lc net.ListenConfig
+	var ports []int
 	var err error
-	for range 100 {
+	for try := 0; len(ports) < n; try++ {
 		port := lowest + rand.IntN(beyond-lowest)
 		var l net.Listener
 		if l, err = lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			return port, l.Close()
+			defer l.Close() // when all are found, so that none is given twice
+			ports = append(ports, port)
+		} else if try >= 100+n {
+			return nil, fmt.Errorf("find a free port: %w", err)
 		}
 	}
-	return 0, fmt.Errorf("find a free port: %w", err)
+	return ports, nil
 }

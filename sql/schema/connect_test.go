@@ -16,6 +16,7 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/coterie-ha/coterie/sql/schema"
+	"github.com/coterie-ha/coterie/test/nobody"
 )
 
 // secret stands in every connection string of these tests, and must stand in
@@ -53,19 +54,6 @@ func requirePassword(t *testing.T) {
 	time.Sleep(50 * time.Millisecond) // the postmaster reads the file a little later than the view
 }
 
-// freePort is one where nobody listens.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // silent accepts connections and never says a word.
 func silent(t *testing.T) int {
 	t.Helper()
@@ -92,7 +80,7 @@ func TestFailuresToConnectAreToldApart(t *testing.T) {
 		dsn  string
 		want error
 	}{
-		"nobody listens":        {fmt.Sprintf("host=127.0.0.1 port=%d dbname=d user=u password='%s' sslmode=disable", freePort(t), secret), schema.ErrUnreachable},
+		"nobody listens":        {fmt.Sprintf("host=127.0.0.1 port=%d dbname=d user=u password='%s' sslmode=disable", nobody.Address(t).Port, secret), schema.ErrUnreachable},
 		"no such socket":        {fmt.Sprintf("host=/nonexistent dbname=d user=u password='%s'", secret), schema.ErrUnreachable},
 		"silence":               {fmt.Sprintf("host=127.0.0.1 port=%d dbname=d user=u password='%s' sslmode=disable", silent(t), secret), schema.ErrSlow},
 		"wrong password":        {tcp("guarded", off), schema.ErrLogin},
@@ -102,7 +90,7 @@ func TestFailuresToConnectAreToldApart(t *testing.T) {
 		"no TLS at the server":  {tcp("postgres", ""), schema.ErrTLS},
 		"certificate not there": {tcp("postgres", "sslrootcert=/nonexistent/root.crt"), schema.ErrTLS},
 		"read-only":             {tcp("still", off), schema.ErrReadOnly},
-		"second host read-only": {fmt.Sprintf("host=127.0.0.1,127.0.0.1 port=%d,%d dbname=postgres user=still password='%s' sslmode=disable", freePort(t), server.Port, secret), schema.ErrReadOnly},
+		"second host read-only": {fmt.Sprintf("host=127.0.0.1,127.0.0.1 port=%d,%d dbname=postgres user=still password='%s' sslmode=disable", nobody.Address(t).Port, server.Port, secret), schema.ErrReadOnly},
 	} {
 		t.Run(name, func(t *testing.T) {
 			begun := time.Now()

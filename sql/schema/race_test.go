@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/coterie-ha/coterie/sql/schema"
+	"github.com/coterie-ha/coterie/test/nobody"
 )
 
 func TestASilentFirstHostDoesNotUseUpTheTimeOfTheSecond(t *testing.T) {
@@ -36,7 +37,7 @@ func TestASilentFirstHostDoesNotUseUpTheTimeOfTheSecond(t *testing.T) {
 }
 
 func TestHostsThatCannotServeAreAllNamed(t *testing.T) {
-	closed, other := freePort(t), freePort(t)
+	closed, other := nobody.Address(t).Port, nobody.Address(t).Port
 	_, err := schema.Open(t.Context(), schema.Options{
 		DSN: fmt.Sprintf("host=127.0.0.1,127.0.0.1 port=%d,%d dbname=d user=u sslmode=disable", closed, other),
 	})
@@ -54,7 +55,7 @@ func TestHostsThatCannotServeAreAllNamed(t *testing.T) {
 // not outlive the race.
 func TestTheLosersOfTheRaceHaveEndedWhenItIsWon(t *testing.T) {
 	var underway atomic.Int32
-	dead := net.JoinHostPort("127.0.0.1", fmt.Sprint(freePort(t)))
+	dead := nobody.Address(t).String()
 	_, port, err := net.SplitHostPort(dead)
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"github.com/coterie-ha/coterie/keystore"
+	"github.com/coterie-ha/coterie/sql/pgserver"
 )
 
 // classpath is the libraries of Tomcat 10, or the test is not made.
@@ -113,14 +113,9 @@ func write(t *testing.T, dir, name string, s *keystore.Store, form keystore.Form
 // freePorts are ports that nothing listens at.
 func freePorts(t *testing.T, n int) []int {
 	t.Helper()
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	ports, err := pgserver.FreePorts(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return ports
 }

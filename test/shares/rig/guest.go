@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/coterie-ha/coterie/sql/pgserver"
 )
 
 // Guest is a machine of its own, as far as its kernel can tell: an emulator's process.
@@ -168,14 +169,9 @@ func makeDisk(t testing.TB, file string) {
 
 func freePorts(t testing.TB, n int) []int {
 	t.Helper()
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close() // all at once, so that no port is given twice
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	ports, err := pgserver.FreePorts(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return ports
 }
