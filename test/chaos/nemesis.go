@@ -174,13 +174,22 @@ func (n *Nemesis) killHost(node *cluster.Node) {
 func (n *Nemesis) killAgent(node *cluster.Node) {
 	node.Signal(node.Agent(), syscall.SIGKILL)
 	node.Reaped()
+	n.comeBack(node)
+}
+
+// comeBack starts a node again as service managers do: at once, or after a while. Whatever
+// it left behind is ended by its start, so that one that comes back at once hides it.
+func (n *Nemesis) comeBack(node *cluster.Node) {
+	if n.between(0, 1) < n.Cluster.Terms.TTL/2 {
+		time.Sleep(n.between(0, 1.5))
+	}
 	node.Keep()
 }
 
 func (n *Nemesis) killSupervisor(node *cluster.Node) {
 	node.Signal(node.Supervisor(), syscall.SIGKILL)
 	node.Reaped()
-	node.Keep()
+	n.comeBack(node)
 }
 
 func (n *Nemesis) terminate(node *cluster.Node) {
