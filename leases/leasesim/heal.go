@@ -26,8 +26,9 @@ func (w *world) promote(tail, away time.Duration) {
 	})
 }
 
-// worsen remembers the longest times in force.
+// worsen remembers the longest times in force, and the shortest margin.
 func (w *world) worsen(t leases.Terms) {
+	w.scant = min(w.scant, t.Margin)
 	w.worst = leases.Terms{
 		TTL: max(w.worst.TTL, t.TTL), Heartbeat: max(w.worst.Heartbeat, t.Heartbeat), Margin: max(w.worst.Margin, t.Margin),
 	}

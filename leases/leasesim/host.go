@@ -15,7 +15,8 @@ type host struct {
 	slept    time.Duration // on its own clock; timers did not see that
 	asleep   bool
 	sleepers []*process
-	fast     bool // its own clock runs fast
+	fast     bool          // its own clock runs fast
+	spared   time.Duration // until when its clocks do not stand still again
 	link     link
 
 	takes, wants []string
@@ -85,6 +86,17 @@ func (h *host) suspend(d time.Duration, stunned bool) {
 			p.resume()
 		}
 	})
+}
+
+// stun stops all clocks of a host for no longer than the margin bears, the shortest that
+// a process may go by, and once in the life of its trust: what clocks do not see adds up.
+func (h *host) stun(d time.Duration) {
+	if h.asleep || h.w.now < h.spared {
+		return
+	}
+	d = min(d, h.w.scant/2)
+	h.spared = h.w.now + d + 2*h.w.worst.TTL
+	h.suspend(d, true)
 }
 
 func (h *host) sleeps(p *process) {

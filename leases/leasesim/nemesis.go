@@ -32,10 +32,7 @@ var ofNodes = []fault{
 		}
 	}},
 	{"host suspended", func(w *world, h *host, d time.Duration) { h.suspend(d, false) }},
-	{"host stunned", func(w *world, h *host, d time.Duration) {
-		// No longer than the margin bears.
-		h.suspend(min(d, w.db.cluster.setting.Margin/4), true)
-	}},
+	{"host stunned", func(_ *world, h *host, d time.Duration) { h.stun(d) }},
 	{"own clock runs fast", func(w *world, h *host, d time.Duration) {
 		if h.fast || h.asleep || w.liar == databaseLies {
 			return

@@ -17,6 +17,7 @@ func (w *world) quiet() {
 	}
 	w.check.everyLeaseIsHeld()
 	w.worst = w.db.cluster.setting
+	w.scant = w.worst.Margin
 	w.level()
 	for _, h := range w.hosts {
 		if h.node() == nil {

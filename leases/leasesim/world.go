@@ -36,6 +36,7 @@ type world struct {
 	settled  time.Duration // when the last thing arrives that a fault delayed
 	survived bool          // some node lived through the last storm
 	worst    leases.Terms  // the longest times that were in force since the world was calm
+	scant    time.Duration // the shortest margin since then
 	stalls   time.Duration // commits may take that long
 	mark     leases.Token  // the highest token that any node knows of, kept on the share
 	liar     liar
@@ -51,7 +52,7 @@ type world struct {
 func newWorld(plan Plan, terms leases.Terms) *world {
 	w := &world{
 		plan: plan, rand: rand.New(rand.NewPCG(plan.Seed, 0x636f7465726965)), // "coterie"
-		calm: true, worst: terms, faults: map[string]int{}, digest: 14695981039346656037,
+		calm: true, worst: terms, scant: terms.Margin, faults: map[string]int{}, digest: 14695981039346656037,
 	}
 	w.check = newChecker(w)
 	w.db = newDatabase(w, terms)
