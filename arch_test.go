@@ -116,6 +116,7 @@ var mayImport = map[string][]string{
 	"test/identity":  {"*"},
 	"test/keytool":   {"*"},
 	"test/mutants":   {},
+	"test/nobody":    {},
 	"test/pooler":    {"*"},
 	"test/policies":  {"*"},
 	"test/seats":     {"*"},
@@ -132,8 +133,9 @@ var mayImport = map[string][]string{
 	"test/shares/faulty":   {},
 }
 
-// In tests a package may also start a real database and act on its schema.
-var testsMayImport = []string{"sql/sqltest", "sql/schema", "sql/pgserver"}
+// In tests a package may also start a real database and act on its schema, and call
+// where nobody is.
+var testsMayImport = []string{"sql/sqltest", "sql/schema", "sql/pgserver", "test/nobody"}
 
 // onlyIn says which packages may import something that is dangerous or that we
 // want to be able to replace. Commands of other programs start where their

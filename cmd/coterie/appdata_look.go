@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -132,12 +135,50 @@ func (c *cli) checkShare(ctx context.Context, k *cluster) error {
 	if err != nil {
 		return err
 	}
-	return c.tellShare(k, found)
+	return c.tellShare(k, found, reach(ctx, found.Mount))
+}
+
+// reached is what came of calling the file server.
+type reached struct {
+	host string
+	port int
+	took time.Duration
+	err  error
+}
+
+// reach calls the server that a mount names at the port of such servers, so that one
+// which is away is told from one that does not answer. A mount over another port, of
+// which the kernel says nothing, is well all the same: it is told, and judged by nobody.
+func reach(ctx context.Context, m appdata.Mount) reached {
+	r := reached{}
+	if r.host, r.port = m.Server(); r.host == "" {
+		return r
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	begun := time.Now()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(r.host, strconv.Itoa(r.port)))
+	r.took, r.err = time.Since(begun), err
+	if err == nil {
+		conn.Close()
+	}
+	return r
+}
+
+func (r reached) String() string {
+	if r.err == nil {
+		return fmt.Sprintf("%s takes connections at port %d, after %.1f ms", r.host, r.port, float64(r.took.Microseconds())/1000)
+	}
+	why := r.err
+	if e, ok := errors.AsType[*net.OpError](r.err); ok && e.Err != nil {
+		why = e.Err
+	}
+	return fmt.Sprintf("%s takes no connection at port %d: %v", r.host, r.port, why)
 }
 
 // tellShare shows what a probe found, and what is risky about the mount. Flaws by
 // which files can be lost or read wrongly count as a problem though all works now.
-func (c *cli) tellShare(k *cluster, found appdata.Condition) error {
+func (c *cli) tellShare(k *cluster, found appdata.Condition, server reached) error {
 	risks, grave := append(found.Mount.Risks(), clockRisk(found.Ahead)...), false
 	told := []string{}
 	for _, r := range risks {
@@ -170,6 +211,10 @@ func (c *cli) tellShare(k *cluster, found appdata.Condition) error {
 		mount += fmt.Sprintf(", a small write takes %.1f ms", float64(found.Latency.Microseconds())/1000)
 	}
 	lines := []string{state, mount}
+	if server.host != "" {
+		doc = append(doc, table.Member{Name: "server", Value: server.String()}, table.Member{Name: "server_answers", Value: server.err == nil})
+		lines = append(lines, "  "+server.String())
+	}
 	for i, r := range risks {
 		sign := signLook
 		if r.Grave {

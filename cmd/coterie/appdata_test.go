@@ -3,12 +3,16 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/coterie-ha/coterie/appdata"
+	"github.com/coterie-ha/coterie/test/nobody"
 )
 
 // What waits for the database for minutes, as with a folder of a million files, says
@@ -49,5 +53,29 @@ func TestAServersClockIsToldFromAMinuteOn(t *testing.T) {
 		if got.String() != want {
 			t.Errorf("%v: got %q, want %q", ahead, got.String(), want)
 		}
+	}
+}
+
+func TestTheServerIsCalled(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	here, nowhere := l.Addr().(*net.TCPAddr).Port, nobody.Address(t).Port
+	for _, c := range []struct {
+		kind, source, options, want string
+	}{
+		{"nfs4", "nas1:/srv", fmt.Sprintf("addr=127.0.0.1,port=%d", here), fmt.Sprintf(`^127\.0\.0\.1 takes connections at port %d, after [0-9.]+ ms$`, here)},
+		{"cifs", "//nas1/srv", fmt.Sprintf("addr=127.0.0.1,port=%d", nowhere), fmt.Sprintf(`^127\.0\.0\.1 takes no connection at port %d: connect: connection refused$`, nowhere)},
+		{"nfs4", "nas1.invalid:/srv", "", `^nas1\.invalid takes no connection at port 2049: `},
+	} {
+		r := reach(t.Context(), appdata.Mount{FSType: c.kind, Source: c.source, Options: c.options})
+		if ok, err := regexp.MatchString(c.want, r.String()); err != nil || !ok {
+			t.Errorf("%s: got %q, want %s", c.source, r, c.want)
+		}
+	}
+	if r := reach(t.Context(), appdata.Mount{FSType: "ext4", Source: "/dev/sda1"}); r.host != "" {
+		t.Errorf("a disk has the server %v", r)
 	}
 }

@@ -44,6 +44,12 @@ That is as it should be during a rolling upgrade, and at no other time.`},
 		{"COT-614", ExitDegraded, "nodes share a host",
 			"move one of them to another machine",
 			`Several nodes run on one host: when it fails, they all do. Good for a trial.`},
+		{"COT-615", ExitDegraded, "node's address leads nowhere",
+			"set node.address to a name or an address that other hosts reach",
+			`The node tells an address that means "this host" on every host, such as
+127.0.0.1, while other nodes run on other hosts. Without node.address a node
+tells the address of its route to the database, or none where that is of this
+host alone.`},
 		{"COT-616", ExitTimedOut, "node is not there yet",
 			"coterie nodes NODE; it goes on by itself",
 			`The node has not reached the goal that was set for it within the time that the

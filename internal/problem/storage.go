@@ -124,5 +124,9 @@ against doing so now: a server is not stopped, somebody is connected to the
 database, a job runs, there is no fresh backup, or patches of the old version
 would be loaded by the new one. A server of the old version that works on a
 database of the new one does harm that nobody sees at once.`},
+		{"COT-323", ExitDegraded, "a node serves the share",
+			"have a machine that runs no node serve it, or a storage system of several",
+			`The share is mounted from the machine of one of the nodes. It works; but when
+that machine is away, no other node has the files, so that all stop with it.`},
 	}
 }

@@ -122,6 +122,45 @@ func TestFindingsAreDerivedFromFacts(t *testing.T) {
 	}
 }
 
+func TestAnAddressOfThisHostAndANodeThatServesTheShareAreFound(t *testing.T) {
+	t.Parallel()
+	db := migrated(t)
+	db.MustExec(`SELECT coterie.cluster_init('deploy')`)
+	for _, name := range []string{"a", "b", "c"} {
+		member(t, db, name, "ready", "ready", "host=host-"+name+".example.org")
+	}
+	// Where each reads the share from, the addresses that nodes tell, and what is found.
+	for name, c := range map[string]struct{ b, c, kind, address, want string }{
+		"nothing":               {"nas:/x", "nas:/x", "nfs4", "10.0.0.1", ""},
+		"by the node's name":    {"a:/x", "nas:/x", "nfs4", "10.0.0.1", "COT-323 a serves the share to b: while its machine is away nobody has it"},
+		"by its host's":         {"//HOST-A/x", "//host-a.example.org/x", "cifs", "", "COT-323 a serves the share to b c: while its machine is away nobody has it"},
+		"by its address":        {"10.0.0.1:/x", "app@10.0.0.1:/x", "fuse.sshfs", "10.0.0.1", "COT-323 a serves the share to b c: while its machine is away nobody has it"},
+		"by an address of IPv6": {"[fd00::1]:/x", "nas:/x", "nfs4", "fd00::1", "COT-323 a serves the share to b: while its machine is away nobody has it"},
+		"another's name in it":  {"nas-a:/a", "//nas/a", "nfs4", "10.0.0.1", ""},
+		"served by several":     {"a:/x", "b:/x", "fuse.glusterfs", "10.0.0.1", ""},
+		"a disk":                {"/dev/sda1", "/dev/sda1", "ext4", "10.0.0.1", ""},
+		"loopback":              {"nas:/x", "nas:/x", "nfs4", "127.0.0.1", "COT-615 a says that it is reached at 127.0.0.1, which leads each other host to itself"},
+		"loopback of IPv6":      {"nas:/x", "nas:/x", "nfs4", "::1", "COT-615 a says that it is reached at ::1, which leads each other host to itself"},
+		"localhost":             {"nas:/x", "nas:/x", "nfs4", "Localhost", "COT-615 a says that it is reached at Localhost, which leads each other host to itself"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db.MustExec(`UPDATE coterie.node SET address = CASE name WHEN 'a' THEN $1 ELSE '' END`, c.address)
+			db.MustExec(`DELETE FROM coterie.storage`)
+			for node, source := range map[string]string{"b": c.b, "c": c.c} {
+				db.MustExec(`INSERT INTO coterie.storage (node, state, reason, marker_ok, readable, writable, fs_type, source, options)
+					VALUES ($1, 'OK', '', true, true, true, $2, $3, '')`, node, c.kind, source)
+			}
+			if got := scalar[string](t, db, `SELECT coalesce(string_agg(concat_ws(' ', code, text), '; '), '') FROM coterie.findings`); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+	db.MustExec(`UPDATE coterie.node SET host = 'one', address = '127.0.0.1'`)
+	if got := scalar[int](t, db, `SELECT count(*) FROM coterie.findings WHERE code = 'COT-615'`); got != 0 {
+		t.Errorf("%d nodes of one host are told that others do not reach them", got)
+	}
+}
+
 func TestADeadNodeKeepsItsLastHeartbeat(t *testing.T) {
 	t.Parallel()
 	db := migrated(t)

@@ -27,6 +27,20 @@ BEGIN
         JOIN coterie.storage w ON w.node = x.writer AND w.state IN ('OK', 'DEGRADED')
         WHERE NOT x.seen
         UNION ALL
+        -- One node's machine holds the files of all; GlusterFS and the like keep them on several.
+        SELECT 'COT-323', 'note', f.node, min(f.since),
+               format('%s serves the share to %s: while its machine is away nobody has it', f.node, string_agg(f.reader, ' ' ORDER BY f.reader)),
+               'have a machine that runs no node serve it, or a storage system of several'
+        FROM (SELECT n.name AS node, g.node AS reader, g.since
+              FROM coterie.storage g
+              JOIN alive a ON a.name = g.node
+              CROSS JOIN LATERAL (SELECT lower(coalesce(substring(g.source from '^//([^/]+)/'),
+                                                        substring(g.source from '^(?:[^@/]*@)?\[?([^]/]+?)\]?:'))) AS host) s
+              JOIN coterie.node n ON n.state NOT IN ('left', 'evicted') AND n.name <> g.node
+               AND s.host IN (lower(n.name), lower(n.host), lower(split_part(n.host, '.', 1)), lower(n.address))
+              WHERE g.fs_type IN ('nfs', 'nfs4', 'cifs', 'smb3', 'fuse.sshfs')) f
+        GROUP BY f.node
+        UNION ALL
         SELECT 'COT-316', 'warning', h.node, h.acted_at, format('%s: hook %s did not work: %s', h.node, h.hook, h.trouble), 'do what it should have done on that node, and mend it'
         FROM coterie.appdata_hook h JOIN alive a ON a.name = h.node WHERE h.trouble <> '';
     END IF;

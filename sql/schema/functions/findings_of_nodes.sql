@@ -3,7 +3,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, c
 BEGIN
     RETURN QUERY
     WITH node AS (
-        SELECT n.name, n.state, n.version, n.app_version, n.host, n.started_at, n.last_seen_at, n.joined_at, n.db_rtt_ms
+        SELECT n.name, n.state, n.version, n.app_version, n.host, n.address, n.started_at, n.last_seen_at, n.joined_at, n.db_rtt_ms
         FROM coterie.nodes n
         WHERE n.state NOT IN ('left', 'evicted')
     ), alive AS (
@@ -34,6 +34,12 @@ BEGIN
            format('%s run on one host, %s', string_agg(name, ' ' ORDER BY name), host),
            'move one of them to another machine'
     FROM alive WHERE host <> '' GROUP BY host HAVING count(*) > 1
+    UNION ALL
+    SELECT 'COT-615', 'warning', a.name, a.started_at,
+           format('%s says that it is reached at %s, which leads each other host to itself', a.name, a.address),
+           'set node.address to a name or an address that other hosts reach'
+    FROM alive a
+    WHERE a.address ~* '^(localhost|127\.[0-9.]+|::1|0:0:0:0:0:0:0:1|0\.0\.0\.0|::)$' AND EXISTS (SELECT FROM alive b WHERE b.host <> a.host)
     UNION ALL
     SELECT 'COT-215', 'warning', name, last_seen_at,
            format('a heartbeat of %s takes %s ms', name, round(db_rtt_ms)),

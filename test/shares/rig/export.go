@@ -166,7 +166,12 @@ log file = %s/smbd.log
 		fmt.Fprintf(&text, "%s = %s\n", place, folder)
 	}
 	for _, export := range []string{"share", "other", "empty", "older"} {
-		fmt.Fprintf(&text, "[%s]\npath = %s/%s\nread only = no\n", export, dir, export)
+		r, err := appdata.NewRecipe("//nas1/" + export)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Folder, r.Nodes, r.User = filepath.Join(dir, export), []string{address}, "root"
+		text.WriteString(strings.Join(r.Steps()[0].Lines, "\n") + "\n")
 	}
 	fmt.Fprintf(&text, "[readonly]\npath = %s/share\nread only = yes\n", dir)
 	conf := filepath.Join(own, "smb.conf")

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/coterie-ha/coterie/appdata"
 )
 
 // wrongMount is a way in which administrators mount shares wrongly.
@@ -20,8 +22,8 @@ type wrongMount struct {
 
 // What is right but for one thing: nothing else is to be named.
 const (
-	goodNFS = "hard,actimeo=1,lookupcache=positive"
-	goodSMB = "cache=strict,closetimeo=0,actimeo=1,echo_interval=10,mfsymlinks,file_mode=0640,dir_mode=0750"
+	goodNFS = appdata.OptionsNFS
+	goodSMB = appdata.OptionsSMB
 )
 
 // The kernel leaves local_lock out with NFSv4; recorded lines stand for it in package appdata.
