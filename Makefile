@@ -9,6 +9,7 @@ TESTFLAGS ?= -short
 LEAN      := -ldflags=-w
 DEMOFLAGS ?=
 SIM       ?= 100000
+SEED      ?= 1
 CHAOS     ?= 3m
 TRIALS    ?= Hurt|Failover|Clocks|Network
 ROUNDS    ?= 10
@@ -109,8 +110,8 @@ seats: postgres ## licence seats, 40 minutes: 1,000 SIGKILLs, a million checkout
 chaos: postgres ## real agents under faults for three minutes, judged (CHAOS=10m for longer)
 	$(GO) test -count=1 -timeout 120m -v -run '$(TRIALS)' ./test/chaos -duration $(CHAOS)
 
-sim: ## 100,000 simulated hours of clusters under faults, an hour on two processors (SIM=3000 for less)
-	$(GO) test -count=1 -timeout 12h -v -run Storms ./leases/leasesim -sim.hours $(SIM)
+sim: ## 100,000 simulated hours of clusters under faults, two hours on two processors (SIM=3000 for less, SEED=9001 to go on)
+	$(GO) test -count=1 -timeout 12h -v -run Storms ./leases/leasesim -sim.hours $(SIM) -sim.seed $(SEED)
 
 years: ## 20 simulated years of cluster life of six jobs: each slot has one outcome, two minutes (YEARS=1 for one)
 	$(GO) test -count=1 -timeout 60m -v -run 'AYearOfCluster|EveryOverlap|TheYearNotices' ./jobs -years $(YEARS)

@@ -50,7 +50,10 @@ func (w *world) heal() {
 		reset()
 	}
 	w.lost = nil
-	w.survived = slices.ContainsFunc(w.hosts, func(h *host) bool { return h.node() != nil && h.node().living })
+	w.survived = slices.ContainsFunc(w.hosts, func(h *host) bool { // one that wakes may not know yet that its session is over
+		p := h.node()
+		return p != nil && p.living && w.db.sessions[h.name].incarnation == p.incarnation
+	})
 	for _, h := range w.hosts {
 		h.link = link{}
 		for _, p := range h.lives {
