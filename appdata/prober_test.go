@@ -83,7 +83,8 @@ func TestOnlyNewsIsReported(t *testing.T) {
 	told, probes := story(t, 6*time.Minute, func(time.Duration) (Condition, error) {
 		c := seen(OK, 5*time.Millisecond)
 		free-- // what moves all the time is not news
-		c.FreeBytes, c.Latency, c.Token = free, time.Duration(free%7+1)*time.Millisecond, 1<<50-free
+		c.FreeBytes, c.FreeInodes, c.Latency, c.Token = free, free, time.Duration(free%7+1)*time.Millisecond, 1<<50-free
+		c.Ahead = time.Duration(free)
 		return c, nil
 	}, always)
 	if want := []string{"0s OK", "5m0s OK"}; !slices.Equal(told, want) {

@@ -80,9 +80,10 @@ func (c *Condition) worsen(s State, format string, args ...any) {
 	}
 }
 
-// sameAs reports whether b says nothing new to people: free space, latency and tokens move
-// all the time, and contents are others' business.
+// sameAs reports whether b says nothing new to people: free space, latency, clocks and
+// tokens move all the time, and contents are others' business.
 func (c Condition) sameAs(b Condition) bool {
-	c.FreeBytes, c.FreeInodes, c.Latency, c.Token, c.Words, c.Contents = b.FreeBytes, b.FreeInodes, b.Latency, b.Token, b.Words, b.Contents
+	c.FreeBytes, c.FreeInodes, c.Latency, c.Ahead, c.Token = b.FreeBytes, b.FreeInodes, b.Latency, b.Ahead, b.Token
+	c.Words, c.Contents = b.Words, b.Contents
 	return c == b
 }

@@ -156,9 +156,10 @@ func (h *haste) next(hurry bool) {
 
 // sawShare takes in what a probe found.
 func (a *agent) sawShare(ctx context.Context, c appdata.Condition) error {
-	a.know(func(k *memory) { k.share, k.looked = c, true })
+	var was appdata.Condition
+	a.know(func(k *memory) { was, k.share, k.looked = k.share, c, true })
 	poke(a.facts)
-	if c.State != appdata.OK {
+	if c.State != appdata.OK && (c.State != was.State || c.Reason != was.Reason) { // it may be seen again until the database hears of it
 		a.log.Warn("share", "state", c.State, "reason", c.Reason)
 	}
 	return a.reportShare(ctx, c)
