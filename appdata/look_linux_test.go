@@ -9,7 +9,8 @@ import (
 func TestWhatIsExpectedIsReadAnew(t *testing.T) {
 	s := ours(t)
 	in := func(name string) string { return filepath.Join(s.Path, name) }
-	do(t, os.Mkdir(in("conf"), 0o755), os.WriteFile(in("conf/a\\b"), []byte("hello"), 0o600), os.Symlink("a\\b", in("conf/link")))
+	do(t, os.Mkdir(in("conf"), 0o755), os.WriteFile(in("conf/a\\b"), []byte("hello"), 0o600), os.Symlink("a\\b", in("conf/link")),
+		os.WriteFile(in("../x"), []byte("hello"), 0o600))
 	m, err := Scanner{Root: s.Path}.Scan(t.Context())
 	if err != nil {
 		t.Fatal(err)

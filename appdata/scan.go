@@ -134,7 +134,7 @@ func (s Share) Present() error {
 	switch {
 	case err != nil:
 		return err
-	case s.ID != "" && m.ID != s.ID, m.Cluster != s.Cluster:
+	case !s.isOurs(m):
 		return &ForeignError{Path: s.Path, Found: m}
 	}
 	if s.Said == 0 {
@@ -147,6 +147,8 @@ func (s Share) Present() error {
 	}
 	return nil
 }
+
+func (s Share) isOurs(m Marker) bool { return (s.ID == "" || m.ID == s.ID) && m.Cluster == s.Cluster }
 
 // ErrOtherShare says that the marker is ours, and the folder is not the one that
 // this node wrote to.

@@ -26,6 +26,11 @@ func readSmallOnce(root *os.Root, dir, name string, limit int64) ([]byte, error)
 	if err := refresh(root, dir); err != nil {
 		return nil, err
 	}
+	return readPlain(root, dir, name, limit)
+}
+
+// readPlain is readSmall with what the client remembers of names.
+func readPlain(root *os.Root, dir, name string, limit int64) ([]byte, error) {
 	f, err := OpenPlain(root, path.Join(dir, name))
 	if err != nil {
 		return nil, err
