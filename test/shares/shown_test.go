@@ -1,0 +1,47 @@
+//go:build linux
+
+package shares
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/coterie-ha/coterie/appdata"
+	"github.com/coterie-ha/coterie/test/shares/faulty"
+)
+
+// Whether a node's mount shows what another wrote is asked for after each change, by each
+// node: it is to cost the file server little. What is counted are a kernel's questions to a
+// file system that lets it remember nothing.
+func TestWhatIsShownIsSeenWithFewRequests(t *testing.T) {
+	l := newLiar(t, 1)
+	l.write("conf/server/keystore")
+	want := func(text string) []appdata.Expected {
+		return []appdata.Expected{{Path: "conf/server/keystore", Size: int64(len(text)), Digest: fmt.Sprintf("%x", sha256.Sum256([]byte(text)))}}
+	}
+	asked := func(text string, missing int) int {
+		t.Helper()
+		l.tell(faulty.Plan{})
+		got, err := appdata.Expect{Share: l.share, Files: want(text)}.Do(t.Context())
+		if err != nil || got != missing {
+			t.Fatalf("%d missing, %v; want %d", got, err, missing)
+		}
+		return l.tell(faulty.Plan{})
+	}
+	l.tell(faulty.Plan{})
+	l.must(l.share.Present())
+	present := l.tell(faulty.Plan{})
+	shown, late := asked("conf/server/keystore", 0), asked("not here yet", 1)
+	t.Logf("FIGURE requests to see that a file is as another node wrote it: %d; that it is not yet: %d; of the latter to see that this is the share: %d", shown, late, present)
+	if shown > late/2 {
+		t.Errorf("%d requests for a file that is shown, %d for one that is not", shown, late)
+	}
+	// A folder that is not the share shows nothing, whatever is in it.
+	l.must(os.Remove(filepath.Join(l.dir, ".coterie/cluster.json")))
+	if _, err := (appdata.Expect{Share: l.share, Files: want("conf/server/keystore")}).Do(t.Context()); err == nil {
+		t.Error("what is not the share shows it")
+	}
+}
