@@ -10,6 +10,7 @@
 package atomicfile
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -36,15 +37,11 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 //
 // A symbolic link is followed, so that the link stays and its target changes.
 func WriteFrom(path string, perm fs.FileMode, fill func(io.Writer) error) error {
-	target, err := follow(path)
-	if err != nil {
-		return fmt.Errorf("replace %s: %w", path, err)
-	}
-	old, err := os.Stat(target)
+	target, old, err := follow(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return fmt.Errorf("replace %s: %w", path, err)
+	case old == nil:
 	case !old.Mode().IsRegular():
 		return fmt.Errorf("replace %s: not a regular file", path)
 	}
@@ -54,19 +51,46 @@ func WriteFrom(path string, perm fs.FileMode, fill func(io.Writer) error) error 
 	return nil
 }
 
-// follow resolves the symbolic links at path. The file itself need not exist,
-// but a link that leads nowhere is an error: what it should become is a guess.
-func follow(path string) (string, error) {
+// follow resolves the symbolic links at path, and looks at the file. That itself need not
+// exist (then there is nothing to look at), but a link that leads nowhere is an error: what
+// it should become is a guess.
+func follow(path string) (string, fs.FileInfo, error) {
 	info, err := os.Lstat(path)
-	if err != nil || info.Mode().Type() != fs.ModeSymlink {
-		return path, nil // if it cannot be seen, Stat will say why
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path, nil, nil
+	case err != nil || info.Mode().Type() != fs.ModeSymlink:
+		return path, info, err
 	}
-	return filepath.EvalSymlinks(path)
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return path, nil, err
+	}
+	info, err = os.Stat(target)
+	return target, info, err
+}
+
+// temporary makes a file beside path, and says with which mode. That is perm where the
+// umask leaves it, so that over a network nothing has to be changed.
+func temporary(path string, perm fs.FileMode) (*os.File, fs.FileMode, error) {
+	name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp-"+rand.Text()[:12])
+	tmp, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm.Perm())
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := tmp.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, discard(tmp))
+	}
+	return tmp, info.Mode(), nil
 }
 
 func replace(target string, old fs.FileInfo, perm fs.FileMode, fill func(io.Writer) error) (err error) {
-	dir := filepath.Dir(target)
-	tmp, err := os.CreateTemp(dir, "."+filepath.Base(target)+".tmp-*")
+	first := perm
+	if old != nil { // whoever may not read the old one is not to read this before it is the same
+		first = 0o600
+	}
+	tmp, made, err := temporary(target, first)
 	if err != nil {
 		return err
 	}
@@ -78,7 +102,7 @@ func replace(target string, old fs.FileInfo, perm fs.FileMode, fill func(io.Writ
 	if err := fill(tmp); err != nil {
 		return err
 	}
-	if err := settle(tmp, old, target, perm); err != nil {
+	if err := settle(tmp, old, target, made, perm); err != nil {
 		return err
 	}
 	return Replace(tmp.Name(), target)

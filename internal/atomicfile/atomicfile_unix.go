@@ -32,6 +32,20 @@ func keepOwner(tmp *os.File, old fs.FileInfo) error {
 	return nil
 }
 
+// rename does without the look at the target which os.Rename takes before; over a network
+// that is a round trip.
+func rename(from, to string) error {
+	for {
+		err := syscall.Rename(from, to)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, syscall.EINTR):
+			return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+		}
+	}
+}
+
 // syncDir makes the rename durable. A file system that cannot sync a folder
 // (some network ones say EINVAL or ENOTSUP) has nothing better to offer.
 func syncDir(dir string) error {

@@ -20,8 +20,7 @@ func Create(path string, data []byte, perm fs.FileMode) error {
 }
 
 func create(path string, data []byte, perm fs.FileMode) (err error) {
-	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".tmp-*")
+	tmp, made, err := temporary(path, perm)
 	if err != nil {
 		return err
 	}
@@ -33,8 +32,10 @@ func create(path string, data []byte, perm fs.FileMode) (err error) {
 	if _, err := tmp.Write(data); err != nil {
 		return err
 	}
-	if err := tmp.Chmod(perm); err != nil {
-		return err
+	if made != perm {
+		if err := tmp.Chmod(perm); err != nil {
+			return err
+		}
 	}
 	if err := tmp.Sync(); err != nil {
 		return err
@@ -45,7 +46,7 @@ func create(path string, data []byte, perm fs.FileMode) (err error) {
 	if err := nameNew(tmp.Name(), path); err != nil {
 		return err
 	}
-	if err := syncDir(dir); err != nil {
+	if err := syncDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotDurable, err)
 	}
 	return nil
