@@ -70,7 +70,7 @@ func (r *run) restore(context.Context) (map[string]string, error) {
 	facts := map[string]string{}
 	if r.Leave {
 		facts["leave"] = "yes"
-		if err := r.ends.note(Restore, false, facts); err != nil {
+		if err := r.ends.note(Record{Step: Restore, Facts: facts}); err != nil {
 			return nil, err
 		}
 	}

@@ -43,11 +43,17 @@ type copier struct {
 	kernel   bool // copy within the kernel: both ends are on one host
 }
 
-// file copies a regular file. Its time is set last: a file that has it is whole.
+// file copies a regular file.
 func (c *copier) file(ctx context.Context, from, to string, buf []byte) error {
 	if done, err := c.small(from, to, buf); done || err != nil {
 		return err
 	}
+	return c.whole(ctx, from, to, buf)
+}
+
+// whole copies a file of any kind, and anew what file has copied and was not proved. Its
+// time is set last, when it is closed, whatever that does to it.
+func (c *copier) whole(ctx context.Context, from, to string, buf []byte) error {
 	in, err := openPlain(from)
 	if err != nil {
 		return err

@@ -106,12 +106,15 @@ func (r *run) edit() error {
 		return err
 	}
 	facts["is"] = sumOf(set)
-	if err := r.ends.note(Cut, false, facts); err != nil {
+	if err := r.ends.note(Record{Step: Cut, Facts: facts}); err != nil {
 		return err
 	}
 	r.boundary("told of the edit")
 	if absent {
-		return atomicfile.Write(file, set, 0o640)
+		if err := prepared(r.tempFor(file), set, 0o640); err != nil {
+			return err
+		}
+		return atomicfile.Replace(r.tempFor(file), file)
 	}
 	return r.replace(file, set, old, time.Time{})
 }

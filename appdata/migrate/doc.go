@@ -39,6 +39,9 @@
 //
 //   - Each step may be done again. A journal says which are behind us; a step that
 //     was begun and not ended is done once more, and what it finds done it leaves.
+//   - That a step is done and that the next is begun is one word to both journals: each
+//     costs round trips and waits for two disks. What a step has to be known of before
+//     anything of it is done (the names that Publish gives) is in that word.
 //   - The share's journal is written before the local one, so that it knows at
 //     least as much. A share that knows less is another share, or an older state
 //     of it: nothing is done then.

@@ -36,8 +36,15 @@ func (r *run) begin(context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	c := fmt.Sprintf("{\"plan\": %q, \"host\": %q, \"install\": %q}\n", r.plan.ID, r.plan.Host, appdata.Quote(r.plan.Install))
-	err := atomicfile.Create(claimPath(r.plan.To), []byte(c), 0o644)
+	temp := filepath.Join(r.ends.share, claimName+".new")
+	if err := prepared(temp, []byte(c), 0o644); err != nil {
+		return nil, err
+	}
+	err := atomicfile.Name(temp, claimPath(r.plan.To))
 	if errors.Is(err, fs.ErrExist) {
+		if err := os.Remove(temp); err != nil {
+			return nil, err
+		}
 		found, readErr := readClaim(r.plan.To)
 		if readErr != nil {
 			return nil, readErr

@@ -219,12 +219,23 @@ func (p Plan) tellJoined(edits []Edit) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(joinedDir(p.To), p.Machine+".json"), append(text, '\n'), 0o644)
+	own := joinedFile(p.To, p.Machine)
+	if err := prepared(own+".new", append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	return atomicfile.Replace(own+".new", own)
+}
+
+func joinedFile(share, machine string) string {
+	return filepath.Join(joinedDir(share), machine+".json")
 }
 
 func forgetJoined(share string) error {
-	if err := os.Remove(filepath.Join(joinedDir(share), Machine()+".json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	own := joinedFile(share, Machine())
+	for _, name := range []string{own + ".new", own} {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	return errors.Join(removeEmpty(joinedDir(share)), removeEmpty(filepath.Join(share, stateName)))
 }

@@ -94,13 +94,8 @@ func writeJournal(dir string, j Journal) error {
 	if err != nil {
 		return err
 	}
-	// Under a name of its own, so that who was killed here leaves nothing that is
-	// not written over.
 	temp := filepath.Join(dir, journalName+".new")
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := atomicfile.Prepare(temp, append(text, '\n'), nil, temp); err != nil {
+	if err := prepared(temp, append(text, '\n'), 0o600); err != nil {
 		return err
 	}
 	err = atomicfile.Replace(temp, filepath.Join(dir, journalName))
@@ -108,6 +103,19 @@ func writeJournal(dir string, j Journal) error {
 		return nil // a share without it; the record is repeated when it is lost
 	}
 	return err
+}
+
+// prepared writes a file that gets its name later. Its first name is one of the plan's own,
+// so that who was killed here leaves nothing that is not written over, or swept.
+func prepared(temp string, text []byte, mode fs.FileMode) error {
+	err := atomicfile.PrepareNew(temp, text, mode)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := os.Remove(temp); err != nil {
+		return err
+	}
+	return atomicfile.PrepareNew(temp, text, mode)
 }
 
 // openEnds reads both journals of a plan, and keeps other runs out where something
@@ -200,20 +208,25 @@ func (e *ends) sameShare() error {
 	return nil
 }
 
-// note writes a record at both ends, the share first.
-func (e *ends) note(s Step, done bool, facts map[string]string) error {
+// note writes records at both ends, the share first. Those that are given at once are
+// there all or none.
+func (e *ends) note(records ...Record) error {
 	host, err := os.Hostname()
 	if err != nil {
 		return err
 	}
 	next := e.journal
-	next.Records = append(slices.Clone(next.Records), Record{Step: s, Done: done, At: time.Now().UTC().Format(time.RFC3339), Host: host, Facts: facts})
+	next.Records = slices.Clone(next.Records)
+	for _, r := range records {
+		r.At, r.Host = time.Now().UTC().Format(time.RFC3339), host
+		next.Records = append(next.Records, r)
+	}
 	if _, err := os.Stat(e.share); err == nil {
 		if err := writeJournal(e.share, next); err != nil {
 			return err
 		}
 		e.between()
-	} else if e.journal.Done(Begin) && !e.plan.Join && !e.lenient && s != Sweep {
+	} else if e.journal.Done(Begin) && !e.plan.Join && !e.lenient && records[0].Step != Sweep {
 		return err
 	}
 	if err := writeJournal(e.local, next); err != nil {

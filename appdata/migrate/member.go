@@ -66,7 +66,11 @@ func (p Plan) tellMember(edits []Edit) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(memberPath(p.To), append(out, '\n'), 0o644)
+	temp := filepath.Join(p.shareDir(), filepath.Base(memberPath(p.To))+".new")
+	if err := prepared(temp, append(out, '\n'), 0o644); err != nil {
+		return err
+	}
+	return atomicfile.Replace(temp, memberPath(p.To))
 }
 
 // willBe are the settings of the server when edits have been made.

@@ -75,8 +75,8 @@ func (p *pass) do(ctx context.Context) error {
 		slices.Sort(p.restive)
 		return &UnrestError{p.restive}
 	}
-	if err := p.hardLinks(); err != nil {
-		return err
+	if err := p.hardLinks(); err != nil || !p.prove {
+		return err // what is proved and mended later would move the times of folders again
 	}
 	return p.dressFolders(ctx, workers)
 }
@@ -167,7 +167,16 @@ func (p *pass) makeWay(to string, final bool) error {
 
 // enter makes a folder, and removes from it what is no more in the original.
 func (p *pass) enter(_ context.Context, d *folder, subs []string) error {
-	if err := p.makeFolder(d); err != nil {
+	var there []fs.DirEntry
+	var err error
+	if p.prove { // it is there: making it, or asking, would be one more round trip
+		if there, err = listFolder(d.to); errors.Is(err, errNoFolder) {
+			err = p.makeFolder(d)
+		}
+	} else {
+		err = p.makeFolder(d)
+	}
+	if err != nil {
 		return err
 	}
 	p.mu.Lock()
@@ -177,10 +186,6 @@ func (p *pass) enter(_ context.Context, d *folder, subs []string) error {
 		return nil
 	}
 	if err := p.all.add(Proof{Path: appdata.Quote(d.path), Kind: "d"}); err != nil {
-		return err
-	}
-	there, err := os.ReadDir(d.to)
-	if err != nil {
 		return err
 	}
 	for _, e := range there {
@@ -200,6 +205,9 @@ func (p *pass) enter(_ context.Context, d *folder, subs []string) error {
 	}
 	return nil
 }
+
+// errNoFolder means that there is none of that name, or something else.
+var errNoFolder = errors.New("not a folder")
 
 // ours refuses a tree of the share in which there is a file that was not moved there.
 func (p *pass) ours(path, to string) error {
@@ -224,11 +232,6 @@ func (p *pass) makeFolder(d *folder) error {
 	mode := fs.FileMode(0o700)
 	if !d.final {
 		mode |= d.mode
-	}
-	if p.prove { // it is there: asking does not have others wait, as making would
-		if info, err := os.Lstat(d.to); err == nil && info.IsDir() {
-			return nil
-		}
 	}
 	err := os.Mkdir(d.to, mode)
 	if !errors.Is(err, fs.ErrExist) {

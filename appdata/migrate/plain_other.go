@@ -9,4 +9,11 @@ import (
 
 func openPlain(name string) (*os.File, error) { return os.Open(name) }
 
+func listFolder(name string) ([]fs.DirEntry, error) {
+	if info, err := os.Lstat(name); err != nil || !info.IsDir() {
+		return nil, errNoFolder
+	}
+	return os.ReadDir(name)
+}
+
 func umask() fs.FileMode { return 0 }

@@ -39,7 +39,7 @@ func (p *pass) proveOne(ctx context.Context, d *folder, name string, buf []byte)
 		if done || err != nil {
 			return err
 		}
-		if err := p.copier.file(ctx, from, to, buf); err != nil && !errors.Is(err, errMoved) {
+		if err := p.copier.whole(ctx, from, to, buf); err != nil && !errors.Is(err, errMoved) {
 			return err
 		}
 		p.boundary("copy " + path)

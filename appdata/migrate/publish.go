@@ -16,16 +16,14 @@ import (
 // ErrTaken means that the share has a file of that name which is not of the plan.
 var ErrTaken = errors.New("the share has it already, and nothing is overwritten")
 
-// publish gives what is on the stage its names. Each is one rename within the share.
-func (r *run) publish(context.Context) (map[string]string, error) {
+// toPublish is what publish is going to do. It is noted before anything is done, and
+// added to what was noted before: going back undoes this and nothing else.
+func (r *run) toPublish() (map[string]string, error) {
 	units, err := r.plan.units()
 	if err != nil {
 		return nil, err
 	}
-	// Said before anything is done, and added to what was said before: going back
-	// undoes this and nothing else.
 	put := r.published()
-	facts := map[string]string{}
 	for _, unit := range units {
 		if _, final, err := r.whereIs(unit); err != nil {
 			return nil, err
@@ -39,13 +37,13 @@ func (r *run) publish(context.Context) (map[string]string, error) {
 		}
 		put.add(unit, r.missingAbove(unit))
 	}
-	if facts["units"], err = put.text(); err != nil {
-		return nil, err
-	}
-	if err := r.ends.note(Publish, false, facts); err != nil {
-		return nil, err
-	}
-	r.boundary("told what is published")
+	text, err := put.text()
+	return map[string]string{"units": text}, err
+}
+
+// publish gives what is on the stage its names. Each is one rename within the share.
+func (r *run) publish(context.Context) (map[string]string, error) {
+	put := r.published()
 	for _, unit := range put.Units {
 		if err := r.publishOne(unit, put.Made); err != nil {
 			return nil, err
@@ -57,7 +55,7 @@ func (r *run) publish(context.Context) (map[string]string, error) {
 			return nil, err
 		}
 	}
-	return facts, syncAll(r.plan.To)
+	return nil, syncAll(r.plan.To)
 }
 
 func (r *run) publishOne(unit string, made []string) error {

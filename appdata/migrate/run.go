@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/coterie-ha/coterie/appdata"
@@ -29,8 +30,9 @@ type Run struct {
 // run is a Run at work.
 type run struct {
 	Run
-	plan Plan
-	ends *ends
+	plan  Plan
+	ends  *ends
+	noted Step // the journal says already that it is begun
 }
 
 // RefusedError are objections that nobody has accepted.
@@ -186,7 +188,7 @@ func (p Plan) again(ctx context.Context) ([]Objection, error) {
 func (r *run) reopen() error {
 	for _, s := range []Step{Prove, Publish} {
 		if r.ends.journal.Done(s) {
-			if err := r.ends.note(s, false, map[string]string{"again": "looked at once more"}); err != nil {
+			if err := r.ends.note(Record{Step: s, Facts: map[string]string{"again": "looked at once more"}}); err != nil {
 				return err
 			}
 		}
@@ -205,8 +207,14 @@ func (r *run) take(ctx context.Context, s Step) error {
 		files, bytes = files+one.Files, bytes+one.Bytes
 	}
 	r.Progress.begin(s, files, bytes)
-	if err := r.ends.note(s, false, nil); err != nil {
-		return err
+	if r.noted != s {
+		facts, err := r.ahead(s)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+		if err := r.ends.note(Record{Step: s, Facts: facts}); err != nil {
+			return err
+		}
 	}
 	r.boundary("begun " + string(s))
 	facts, err := steps[s](ctx)
@@ -217,9 +225,40 @@ func (r *run) take(ctx context.Context, s Step) error {
 	if s == Sweep || s == Copy && r.Goal == PreCopy {
 		return nil
 	}
-	if err := r.ends.note(s, true, facts); err != nil {
+	if err := r.pass(Record{Step: s, Done: true, Facts: facts}); err != nil {
 		return err
 	}
 	r.boundary("done " + string(s))
+	return nil
+}
+
+// ahead is what has to be known of a step before anything of it is done.
+func (r *run) ahead(s Step) (map[string]string, error) {
+	if s == Publish {
+		return r.toPublish()
+	}
+	return nil, nil
+}
+
+// pass notes that a step is done and, on the way forward, that the next is begun: as one,
+// since each word to the share is several round trips, and a wait for two disks.
+func (r *run) pass(done Record) error {
+	if r.Goal != Apply && r.Goal != PreCopy {
+		return r.ends.note(done)
+	}
+	then := r.ends.journal
+	then.Records = append(slices.Clone(then.Records), done)
+	next, err := Next(r.Goal, r.plan.Join, then)
+	if err != nil || next == "" {
+		return r.ends.note(done)
+	}
+	facts, err := r.ahead(next)
+	if err != nil {
+		return r.ends.note(done) // the step itself will say what is wrong
+	}
+	if err := r.ends.note(done, Record{Step: next, Facts: facts}); err != nil {
+		return err
+	}
+	r.noted = next
 	return nil
 }

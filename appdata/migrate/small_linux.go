@@ -51,12 +51,14 @@ func (c *copier) small(from, to string, buf []byte) (done bool, err error) {
 			err = c.bear(lossOf("modes", unix.Fchmod(out, mode)))
 		}
 	}
+	// Its time before it is closed: a share that answers in turn has answered all writes
+	// then, and closing waits for nothing more.
+	if err == nil {
+		err = unix.UtimesNanoAt(unix.AT_FDCWD, to, []unix.Timespec{{Nsec: unix.UTIME_OMIT}, before.Mtim}, unix.AT_SYMLINK_NOFOLLOW)
+	}
 	// A network file system may say only here that there was no room.
 	if closed := unix.Close(out); err == nil {
 		err = closed
-	}
-	if err == nil {
-		err = unix.UtimesNanoAt(unix.AT_FDCWD, to, []unix.Timespec{{Nsec: unix.UTIME_OMIT}, before.Mtim}, unix.AT_SYMLINK_NOFOLLOW)
 	}
 	if err != nil {
 		return false, &fs.PathError{Op: "copy to", Path: to, Err: err}

@@ -34,11 +34,16 @@ type tree struct {
 	ring   []*folder // with names left
 	turn   int
 	active int
+	lists  int // of them list a folder
 	err    error
 }
 
-// open is how many folders may have names left before others are listed.
-func (t *tree) open() int { return 4 * t.workers }
+// mayList says whether a folder is to be listed before more is done of what is in others.
+// What a folder has below it is made one after another, so that of many who do so most
+// would wait.
+func (t *tree) mayList() bool {
+	return len(t.below) > 0 && (len(t.ring) == 0 || len(t.ring) < 4*t.workers && t.lists < (t.workers+3)/4)
+}
 
 func (t *tree) run(ctx context.Context, roots []*folder) error {
 	t.news = sync.NewCond(&t.mu)
@@ -85,6 +90,9 @@ func (t *tree) work(ctx context.Context) {
 			t.fail(err)
 		}
 		t.mu.Lock()
+		if name == "" {
+			t.lists--
+		}
 		t.active--
 		t.news.Broadcast()
 		t.mu.Unlock()
@@ -99,10 +107,11 @@ func (t *tree) next() (*folder, string) {
 		switch {
 		case t.err != nil:
 			return nil, ""
-		case len(t.below) > 0 && len(t.ring) < t.open():
+		case t.mayList():
 			d := t.below[len(t.below)-1]
 			t.below = t.below[:len(t.below)-1]
 			t.active++
+			t.lists++
 			return d, ""
 		case len(t.ring) > 0:
 			t.turn = (t.turn + 1) % len(t.ring)
