@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/coterie-ha/coterie/appdata"
 	"github.com/coterie-ha/coterie/internal/atomicfile"
@@ -72,7 +73,11 @@ func (p *Plan) settings(o *[]Objection) error {
 		case v.Theirs:
 			p.object(o, Objection{Word: "others-settings", Text: v.Text + "; set it there, start that server again, and say so there: coterie migrate verify PLAN"})
 		default:
-			p.object(o, Objection{Word: "settings", Text: v.Text + v.remedy(p.Profile, others), Firm: v.Firm})
+			one := Objection{Word: "settings", Text: v.Text + v.remedy(p.Profile, others), Firm: v.Firm}
+			p.object(o, one)
+			if v.Firm || !slices.Contains(p.Accepts, one.Word) {
+				p.wonder(v, others)
+			}
 		}
 	}
 	return nil

@@ -37,7 +37,8 @@ type Plan struct {
 	Accepts []string      `json:"accepts,omitempty"`
 	Objects []Objection   `json:"objections,omitempty"`
 
-	digest string
+	digest    string
+	questions []Question
 }
 
 // Objection is a reason not to carry a plan out as it is.

@@ -11,14 +11,22 @@ import (
 	"github.com/coterie-ha/coterie/internal/problem"
 )
 
+// person is the terminal at which somebody can be asked; nil where nobody can.
+func (c *cli) person() *os.File {
+	f, ok := c.in.(*os.File)
+	if c.flags.noInput || !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return f
+}
+
 // confirm asks whether to go on. Without a terminal nobody can be asked, and
 // what needs an answer is refused. The error is nil when the answer is yes.
 func (c *cli) confirm(question string) error {
 	if c.flags.yes {
 		return nil
 	}
-	f, ok := c.in.(*os.File)
-	if c.flags.noInput || !ok || !term.IsTerminal(int(f.Fd())) {
+	if c.person() == nil {
 		return problem.New("COT-106", nil, "not done, because nobody answered: %s", question)
 	}
 	fmt.Fprintf(c.err, "%s [y/N] ", question)

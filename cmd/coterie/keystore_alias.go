@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/term"
-
 	"github.com/coterie-ha/coterie/internal/problem"
 	"github.com/coterie-ha/coterie/keystore"
 )
@@ -31,8 +29,8 @@ func (c *cli) chooseAlias(file string, s *keystore.Store, named string) (string,
 	for _, e := range keys {
 		aliases = append(aliases, e.Alias)
 	}
-	f, ok := c.in.(*os.File)
-	if c.flags.noInput || !ok || !term.IsTerminal(int(f.Fd())) {
+	f := c.person()
+	if f == nil {
 		p := problem.New("COT-908", nil, "%s has %d private keys, and nothing says which is meant: %s", file, len(keys), strings.Join(aliases, ", "))
 		p.Remedy = "--alias " + aliases[0] + ", or another of them"
 		return "", p
@@ -41,21 +39,31 @@ func (c *cli) chooseAlias(file string, s *keystore.Store, named string) (string,
 		fact := e.Facts()
 		c.say("%3d  %-20s %s, until %s", i+1, e.Alias, fact.Subject, fact.NotAfter.UTC().Format("2006-01-02"))
 	}
+	alias, err := c.pick(f, aliases)
+	if err == nil && alias == "" {
+		err = problem.New("COT-908", nil, "%s: none of its %d private keys was chosen", file, len(keys))
+	}
+	return alias, err
+}
+
+// pick asks which of several is meant, by its number or its name, three times at most;
+// empty when none was.
+func (c *cli) pick(f *os.File, names []string) (string, error) {
 	lines := bufio.NewReader(f)
 	for range tries {
-		fmt.Fprintf(c.err, "Which of them? [1-%d] ", len(keys))
+		fmt.Fprintf(c.err, "Which of them? [1-%d] ", len(names))
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			return "", problem.New("COT-106", err, "not done")
 		}
 		word := strings.TrimSpace(line)
-		if n, err := strconv.Atoi(word); err == nil && n >= 1 && n <= len(keys) {
-			return aliases[n-1], nil
+		if n, err := strconv.Atoi(word); err == nil && n >= 1 && n <= len(names) {
+			return names[n-1], nil
 		}
-		if slices.Contains(aliases, word) {
+		if slices.Contains(names, word) {
 			return word, nil
 		}
 		c.say("There is no %q.", word)
 	}
-	return "", problem.New("COT-908", nil, "%s: none of its %d private keys was chosen", file, len(keys))
+	return "", nil
 }

@@ -98,8 +98,8 @@ func (c *cli) openKeystore(name string, data []byte, file string, pass keystore.
 
 // askPassword asks a person, without showing what is typed.
 func (c *cli) askPassword(question string) (keystore.Password, error) {
-	f, ok := c.in.(*os.File)
-	if c.flags.noInput || !ok || !term.IsTerminal(int(f.Fd())) {
+	f := c.person()
+	if f == nil {
 		p := problem.New("COT-106", nil, "a password is needed, and nobody can be asked")
 		p.Remedy = "--password-file FILE"
 		return "", p

@@ -4,12 +4,9 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/term"
 
 	"github.com/coterie-ha/coterie/appdata/migrate"
 	"github.com/coterie-ha/coterie/internal/problem"
@@ -49,9 +46,7 @@ func (c *cli) encryptionKey(p migrate.Plan, a *migrate.Ask, passwordFile string)
 	case known:
 		return false, nil
 	case alias == "" && len(aliases) == 1:
-		set := map[string]string{p.Profile.Encryption.Key: aliases[0]}
-		maps.Copy(set, a.Set)
-		a.Set = set
+		a.Set = with(a.Set, p.Profile.Encryption.Key, aliases[0])
 		return true, nil
 	}
 	said := problem.New("COT-908", nil, "%s has no key %q, of which this server would be told; there are: %s", name, alias, strings.Join(aliases, ", "))
@@ -59,7 +54,27 @@ func (c *cli) encryptionKey(p migrate.Plan, a *migrate.Ask, passwordFile string)
 		said = problem.New("COT-908", nil, "%s has %d keys, and nothing says which is meant: %s", name, len(aliases), strings.Join(aliases, ", "))
 	}
 	said.Remedy = "--set " + p.Profile.Encryption.Key + "=ALIAS"
-	return false, said
+	f := c.settler()
+	if f == nil || len(aliases) == 0 {
+		return false, said
+	}
+	c.say("%s.", said.What)
+	for i, one := range aliases {
+		c.say("%3d  %s", i+1, one)
+	}
+	if alias, err = c.pick(f, aliases); err != nil || alias == "" {
+		return false, errors.Join(err, said)
+	}
+	a.Set = with(a.Set, p.Profile.Encryption.Key, alias)
+	return true, nil
+}
+
+// with is what is set, with one more.
+func with(set map[string]string, key, value string) map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, set)
+	all[key] = value
+	return all
 }
 
 // openEncryption opens a keystore by the usual password, by that of a file, or by a
@@ -70,9 +85,7 @@ func (c *cli) openEncryption(name string, data []byte, passwordFile string) (*ke
 		if err == nil {
 			return s, nil
 		}
-		f, ok := c.in.(*os.File)
-		asked := ok && !c.flags.noInput && term.IsTerminal(int(f.Fd()))
-		if _, detected := keystore.Detect(data); !asked || detected != nil {
+		if _, detected := keystore.Detect(data); c.person() == nil || detected != nil {
 			c.say("%s was not opened, so whether it has this server's key is not known: --keystore-password-file", name)
 			return nil, nil
 		}

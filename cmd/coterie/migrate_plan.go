@@ -39,9 +39,11 @@ With --join the share has the data already, and a further server is told of it:
 its own folders are compared with the share, and stay where they are. So are
 settings that servers of a cluster must have in common (database, certificate,
 the load balancer's address) or each for itself; --set gives one a value with
-the same edit. The encryption keystore of the share is opened, to see that it
-has the key of which this server will be told: by the usual password, else that
-of --keystore-password-file, else a person is asked, three times at most.`,
+the same edit, and at a terminal a person is asked for what is missing or does
+not fit, unless --yes or --no-input is said. The encryption keystore of the
+share is opened, to see that it has the key of which this server will be told:
+by the usual password, else that of --keystore-password-file, else a person is
+asked, three times at most.`,
 		Example: `  coterie migrate plan /opt/ibm-ucd/server --to /media/share/appdata
   coterie migrate plan /opt/ibm-ucd/server --to /media/share/appdata -n
   coterie migrate plan /opt/ibm-ucd/server --to /mnt/a --accept owners,modes
@@ -108,12 +110,8 @@ func folderNamed(name string) (string, error) {
 func (c *cli) planMigration(ctx context.Context, a migrate.Ask, out, passwordFile string) error {
 	p, err := migrate.Make(ctx, a)
 	if err == nil && a.Join {
-		again, err := c.encryptionKey(p, &a, passwordFile)
-		if err != nil {
+		if p, err = c.completed(ctx, p, a, passwordFile); err != nil {
 			return err
-		}
-		if again {
-			return c.planMigration(ctx, a, out, passwordFile)
 		}
 	}
 	if errors.Is(err, migrate.ErrNothingToDo) {
