@@ -52,6 +52,8 @@ func (c *cli) examine(cmd *cobra.Command) error {
 			s.found("database", "error", asProblem(err))
 		} else if err := c.examinePooler(ctx, s, cfg); err != nil {
 			s.found("pooler", "error", asProblem(err))
+		} else if err := c.examineSettings(ctx, cmd, s); err != nil {
+			s.found("settings", "error", asProblem(err))
 		}
 	}
 	if err := c.showChecks(s); err != nil {
