@@ -5,6 +5,7 @@ package atomicfile
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -47,5 +48,30 @@ func TestRenamingWithoutLinksReplacesNothing(t *testing.T) {
 	free := filepath.Join(dir, "free")
 	if err := renameNew(from, free); err != nil || read(t, free) != "new" {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhatWasPreparedGetsOnlyANameThatNothingHas(t *testing.T) {
+	dir := t.TempDir()
+	path, temp := filepath.Join(dir, "f"), filepath.Join(dir, "own")
+	for i, want := range []error{nil, fs.ErrExist} {
+		if err := PrepareNew(temp, []byte{'a' + byte(i)}, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := PrepareNew(temp, nil, 0o666); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("what lies prepared is written over: %v", err)
+		}
+		if err := Name(temp, path); !errors.Is(err, want) {
+			t.Errorf("the name: %v, want %v", err, want)
+		}
+	}
+	if got := read(t, path); got != "a" {
+		t.Errorf("the file has %q, want that of who was first", got)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o666 {
+		t.Errorf("its mode is %v, %v, whatever the umask", info.Mode(), err)
+	}
+	if got := read(t, temp); got != "b" {
+		t.Errorf("who was second has %q left", got)
 	}
 }

@@ -185,6 +185,30 @@ func TestACallThatGoesWrongLosesNothingAndIsGoneOnFromOrBack(t *testing.T) {
 	}
 }
 
+// Whoever is killed while the share is claimed, or told of the first server, leaves nothing
+// there that going back does not find.
+func TestAKillWhileTheShareIsToldLeavesNothingBehind(t *testing.T) {
+	f := newFaulty(t, Upgraded)
+	apply := []string{"migrate", "apply", f.plan, "-y", "--workers", "1"}
+	f.fresh(t)
+	all := f.count(apply...)
+	tried := 0
+	for i, call := range all {
+		claims := strings.Contains(call.Path, "migration.json") || strings.Contains(call.Path, "member.json")
+		if !claims || call.Op == through.Lookup || call.Op == through.GetAttr {
+			continue
+		}
+		tried++
+		f.fresh(t)
+		f.try(through.Fault{Kill: true, At: i + 1}, apply...)
+		f.coterie(t, 0, "migrate", "rollback", f.plan, "-y")
+		f.untouched(t, at("kill", i+1, all))
+	}
+	if tried < 10 {
+		t.Errorf("%d kills", tried)
+	}
+}
+
 // What deletes the originals leaves the share alone, whatever goes wrong.
 func TestACallThatGoesWrongWhileOriginalsAreDeletedIsGoneOnFrom(t *testing.T) {
 	for _, l := range []Layout{Upgraded, Folder, Links} {
