@@ -27,7 +27,7 @@ func (c *cli) appdataCommand() *cobra.Command {
   coterie appdata changes --since 1h
   coterie appdata watch`,
 		c.appdataCheck(), c.appdataScan(), c.appdataDiff(), c.appdataFiles(), c.appdataChanges(), c.appdataWatch(), c.appdataAccept(),
-		c.appdataDrifts(), c.appdataReference(), c.appdataCompare(), c.appdataSettings(), c.appdataLoads(), c.appdataDatabase(), c.appdataUpgrade(), c.appdataRecipe())
+		c.appdataDrifts(), c.appdataReference(), c.appdataCompare(), c.appdataSettings(), c.appdataLoads(), c.appdataDatabase(), c.appdataUpgrade(), c.appdataSetup(), c.appdataRecipe())
 }
 
 // scanFlags say how a tree is scanned.

@@ -93,6 +93,16 @@ func readTrusted(files []string) ([]ed25519.PublicKey, error) {
 	return keys, nil
 }
 
+const digestFlag = "refuse a bundle with another `DIGEST` than this, which the export has told"
+
+// isBundle says whether a bundle is the one that is meant; any is, where none is named.
+func isBundle(name string, r *bundle.Reader, digest string) error {
+	if digest == "" || strings.EqualFold(digest, r.Digest.String()) {
+		return nil
+	}
+	return problem.New("COT-375", nil, "%s has the digest %s, and %s was to come", name, r.Digest, table.Safe(digest))
+}
+
 // bytesOf reads a size: a number, perhaps with KiB, MiB, GiB or TiB.
 func bytesOf(text string) (int64, error) {
 	number, shift := text, 0

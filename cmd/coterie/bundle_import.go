@@ -23,6 +23,7 @@ type unpacking struct {
 	into, policy, most, reason string
 	tier, fromTier             string
 	version, fromVersion       string
+	digest                     string
 	trust                      []string
 	unsigned, lines, undo      bool
 }
@@ -79,6 +80,7 @@ and 3 when --policy none finds a difference.`,
 	f.StringVar(&v.version, "product-version", "", "`VERSION` of the product in ROOT, where the profile names no file that says it")
 	f.StringVar(&v.fromVersion, "from-version", "", "take a bundle of this `VERSION` of the product too")
 	f.StringArrayVar(&v.trust, "trust", nil, "`FILE` of a public key that may have signed it; may be repeated")
+	f.StringVar(&v.digest, "digest", "", digestFlag)
 	f.BoolVar(&v.unsigned, "unsigned", false, "take it though nobody vouches for it")
 	f.StringVar(&v.most, "most", "64GiB", "refuse a bundle whose files have more than `SIZE`")
 	f.BoolVar(&v.lines, "lines", false, "show the lines in which small texts differ")
@@ -146,6 +148,9 @@ func (c *cli) importBundle(ctx context.Context, name string, v unpacking) error 
 // named, or of the one of ours that the bundle names, or the usual ones.
 func (c *cli) planImport(ctx context.Context, im *bundle.Import, name string, most int64, v unpacking) (plan *bundle.Plan, err error) {
 	err = opened(ctx, name, most, func(ctx context.Context, r *bundle.Reader) (err error) {
+		if err := isBundle(name, r, v.digest); err != nil {
+			return err
+		}
 		usual := "generic"
 		if slices.Contains(bundle.Profiles(), r.Profile.Name) {
 			usual = r.Profile.Name

@@ -14,9 +14,10 @@ import (
 
 // inspecting is what coterie bundle inspect was asked for.
 type inspecting struct {
-	trust []string
-	most  string
-	files bool
+	trust  []string
+	digest string
+	most   string
+	files  bool
 }
 
 func (c *cli) bundleInspect() *cobra.Command {
@@ -26,7 +27,7 @@ func (c *cli) bundleInspect() *cobra.Command {
 		Short: "Say what a bundle is, and whether it is whole",
 		Long: `Reads all of a bundle, holds it against its manifest, and says where it comes
 from. Nothing is unpacked. With --trust the signature must be by one of the
-keys.`,
+keys; with --digest it must be the very bundle that an export has made.`,
 		Example: `  coterie bundle inspect portal.bundle
   coterie bundle inspect portal.bundle --trust dev.key.pub
   coterie bundle inspect portal.bundle --files -o csv`,
@@ -38,6 +39,7 @@ keys.`,
 		},
 	}
 	cmd.Flags().StringArrayVar(&v.trust, "trust", nil, "`FILE` of a public key that may have signed it; may be repeated")
+	cmd.Flags().StringVar(&v.digest, "digest", "", digestFlag)
 	cmd.Flags().StringVar(&v.most, "most", "64GiB", "refuse a bundle whose files have more than `SIZE`")
 	cmd.Flags().BoolVar(&v.files, "files", false, "list what is in it")
 	return cmd
@@ -57,6 +59,9 @@ func (c *cli) inspect(ctx context.Context, name string, v inspecting) error {
 			if err := r.Believe(keys); err != nil {
 				return err
 			}
+		}
+		if err := isBundle(name, r, v.digest); err != nil {
+			return err
 		}
 		if err := r.Each(ctx, nil); err != nil {
 			return err

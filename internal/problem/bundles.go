@@ -78,5 +78,10 @@ profiles do not have, or a pattern that can fit nothing.`},
 			`The file is not there, is no Ed25519 key in PEM, or is a private key where the
 public one was asked for, or the other way round. A private key that others
 may read is refused as well.`},
+		{"COT-375", ExitRefused, "not the bundle that was to come",
+			"bring the file again that the export wrote",
+			`A bundle has another digest than the one that was named. It is whole, but it is
+an older or another one: what arrived is not what was sent. Nothing was
+imported.`},
 	}
 }

@@ -128,5 +128,24 @@ database of the new one does harm that nobody sees at once.`},
 			"have a machine that runs no node serve it, or a storage system of several",
 			`The share is mounted from the machine of one of the nodes. It works; but when
 that machine is away, no other node has the files, so that all stop with it.`},
+		{"COT-324", ExitUsage, "set-up plan cannot be used",
+			"mend the file at the lines that are named; docs/appdata.md shows one",
+			`A file for coterie appdata setup is no YAML, names a node or a step that is not
+there, has a command that is no step of a set-up, or a word that stands only on
+a command line. Nothing was done. Passwords do not belong into it: --set-from
+reads them from files. The file names all nodes that have a part in it; a node
+that it does not name can do none of its steps.`},
+		{"COT-325", ExitFailed, "step of a set-up failed",
+			"mend the cause, and repeat the command: what is done is not done again",
+			`A step of the plan by which servers are set up could not be done on this node.
+The cause is kept in coterie.app_steps, and what comes after it waits. A process
+that was not heard of for some seconds, frozen perhaps, may find as well that
+another has taken its step.`},
+		{"COT-326", ExitRefused, "another set-up plan of that name",
+			"use the file that was declared, or declare this one: --change",
+			`A plan of that name was declared, and says something else than this file. So
+that two files do not undo each other, a changed one is declared once, with
+--change, and then used on all nodes. What is done, or is being done, must be in
+it as it was: to do all of it again, give the plan another name.`},
 	}
 }
