@@ -66,7 +66,7 @@ func digestOf(what any) string {
 // What nobody writes by hand.
 const (
 	mostSetup = 256 << 10 // bytes of the file
-	mostSteps = 1000
+	mostSteps = 500
 	mostWord  = 4096 // bytes
 )
 
