@@ -39,7 +39,8 @@
 //   - What is told to the database is news: a healthy hour is silent. Rounds are
 //     on the share alone.
 //   - A peer that is frozen, dead, or cannot use its own share proves nothing and
-//     is not waited for.
+//     is not waited for. One that says WRONG_SHARE or STALE is looked for all the
+//     same: it may say so because it was not seen, and is well when it is.
 //
 // # Failure
 //

@@ -255,3 +255,65 @@ func TestAWordThatArrivesLateIsNoOtherShare(t *testing.T) {
 		t.Errorf("an older copy is %s", c.State)
 	}
 }
+
+// A client that remembers too long does not see what a later node writes, which the
+// others then take for one on another share; when it sees it again, all is as before.
+func TestWhoIsNotSeenForAWhileIsWellWhenItIsSeenAgain(t *testing.T) {
+	db, dir := database(t), share(t)
+	a := join(t, db, "app-a", dir)
+	a.look()
+	b := join(t, db, "app-b", dir)
+	a.member.Every, b.member.Every = 50*time.Millisecond, 50*time.Millisecond
+	for range 3 {
+		a.look()
+		b.look()
+	}
+	if !a.ready || !b.ready {
+		t.Fatal("not ready")
+	}
+
+	// From now on the client of a shows an old word of b.
+	memory := t.TempDir()
+	if err := os.CopyFS(memory, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	written := func(of *node, from, to string) {
+		t.Helper()
+		name := "/.coterie/nodes/" + of.share.Node + ".challenge"
+		text, err := os.ReadFile(from + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to+name, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.share.Path = memory
+	state := appdata.OK
+	for begun := time.Now(); state == appdata.OK && time.Since(begun) < 20*time.Second; time.Sleep(100 * time.Millisecond) {
+		a.look()
+		written(a, memory, dir)
+		c, _ := b.look()
+		state = c.State
+	}
+	if state != appdata.WrongShare {
+		t.Fatalf("b is %s", state)
+	}
+	for range 3 { // the others hear what became of it
+		a.look()
+		written(a, memory, dir)
+		b.look()
+	}
+
+	a.share.Path = dir
+	for begun := time.Now(); state != appdata.OK && time.Since(begun) < 10*time.Second; time.Sleep(100 * time.Millisecond) {
+		if c, _ := a.look(); c.State != appdata.OK {
+			t.Fatalf("a is %s: %s", c.State, c.Reason)
+		}
+		c, _ := b.look()
+		state = c.State
+	}
+	if state != appdata.OK {
+		t.Errorf("b is %s still, though a sees what it writes", state)
+	}
+}

@@ -4,10 +4,12 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, coterie, 
     SET plan_cache_mode = force_generic_plan AS $$ -- planned once for each connection
 #variable_conflict use_column
 BEGIN
-    -- A peer that is frozen, or cannot use its own share, is not waited for.
+    -- A peer that is frozen, or cannot use its own share, is not waited for. One whose share the others
+    -- took for another is looked for all the same: what they see of it is how it becomes well again.
     RETURN QUERY SELECT c.node, c.incarnation, c.nonce, (extract(epoch FROM c.every) * 1000)::bigint,
            c.at > mine.started_at,
-           n.state IN ('ready', 'draining', 'drained') OR (n.joined_at, n.name) < (me.joined_at, me.name),
+           coalesce(v.state, 'OK') IN ('OK', 'DEGRADED')
+               AND (n.state IN ('ready', 'draining', 'drained') OR (n.joined_at, n.name) < (me.joined_at, me.name)),
            (n.joined_at, n.name) < (me.joined_at, me.name),
            g.seen, (SELECT share_generation FROM coterie.cluster)
     FROM coterie.session mine
@@ -20,9 +22,9 @@ BEGIN
     LEFT JOIN coterie.sight g ON g.reader = c.node AND g.reader_incarnation = c.incarnation AND g.writer = p_node AND g.writer_incarnation = p_incarnation
     WHERE mine.node = p_node AND mine.incarnation = p_incarnation
       AND (c.node = p_node OR s.expires_at > coterie.clock() AND s.renewed_at > coterie.clock() - 2.25 * t.heartbeat
-           AND coalesce(v.state, 'OK') IN ('OK', 'DEGRADED'));
+           AND coalesce(v.state, 'OK') IN ('OK', 'DEGRADED', 'WRONG_SHARE', 'STALE'));
 END $$;
 COMMENT ON FUNCTION coterie.storage_peers(text, bigint) IS
-    'For a node''s present life: itself and the other nodes that live and can use the share, what each writes there and how often; whether it told so since this life began; whether the node must see it and be seen by it before it is ready, and whether it came before; whether it sees the node, null when it has not told; and the generation that the share must have.';
+    'For a node''s present life: itself and the other nodes that live and can use the share, or might again once they are seen there; what each writes there and how often; whether it told so since this life began; whether the node must see it and be seen by it before it is ready, and whether it came before; whether it sees the node, null when it has not told; and the generation that the share must have.';
 REVOKE ALL ON FUNCTION coterie.storage_peers(text, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coterie.storage_peers(text, bigint) TO coterie_agent, coterie_reader;
