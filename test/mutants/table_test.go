@@ -110,7 +110,7 @@ var tried = []trial{
 		{"appdata/scan.go", "		check = func() error { return nil }\n	}\n", "	}\n	check = func() error { return nil }\n"},
 	}}, "./appdata", "TestScanOfAnUnmountedShareIsVoid"},
 	{Mutant{"a file is replaced in place", "copying in place, as cp does: a reader sees half a file", []Edit{
-		{"internal/atomicfile/atomicfile.go", `tmp, err := os.CreateTemp(dir, "."+filepath.Base(target)+".tmp-*")`, `_ = dir
+		{"internal/atomicfile/atomicfile.go", "tmp, made, err := temporary(target, first)", `made := first
 	tmp, err := os.OpenFile(target, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)`},
 	}}, "./internal/atomicfile", "TestReadersSeeTheOldOrTheNewContent"},
 
