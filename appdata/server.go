@@ -21,9 +21,6 @@ func (m Mount) Server() (host string, port int) {
 	case "fuse.sshfs":
 		host, rest = splitSource(m.Source[strings.LastIndex(m.Source, "@")+1:])
 		port = 22
-	case "fuse.glusterfs":
-		host, rest = splitSource(m.Source)
-		port = 24007
 	}
 	if host == "" || rest == "" {
 		return "", 0

@@ -147,8 +147,8 @@ type reached struct {
 }
 
 // reach calls the server that a mount names at the port of such servers, so that one
-// which is away is told from one that does not answer. A mount over another port, of
-// which the kernel says nothing, is well all the same: it is told, and judged by nobody.
+// which is away is told from one that does not answer. Of a share that can be used nobody
+// is told that it takes none: it is mounted over another port, or by another name.
 func reach(ctx context.Context, m appdata.Mount) reached {
 	r := reached{}
 	if r.host, r.port = m.Server(); r.host == "" {
@@ -211,7 +211,7 @@ func (c *cli) tellShare(k *cluster, found appdata.Condition, server reached) err
 		mount += fmt.Sprintf(", a small write takes %.1f ms", float64(found.Latency.Microseconds())/1000)
 	}
 	lines := []string{state, mount}
-	if server.host != "" {
+	if server.host != "" && (server.err == nil || !found.Usable()) {
 		doc = append(doc, table.Member{Name: "server", Value: server.String()}, table.Member{Name: "server_answers", Value: server.err == nil})
 		lines = append(lines, "  "+server.String())
 	}

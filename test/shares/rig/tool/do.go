@@ -102,6 +102,9 @@ func duplicate(from, to string) error {
 			return err
 		}
 		text, err := os.ReadFile(path)
+		for try := 0; errors.Is(err, unix.ESTALE) && try < 100; try++ { // replaced just now, which GlusterFS lets one see
+			text, err = os.ReadFile(path)
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // the nodes are at work
 		}
