@@ -2,7 +2,6 @@ package appdata
 
 import (
 	"fmt"
-	"net"
 	"path"
 	"regexp"
 	"slices"
@@ -38,31 +37,50 @@ type Step struct {
 
 // NewRecipe reads what is to be mounted: HOST:/FOLDER for NFS, //HOST/NAME for SMB.
 func NewRecipe(source string) (Recipe, error) {
-	if rest, smb := strings.CutPrefix(source, "//"); smb {
-		host, name, _ := strings.Cut(rest, "/")
+	if strings.HasPrefix(source, "//") {
+		r := Recipe{FSType: "cifs", Source: source}
+		host, name := r.split()
 		if host == "" || name == "" {
 			return Recipe{}, fmt.Errorf("%q is not //HOST/NAME", source)
 		}
-		name, _, _ = strings.Cut(name, "/")
-		return Recipe{FSType: "cifs", Source: source, Folder: "/srv/" + name}, nil
+		r.Folder = "/srv/" + name
+		return r, nil
 	}
-	host, folder := splitSource(source)
+	r := Recipe{FSType: "nfs4", Source: source}
+	host, folder := r.split()
 	if host == "" || strings.ContainsAny(host, "/@") || !path.IsAbs(folder) {
 		return Recipe{}, fmt.Errorf("%q is neither HOST:/FOLDER (NFS) nor //HOST/NAME (SMB)", source)
 	}
-	return Recipe{FSType: "nfs4", Source: source, Folder: path.Clean(folder)}, nil
+	r.Folder = folder
+	return r, nil
 }
 
-// literal is what a shell, fstab, exports(5) and smb.conf take as it stands.
-var literal = regexp.MustCompile(`^[A-Za-z0-9_./:@%+\[\]-]+$`)
-
-// Check refuses what some of the files or a shell would read otherwise.
-func (r Recipe) Check() error {
-	if !path.IsAbs(r.Point) || path.Clean(r.Point) == "/" {
-		return fmt.Errorf("the folder %q does not begin with /, or is /", r.Point)
+// split gives the file server, and what it exports: a folder by NFS, a name by SMB.
+func (r Recipe) split() (host, export string) {
+	if rest, smb := strings.CutPrefix(r.Source, "//"); smb {
+		host, rest, _ = strings.Cut(rest, "/")
+		export, _, _ = strings.Cut(rest, "/")
+		return host, export
 	}
-	for _, word := range slices.Concat([]string{r.Source, r.Point, r.User, r.Group}, r.Nodes) {
-		if !literal.MatchString(word) || strings.HasPrefix(word, "-") {
+	return splitSource(r.Source)
+}
+
+// literal is what a shell, fstab, exports(5) and smb.conf take as it stands: no blank, no
+// wildcard, nothing that means a group of users or hosts, or a variable.
+var literal = regexp.MustCompile(`^[A-Za-z0-9_./:][A-Za-z0-9_./:+-]*$`)
+
+// Check refuses what some of the files or a shell would read otherwise, and folders that
+// are not for the application alone: they are given to its user.
+func (r Recipe) Check() error {
+	for _, folder := range []string{r.Point, r.Folder} {
+		if !path.IsAbs(folder) || path.Clean(folder) != folder || folder == "/" {
+			return fmt.Errorf("the folder %q must begin with /, without . and .., and be more than that", folder)
+		}
+	}
+	host, _ := r.split()
+	rest := strings.TrimPrefix(strings.TrimPrefix(r.Source, "//"), "["+host+"]")
+	for _, word := range slices.Concat([]string{host, rest, r.Point, r.Folder, r.User, r.Group}, r.Nodes) {
+		if !literal.MatchString(word) {
 			return fmt.Errorf("%q has characters that fstab, exports, smb.conf or a shell would read otherwise", word)
 		}
 	}
@@ -78,11 +96,12 @@ func (r Recipe) Steps() []Step {
 	}
 	steps := []Step{r.nfsServer(), fstab}
 	if r.FSType == "cifs" {
-		secret := Step{
-			Where: "each node", File: credentials, Lines: []string{"username=" + r.User, "password=..."},
-			Commands: []string{"chmod 600 " + credentials},
+		steps = []Step{
+			r.smbServer(),
+			{Where: "each node", Commands: []string{"install -d -m 0755 " + path.Dir(credentials), "install -m 0600 /dev/null " + credentials}},
+			{Where: "each node", File: credentials, Lines: []string{"username=" + r.User, "password=..."}},
+			fstab,
 		}
-		steps = []Step{r.smbServer(), secret, fstab}
 	}
 	return append(steps,
 		Step{Where: "each node", File: "coterie.yaml", Lines: []string{"appdata:", "  path: " + r.Point, "  expect_mount: [" + r.FSType + "]"}},
@@ -104,10 +123,7 @@ func (r Recipe) options() string {
 
 func (r Recipe) nfsServer() Step {
 	var clients []string
-	for _, n := range r.Nodes {
-		if ip := net.ParseIP(n); ip != nil && ip.To4() == nil && !strings.Contains(n, "[") {
-			n = "[" + n + "]"
-		}
+	for _, n := range r.Nodes { // an address of IPv6 stands without brackets, which are a wildcard there
 		clients = append(clients, n+"(rw,sync,no_subtree_check,root_squash)")
 	}
 	return Step{
@@ -124,13 +140,11 @@ func (r Recipe) folderCommand() string {
 // smbServer leaves to Samba what it does well by itself: its locks hold between hosts,
 // and what a client may remember it takes back when another one writes.
 func (r Recipe) smbServer() Step {
-	_, name, _ := strings.Cut(strings.TrimPrefix(r.Source, "//"), "/")
-	name, _, _ = strings.Cut(name, "/")
+	_, name := r.split()
 	lines := []string{
 		"[" + name + "]", "path = " + r.Folder, "read only = no", "valid users = " + r.User,
-		"create mask = 0640", "directory mask = 0750",
+		"create mask = 0640", "directory mask = 0750", "hosts allow = " + strings.Join(r.Nodes, " "),
 	}
-	lines = append(lines, "hosts allow = "+strings.Join(r.Nodes, " "))
 	return Step{
 		Where: "the file server", File: "/etc/samba/smb.conf", Lines: lines,
 		Commands: []string{

@@ -2,6 +2,7 @@ package appdata
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -36,6 +37,28 @@ func TestARecipesMountHasNoRisk(t *testing.T) {
 	}
 }
 
+func TestAnAddressStandsAsEachFileReadsIt(t *testing.T) {
+	r, err := NewRecipe("[fd00::7]:/srv/deploy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Point, r.User, r.Group, r.Nodes = "/media/deploy", "deploy", "deploy", []string{"fd00::2"}
+	if got := r.Steps()[0].Lines[0]; !strings.HasPrefix(got, "/srv/deploy fd00::2(rw,") {
+		t.Errorf("exports: %s", got)
+	}
+	// Nobody reads the password in the moment between writing it and closing the file.
+	if r, err = NewRecipe("//nas1/deploy"); err != nil {
+		t.Fatal(err)
+	}
+	var before []string
+	for _, s := range r.Steps() {
+		if s.File == credentials && !slices.Contains(before, "install -m 0600 /dev/null "+credentials) {
+			t.Errorf("%s is written before it is closed to others", credentials)
+		}
+		before = append(before, s.Commands...)
+	}
+}
+
 func TestTheManualHasTheSameOptions(t *testing.T) {
 	page, err := os.ReadFile("../docs/appdata.md")
 	if err != nil {
@@ -57,6 +80,12 @@ func TestARecipeOfWhatCannotBeWrittenIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*Recipe){
 		"a blank in the source":   func(r *Recipe) { r.Source = "nas1:/srv/my deploy" },
 		"a command in the source": func(r *Recipe) { r.Source = "nas1:/srv;reboot" },
+		"a wildcard of a shell":   func(r *Recipe) { r.Point = "/media/[a]" },
+		"all of the server":       func(r *Recipe) { r.Source, r.Folder = "nas1:/", "/" },
+		"above the folder":        func(r *Recipe) { r.Folder = "/srv/.." },
+		"a group as the user":     func(r *Recipe) { r.User = "@deploy" },
+		"a group of hosts":        func(r *Recipe) { r.Nodes = []string{"@apps"} },
+		"a variable of Samba":     func(r *Recipe) { r.Folder = "/srv/%u" },
 		"a relative folder":       func(r *Recipe) { r.Point = "media" },
 		"the root":                func(r *Recipe) { r.Point = "/media/.." },
 		"a line in the folder":    func(r *Recipe) { r.Point = "/media\n/etc" },
