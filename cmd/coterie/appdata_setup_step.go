@@ -120,11 +120,16 @@ func (c *cli) perform(ctx context.Context, v *settingUp, step *setupStep) (out s
 		if err != nil {
 			return stepOutcome{err: err}
 		}
+		made := ""
 		for _, row := range rows {
 			if row.Step == step.Of {
-				args = append(args, "--digest="+row.Made)
+				made = row.Made
 			}
 		}
+		if made == "" { // any bundle would do then
+			return stepOutcome{err: problem.New("COT-375", nil, "step %s has not told which bundle it made", step.Of)}
+		}
+		args = append(args, "--digest="+made)
 	}
 	var result bytes.Buffer
 	inner := &cli{in: strings.NewReader(""), out: &result, err: c.err}

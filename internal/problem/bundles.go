@@ -81,7 +81,8 @@ may read is refused as well.`},
 		{"COT-375", ExitRefused, "not the bundle that was to come",
 			"bring the file again that the export wrote",
 			`A bundle has another digest than the one that was named. It is whole, but it is
-an older or another one: what arrived is not what was sent. Nothing was
-imported.`},
+an older or another one: what arrived is not what was sent. Or the step of a
+set-up that exported it has not told its digest, and any bundle would do.
+Nothing was imported.`},
 	}
 }
