@@ -276,13 +276,51 @@ func (n *Nemesis) freezeDatabase() error {
 
 // failOver loses the primary and its last moments, and prepares for the next
 // time. Meanwhile the new era must settle, or nothing would be held to be lost.
+// Every other time the primary takes with it the way to those who got a lease in
+// these moments: they know of it, and the standby knows nothing.
 func (n *Nemesis) failOver() error {
-	err := n.Cluster.FailOver(context.Background(), n.between(0, 0.7))
+	var cut []*cluster.Node
+	err := n.Cluster.FailOver(context.Background(), func() (err error) {
+		if n.between(0, 1) < n.Cluster.Terms.TTL/2 {
+			time.Sleep(n.between(0, 0.7))
+			return nil
+		}
+		cut, err = n.cutNewHolders()
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	time.Sleep(n.between(2, 3))
+	time.Sleep(n.between(1, 2))
+	for _, node := range cut {
+		node.Link.Set(cluster.Weather{})
+	}
+	time.Sleep(n.between(1, 1.5))
 	return n.Cluster.Follow(context.Background())
+}
+
+const newHoldersSQL = `SELECT DISTINCT holder FROM coterie.leases WHERE valid AND acquired_at > $1`
+
+// cutNewHolders waits until leases move, for two times to live at most, and cuts
+// off the nodes that got them.
+func (n *Nemesis) cutNewHolders() (cut []*cluster.Node, err error) {
+	var since time.Time
+	if err := n.Cluster.DB.Get(&since, `SELECT coterie.clock()`); err != nil {
+		return nil, err
+	}
+	var names []string
+	for begun := time.Now(); len(names) == 0 && time.Since(begun) < 2*n.Cluster.Terms.TTL; time.Sleep(10 * time.Millisecond) {
+		if err := n.Cluster.DB.Select(&names, newHoldersSQL, since); err != nil {
+			return nil, err
+		}
+	}
+	for _, node := range n.Cluster.Nodes {
+		if slices.Contains(names, node.Name) {
+			node.Link.Set(cluster.Weather{HoldUp: true, HoldDown: true})
+			cut = append(cut, node)
+		}
+	}
+	return cut, nil
 }
 
 const terminateSQL = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'login%'`

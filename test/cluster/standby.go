@@ -5,7 +5,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/coterie-ha/coterie/sql/pgserver"
 )
@@ -34,15 +33,15 @@ func (c *Cluster) Follow(ctx context.Context) error {
 }
 
 // FailOver loses the primary for ever, and with it what it wrote in its last
-// moments: nothing of them reaches the standby, which takes its place.
-func (c *Cluster) FailOver(ctx context.Context, lost time.Duration) error {
+// moments: nothing of them reaches the standby, which takes its place. They last
+// for as long as meanwhile does.
+func (c *Cluster) FailOver(ctx context.Context, meanwhile func() error) error {
 	next := c.standby
 	c.standby = nil
 	defer next.link.close()
 	next.link.Set(Weather{HoldUp: true, HoldDown: true})
-	select {
-	case <-time.After(lost):
-	case <-ctx.Done():
+	if err := meanwhile(); err != nil {
+		return err
 	}
 	if err := c.Server.Halt(pgserver.Kill); err != nil {
 		return err
