@@ -83,7 +83,8 @@ var mayImport = map[string][]string{
 	"jobs":                {"leases"},
 	"jobs/upkeep":         {"keystore", "internal/atomicfile"},
 	"license":             {"leases", "internal/answer"},
-	"appdata":             {"internal/atomicfile"},
+	"appdata":             {"internal/atomicfile", "appdata/smb"},
+	"appdata/smb":         {},
 	"appdata/worker":      {"appdata", "appdata/migrate"},
 	"appdata/migrate":     {"appdata", "internal/atomicfile", "internal/properties"},
 	"appdata/bundle":      {"appdata", "internal/atomicfile"},
@@ -156,7 +157,7 @@ var onlyIn = map[string][]string{
 	"pgregory.net/rapid":                         {},
 	"github.com/stretchr/testify":                {},
 	"net/http/pprof":                             {},
-	"unsafe":                                     {"coordinator/supervisor/fork"},
+	"unsafe":                                     {"coordinator/supervisor/fork", "appdata/smb"},
 	"log":                                        {},
 	"math/rand":                                  {},
 	"io/ioutil":                                  {},
@@ -166,7 +167,7 @@ var onlyIn = map[string][]string{
 }
 
 // What knows no database: what these find leaves as values.
-var knowNoDatabase = []string{"appdata", "keystore", "jobs/upkeep", "coordinator/console", "coordinator/supervisor", "internal/config", "internal/problem", "internal/atomicfile"}
+var knowNoDatabase = []string{"appdata", "appdata/smb", "keystore", "jobs/upkeep", "coordinator/console", "coordinator/supervisor", "internal/config", "internal/problem", "internal/atomicfile"}
 
 var databases = []string{"database/sql", "github.com/jmoiron/sqlx", "github.com/lib/pq"}
 

@@ -48,8 +48,8 @@
 //     in one step, so of two clusters in one folder one gets it; its generation
 //     only rises.
 //   - What lies on the share was put there by anybody. Our own files are opened
-//     only below the folder (os.Root), only if they are regular files, and read
-//     only so far; a FIFO is not waited for, a link not followed out.
+//     only below the folder (os.Root, or by its own name in its open parent), only
+//     if they are regular files, and read only so far; a FIFO is not waited for, a link not followed out.
 //   - Only what the server said just now counts. Network clients remember: names
 //     that were not there, attributes, on SMB even which file a name meant. So
 //     directories are opened and listed anew before their files are believed,
@@ -90,11 +90,14 @@
 //
 // # One watch
 //
-//	kernel -> Watcher -> Dirty: folders, and files that are being written -> Look.Do -> Looked
+//	this kernel's events   -> Watcher  -+
+//	an SMB server's notice -> Listener -+-> Dirty: folders, and files that are being written -> Look.Do -> Looked
+//	looks each second      -> Lookout  -+
 //
 // A watch says where to look; what changed is the difference between what is
-// there and what is known. It hears nothing of other hosts. Whatever it may
-// have missed it says (Dirty.Lost), and a scan looks for it.
+// there and what is known. A Watcher hears nothing of other hosts, a Listener hears
+// of all but not all. Whatever they know to have missed they say (Dirty.Lost), and a
+// scan looks for it.
 //
 // # What each node has of its own
 //

@@ -34,12 +34,38 @@ func (h handle) close() { _ = unix.Close(h.fd) }
 // names lists the directory; buf is room to do so, of listRoom.
 func (h handle) names(buf []byte) ([]string, error) {
 	var names []string
+	err := h.read(buf, func(part []byte) bool {
+		_, _, names = unix.ParseDirent(part, -1, names)
+		return true
+	})
+	return names, err
+}
+
+// list reads so many names, or all, and forgets them: the client of a network file system
+// asks its server for what it lists.
+func (h handle) list(n int) error {
+	return h.read(make([]byte, listRoom), func(part []byte) bool {
+		_, count, _ := unix.ParseDirent(part, -1, nil)
+		n -= count
+		return n > 0
+	})
+}
+
+// read reads the directory through a descriptor of its own, which is closed at once: from
+// the first read on an SMB client holds the directory open at the server, and who removes
+// it there and makes it again meets that.
+func (h handle) read(buf []byte, each func(part []byte) bool) error {
+	own, err := h.sub(".")
+	if err == nil {
+		defer own.close()
+	} else {
+		own = h // it may be listed, and nothing in it entered
+	}
 	for {
-		n, err := again(func() (int, error) { return unix.ReadDirent(h.fd, buf) })
-		if err != nil || n == 0 {
-			return names, err
+		n, err := again(func() (int, error) { return unix.ReadDirent(own.fd, buf) })
+		if err != nil || n == 0 || !each(buf[:n]) {
+			return err
 		}
-		_, _, names = unix.ParseDirent(buf[:n], -1, names)
 	}
 }
 
@@ -119,6 +145,11 @@ func (c content) Close() error { return unix.Close(c.fd) }
 
 func (c content) stat() (Entry, error) {
 	return statx(c.fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_FORCE_SYNC)
+}
+
+// kind is stat as the client remembers it; of an open file the kind does not change.
+func (c content) kind() (Entry, error) {
+	return statx(c.fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC)
 }
 
 func (h handle) readlink(name string) (string, error) {

@@ -41,6 +41,8 @@ func (h handle) names([]byte) ([]string, error) {
 	return names, errors.Join(err, d.Close())
 }
 
+func (h handle) list(n int) error { return list(h.root, ".", n) }
+
 func (h handle) stat(name string, _ bool) (Entry, error) {
 	info, err := h.root.Lstat(name)
 	if err != nil {
@@ -87,5 +89,7 @@ func (h handle) open(name string) (content, error) {
 type content struct{ *os.File }
 
 func (c content) stat() (Entry, error) { return statFile(c.File) }
+
+func (c content) kind() (Entry, error) { return c.stat() }
 
 func (h handle) readlink(name string) (string, error) { return h.root.Readlink(name) }

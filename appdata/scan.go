@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -127,27 +126,6 @@ func (s *Scanner) racy(e *Entry, sinceBegun time.Duration) bool {
 	return e.MTime.after(limit) || e.CTime.after(limit)
 }
 
-// Present is a Check for Scanner: nil if the folder is there, and ours, and, where
-// the node keeps a Word in it, says that.
-func (s Share) Present() error {
-	m, err := ReadMarker(s.Path)
-	switch {
-	case err != nil:
-		return err
-	case !s.isOurs(m):
-		return &ForeignError{Path: s.Path, Found: m}
-	}
-	if s.Said == 0 {
-		return nil
-	}
-	if own, err := ReadWord(s.Path, s.Node); err != nil {
-		return err
-	} else if own.Nonce != s.Word.Nonce || own.Round < s.Said {
-		return fmt.Errorf("%q: %w", s.Path, ErrOtherShare)
-	}
-	return nil
-}
-
 func (s Share) isOurs(m Marker) bool { return (s.ID == "" || m.ID == s.ID) && m.Cluster == s.Cluster }
 
 // ErrOtherShare says that the marker is ours, and the folder is not the one that
@@ -172,12 +150,19 @@ func (s Share) Clock() (time.Time, error) {
 }
 
 func (s Share) clock(root *os.Root) (time.Time, error) {
-	name := s.Node + "~" + strings.ToLower(rand.Text()[:12]) + ".clock"
-	if err := put(root, nodesDir, name, "what time is it?"); err != nil {
+	nodes, err := root.OpenRoot(nodesDir)
+	if err != nil {
 		return time.Time{}, err
 	}
-	info, err := root.Lstat(path.Join(nodesDir, name))
-	if err = errors.Join(err, root.Remove(path.Join(nodesDir, name))); err != nil {
+	defer nodes.Close() // only a folder
+	name := s.Node + "~" + strings.ToLower(rand.Text()[:12]) + ".clock"
+	f, err := nodes.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return time.Time{}, err
+	}
+	err = f.Close()
+	info, looked := nodes.Lstat(name)
+	if err = errors.Join(err, looked, nodes.Remove(name)); err != nil {
 		return time.Time{}, err
 	}
 	return info.ModTime(), nil

@@ -27,11 +27,12 @@ type Watcher struct {
 	Most   time.Duration          // 0: 1 s
 }
 
-// Dirty is what a Watcher tells. Its paths are quoted.
+// Dirty is what a Watcher tells, or a Listener, or a Lookout. Its paths are quoted.
 type Dirty struct {
 	Folders []string `json:"folders,omitempty"` // to be looked at, each for itself
 	Busy    []string `json:"busy,omitempty"`    // files in them that are being written
 	Lost    string   `json:"lost,omitempty"`    // why something may have been missed: all is to be looked at
+	Deaf    string   `json:"deaf,omitempty"`    // why nothing is heard of other hosts; told once
 	Ready   bool     `json:"ready,omitempty"`   // from now on nothing is missed; told once
 	Watched int      `json:"watched,omitempty"` // folders, when Ready
 }
@@ -39,16 +40,9 @@ type Dirty struct {
 // watching is a Watcher at work.
 type watching struct {
 	Watcher
+	unrest
 	inotify *fsnotify.Watcher
-	folders map[string]*restless
-	lost    string
 	watched map[string]bool // folders
-}
-
-// restless is a folder in which something happened.
-type restless struct {
-	first, last time.Time
-	files       map[string]time.Time // last write of each
 }
 
 // Run watches until ctx ends or the tree cannot be watched any more.
@@ -57,8 +51,10 @@ func (w Watcher) Run(ctx context.Context, tell func(Dirty) error) error {
 	if err != nil {
 		return err
 	}
-	at := &watching{Watcher: w, inotify: inotify, folders: map[string]*restless{}, watched: map[string]bool{}}
-	at.Settle, at.Most = orElse(w.Settle, 100*time.Millisecond), orElse(w.Most, time.Second)
+	at := &watching{
+		Watcher: w, inotify: inotify, watched: map[string]bool{},
+		unrest: newUnrest(orElse(w.Settle, 100*time.Millisecond), orElse(w.Most, time.Second)),
+	}
 	err = at.run(ctx, tell)
 	return errors.Join(err, inotify.Close())
 }
@@ -70,7 +66,7 @@ func (w *watching) run(ctx context.Context, tell func(Dirty) error) error {
 	if err := tell(Dirty{Ready: true, Watched: len(w.watched)}); err != nil {
 		return err
 	}
-	tick := time.NewTicker(w.Settle / 4)
+	tick := time.NewTicker(w.settle / 4)
 	defer tick.Stop()
 	for {
 		select {
@@ -138,18 +134,6 @@ func (w *watching) add(folder string, isNew bool) error {
 
 func (w *watching) skips(name string) bool { return w.Skip != nil && w.Skip(name) }
 
-// stir notes that something happened in a folder.
-func (w *watching) stir(folder string) *restless {
-	now := time.Now()
-	r := w.folders[folder]
-	if r == nil {
-		r = &restless{first: now, files: map[string]time.Time{}}
-		w.folders[folder] = r
-	}
-	r.last = now
-	return r
-}
-
 func (w *watching) hear(e fsnotify.Event) error {
 	name, err := filepath.Rel(w.Root, e.Name)
 	if err != nil || name == ".." || strings.HasPrefix(name, "../") {
@@ -193,37 +177,4 @@ func (w *watching) forget(folder string) {
 			_ = w.inotify.Remove(filepath.Join(w.Root, name)) // fails when the kernel has ended it already
 		}
 	}
-}
-
-// settled takes out what is to be told now.
-func (w *watching) settled(now time.Time) Dirty {
-	d := Dirty{Lost: w.lost}
-	w.lost = ""
-	// What is told takes its neighbours in time with it: a file that went from one
-	// folder to another is a rename only to who looks at both.
-	rest := w.Settle
-	for _, r := range w.folders {
-		if now.Sub(r.last) >= w.Settle || now.Sub(r.first) >= w.Most {
-			rest = w.Settle / 2
-		}
-	}
-	for folder, r := range w.folders {
-		if now.Sub(r.last) < rest && now.Sub(r.first) < w.Most {
-			continue
-		}
-		d.Folders = append(d.Folders, Quote(folder))
-		for name, at := range r.files {
-			if now.Sub(at) < w.Settle {
-				d.Busy = append(d.Busy, Quote(name))
-			} else {
-				delete(r.files, name)
-			}
-		}
-		if len(r.files) == 0 {
-			delete(w.folders, folder)
-		} else {
-			r.first = now // those that are busy have as long again
-		}
-	}
-	return d
 }

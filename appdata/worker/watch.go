@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/coterie-ha/coterie/appdata"
 )
@@ -23,6 +24,7 @@ type Of struct {
 	Layout   string   `json:"layout,omitempty"`
 	Events   bool     `json:"events,omitempty"`   // what this host's kernel tells
 	Critical []string `json:"critical,omitempty"` // paths that are looked at again and again
+	Listen   bool     `json:"listen,omitempty"`   // what an SMB server tells
 }
 
 // Watch has a worker of its own watch the share, until ctx ends or the worker
@@ -129,6 +131,9 @@ func (w *watch) run(ctx context.Context, skips func(path string) bool, tell func
 			return appdata.Lookout{Root: w.Root, Paths: w.Critical, Skip: skips}.Run(ctx, one)
 		})
 	}
+	if w.Listen {
+		loops = append(loops, func(ctx context.Context) error { return w.listen(ctx, skips, one) })
+	}
 	inside, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	var running sync.WaitGroup
@@ -137,6 +142,34 @@ func (w *watch) run(ctx context.Context, skips func(path string) bool, tell func
 	}
 	running.Wait()
 	return context.Cause(inside)
+}
+
+// listen goes on for as long as the watch does: where nothing is told, scans find what
+// changed. It says so once, and asks again, ever more seldom.
+func (w *watch) listen(ctx context.Context, skips func(path string) bool, tell func(appdata.Dirty) error) error {
+	const most = time.Minute
+	said, rest := "", time.Second
+	for {
+		begun := time.Now()
+		err := appdata.Listener{Root: w.Root, Skip: skips}.Run(ctx, tell)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if why := err.Error(); why != said {
+			said = why
+			if err := tell(appdata.Dirty{Deaf: why}); err != nil {
+				return err
+			}
+		}
+		if rest = min(2*rest, most); time.Since(begun) > most {
+			rest = time.Second
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(rest):
+		}
+	}
 }
 
 // follow sends one request and takes its answers until ctx ends, the worker does,

@@ -159,6 +159,9 @@ func (a *agent) sawShare(ctx context.Context, c appdata.Condition) error {
 	var was appdata.Condition
 	a.know(func(k *memory) { was, k.share, k.looked = k.share, c, true })
 	poke(a.facts)
+	if c.Usable() != was.Usable() {
+		poke(a.lent) // duties
+	}
 	if c.State != appdata.OK && (c.State != was.State || c.Reason != was.Reason) { // it may be seen again until the database hears of it
 		a.log.Warn("share", "state", c.State, "reason", c.Reason)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/coterie-ha/coterie/appdata"
 	"github.com/coterie-ha/coterie/appdata/worker"
 	"github.com/coterie-ha/coterie/coordinator/manifest"
+	"github.com/coterie-ha/coterie/leases"
 )
 
 // watchShare tells the journal what this host changes in the share, and what anybody
@@ -20,11 +21,22 @@ func (a *agent) watchShare(ctx context.Context) error {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}
+	return a.keepWatching(ctx, worker.Of{Layout: a.cfg.AppData.Layout, Events: a.cfg.AppData.Watch, Critical: a.cfg.AppData.Critical})
+}
+
+// listenShare tells the journal of what the share's file server says that anybody changed,
+// for as long as this node has the lease for that.
+func (a *agent) listenShare(ctx context.Context, _ leases.Grant) error {
+	return a.keepWatching(ctx, worker.Of{Layout: a.cfg.AppData.Layout, Listen: true})
+}
+
+// keepWatching begins a watch anew when it ends.
+func (a *agent) keepWatching(ctx context.Context, of worker.Of) error {
 	for again := false; ; again = true {
 		if err := a.awaitShare(ctx); err != nil {
 			return err
 		}
-		err := a.watchOnce(ctx, again)
+		err := a.watchOnce(ctx, of, again)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -56,11 +68,11 @@ func (a *agent) awaitShare(ctx context.Context) error {
 var errShareLost = errors.New("the share cannot be used")
 
 // watchOnce is one watch, from its beginning to the end of the worker or the share.
-func (a *agent) watchOnce(ctx context.Context, again bool) error {
+func (a *agent) watchOnce(ctx context.Context, of worker.Of, again bool) error {
 	loops, inside := errgroup.WithContext(ctx)
 	told := make(chan appdata.Dirty, 64) // while the database is slow, events gather in the worker
 	loops.Go(func() error {
-		return a.share.Watch(inside, a.shareNow(), worker.Of{Layout: a.cfg.AppData.Layout, Events: a.cfg.AppData.Watch, Critical: a.cfg.AppData.Critical}, func(d appdata.Dirty) error {
+		return a.share.Watch(inside, a.shareNow(), of, func(d appdata.Dirty) error {
 			select {
 			case told <- d:
 				return nil
@@ -109,6 +121,9 @@ func (a *agent) tellChanges(ctx context.Context, told <-chan appdata.Dirty, agai
 		}
 		if d.Ready {
 			a.log.Info("watching the share", "folders", d.Watched)
+		}
+		if d.Deaf != "" {
+			a.log.Warn("nobody tells of what other hosts change in the share; scans find it", "why", d.Deaf)
 		}
 		if d.Lost != "" {
 			doubt = d.Lost

@@ -62,6 +62,7 @@ type AppData struct {
 	// AnswerWithin is how long it may let whoever looks at it wait.
 	AnswerWithin time.Duration `mapstructure:"answer_within"`
 	Watch        bool          // tell the journal at once what this host changes in it
+	Listen       bool          // have the file server of an SMB share tell the journal what anybody changes in it
 	Critical     []string      // files and folders in it that are looked at each second
 	ExpectMount  []string      `mapstructure:"expect_mount"` // file system types; empty: any
 	Logs         []string      // folders in it whose old files may be deleted

@@ -216,7 +216,7 @@ func (r *reader) unknown(key *yaml.Node, path, pattern string) {
 }
 
 // meant finds what an unknown key was meant to be: a sibling that is spelled
-// alike, or a key of this very name in another group.
+// alike, or a key of this very name in another group, the shortest one.
 func meant(pattern string) (name string, sibling bool) {
 	at := strings.LastIndexByte(pattern, '.') + 1
 	parent, name := pattern[:at], pattern[at:]
@@ -227,7 +227,7 @@ func meant(pattern string) (name string, sibling bool) {
 			word, _, _ := strings.Cut(rest, ".")
 			siblings = append(siblings, strings.TrimSuffix(word, "[]"))
 		}
-		if elsewhere == "" && strings.HasSuffix(k.Name, "."+name) && !strings.Contains(k.Name, "[]") {
+		if strings.HasSuffix(k.Name, "."+name) && !strings.Contains(k.Name, "[]") && (elsewhere == "" || len(k.Name) < len(elsewhere)) {
 			elsewhere = k.Name
 		}
 	}

@@ -15,5 +15,5 @@
 // hooks around a fork keep signals away, and end the process if the rule is broken.
 // Package syscall does the same; what it has in addition is the waiting.
 //
-// This is the only package that works with bare pointers.
+// Only this package and appdata/smb work with bare pointers.
 package fork

@@ -22,6 +22,7 @@ type Export struct {
 	Kind   string
 	Sides  [2]Side
 	Server Side // past both: the exported file system where it lies
+	Alien  Side // a host that has the share mounted, and no agent; where there is one
 	// Mount puts another export in the place of the one that a side has; "" leaves
 	// an empty mount point. There are "share", "other" (of another cluster), "empty",
 	// and "older" (a copy of the share) once somebody has made it.
@@ -114,24 +115,37 @@ func (e *Export) mounts(clients [2]*Guest, how func(export, options string) []st
 		if export == "" {
 			return nil
 		}
-		if out, err := s.Call(t, append(append([]string{s.Tool, "mount"}, how(export, options)...), place)...); err != nil {
-			return fmt.Errorf("%s: %s", s.Name, out)
-		}
-		return nil
+		return s.mount(t, how(export, options))
 	}
 }
 
-// SMB is Samba on this machine, with kernels' clients in two guests.
-func (r *Rig) SMB(t testing.TB, c *cluster.Cluster, clients [2]*Guest) Export {
+// mount mounts at a side's place.
+func (s Side) mount(t testing.TB, how []string) error {
+	t.Helper()
+	if out, err := s.Call(t, append(append([]string{s.Tool, "mount"}, how...), s.Path)...); err != nil {
+		return fmt.Errorf("%s: %s", s.Name, out)
+	}
+	return nil
+}
+
+// SMB is Samba on this machine, with kernels' clients in two guests, and in a third one
+// that has no agent.
+func (r *Rig) SMB(t testing.TB, c *cluster.Cluster, clients [2]*Guest, alien *Guest) Export {
 	t.Helper()
 	e := Export{Kind: "SMB 3.1.1", Server: r.here("server", shared(c))}
 	seed(t, c, e.Server)
 	port := freePorts(t, 1)[0]
 	samba := startSamba(t, c.Dir, "127.0.0.1", port)
-	e.mounts(clients, func(export, options string) []string {
+	how := func(export, options string) []string {
 		own := fmt.Sprintf(`ip=10.0.2.2,unc=\\10.0.2.2\%s,port=%d,vers=3.1.1,username=root,password=%s`, export, port, sambaPassword)
 		return []string{"-t", "cifs", "-o", own + "," + options, "//10.0.2.2/" + export}
-	})
+	}
+	e.mounts(clients, how)
+	e.Alien = inGuest(alien, "/mnt/smb")
+	e.Alien.Do(t, "mkdir", e.Alien.Path)
+	if err := e.Alien.mount(t, how("share", "")); err != nil {
+		t.Fatal(err)
+	}
 	e.Cut = samba.freeze
 	return e
 }

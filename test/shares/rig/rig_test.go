@@ -43,7 +43,7 @@ func TestRealKernels(t *testing.T) {
 	t.Run("SMB", func(t *testing.T) {
 		beside(t)
 		c := cluster.Start(t, cluster.Options{Program: program, Terms: emulated})
-		s := newSuite(t, c, r.SMB(t, c, clients), short)
+		s := newSuite(t, c, r.SMB(t, c, clients, server), short)
 		t.Run("WrongMountsAreNamed", func(t *testing.T) { misuse(t, s, wrongSMB) })
 		s.conform(t)
 	})

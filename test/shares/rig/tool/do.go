@@ -73,6 +73,9 @@ var steps = map[string]func([]string) error{
 		return unix.Settimeofday(&now)
 	},
 	"slowly":  slowly,
+	"prepare": prepare,
+	"foreign": foreign,
+	"remake":  remake,
 	"replace": replace,
 	"whole":   whole,
 	"now": func([]string) error {

@@ -1,0 +1,129 @@
+//go:build linux
+
+package rig
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coterie-ha/coterie/test/cluster"
+)
+
+// foreign has a host without an agent change files anywhere in the share, and measures from
+// just before it did until the journal has it: by the word of the file server alone. What
+// that missed the next scan finds.
+func (s *suite) foreign(t *testing.T) {
+	if s.Alien.Path == "" {
+		t.Skip("the server of this file system tells nothing")
+	}
+	times := 60
+	if s.short {
+		times = 12
+	}
+	again := func(env ...string) {
+		for _, n := range s.c.Nodes {
+			n.Again(env...)
+		}
+	}
+	again("COTERIE_APPDATA_CHECK_EVERY=5s", "COTERIE_APPDATA_CRITICAL=") // as by default
+	s.within(t, patience, "both nodes are ready", `SELECT count(*) = 2 FROM coterie.nodes WHERE state = 'ready' AND expires_in > '0'`)
+	s.Alien.Do(t, "prepare", "@conf/alien", fmt.Sprint(times))
+	s.scan(t, 0)
+	s.within(t, patience, "one node listens", `SELECT count(*) = 1 FROM coterie.leases WHERE name = 'listen/appdata' AND valid`)
+	for heard, since := false, time.Now(); !heard; s.c.Elapse(time.Second) {
+		if time.Since(since) > patience {
+			t.Fatalf("nothing is heard\n%s", s.c.Picture())
+		}
+		s.Alien.Do(t, "append", "@conf/alien/trial", "x")
+		heard = cluster.Get[bool](s.c, `SELECT count(*) > 0 FROM coterie.appdata_changes WHERE path = 'conf/alien/trial' AND source = 'watch'`)
+	}
+	s.c.Elapse(3 * time.Second) // what is still looked at is over
+	before := cluster.Get[int64](s.c, `SELECT coalesce(max(seq), 0) FROM coterie.appdata_changes`)
+
+	var mu sync.Mutex
+	begun := map[string]time.Time{} // guarded by mu
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		conn, err := l.Accept()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			mu.Lock()
+			begun[lines.Text()] = time.Now()
+			mu.Unlock()
+		}
+	})
+	s.Alien.Do(t, "foreign", "@conf/alien", fmt.Sprint(times), fmt.Sprintf("10.0.2.2:%d", l.Addr().(*net.TCPAddr).Port))
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	telling.Wait()
+	s.c.Elapse(3 * time.Second)
+
+	type row struct {
+		Name string
+		At   time.Time
+	}
+	var rows []row
+	const toldSQL = `SELECT substring(path from '[^/]*$') AS name, min(at) AS at FROM coterie.appdata_changes
+		WHERE seq > $1 AND source = 'watch' AND path ~ '/foreign[0-9]{3}$' GROUP BY 1`
+	if err := s.c.DB.Select(&rows, toldSQL, before); err != nil {
+		t.Fatal(err)
+	}
+	var took []time.Duration
+	slowest := row{}
+	for _, r := range rows {
+		d := r.At.Sub(begun[r.Name])
+		if took = append(took, d); d > slowest.At.Sub(begun[slowest.Name]) || slowest.Name == "" {
+			slowest = r
+		}
+	}
+	slices.Sort(took)
+	if len(took) < times*3/4 {
+		t.Fatalf("%d of %d changes were heard of", len(took), times)
+	}
+	t.Logf("FIGURE %s: a foreign host's change, unannounced, is in the journal by the server's notification: p50 %v, p99 %v, most %v (%s), %d of %d", s.Kind,
+		took[len(took)/2].Round(time.Millisecond), took[len(took)*99/100].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond), slowest.Name, len(took), times)
+	s.scan(t, 1)
+	if found := cluster.Get[int](s.c, `SELECT count(DISTINCT path) FROM coterie.appdata_changes WHERE seq > $1 AND path ~ '/foreign[0-9]{3}$'`, before); found != times {
+		t.Errorf("after a scan %d of %d changes are known", found, times)
+	}
+	again("COTERIE_APPDATA_CHECK_EVERY=2s", "COTERIE_APPDATA_CRITICAL=critical")
+	s.within(t, patience, "well again", allIsWell)
+	if n := slices.Max(cluster.All[int](s.c, `SELECT count(*) FROM coterie.storages WHERE state NOT IN ('OK', 'DEGRADED')`)); n > 0 {
+		t.Errorf("the share is not well: %s", s.c.Picture())
+	}
+}
+
+// undisturbed removes folders, makes them again and renames them, on each host: nobody who
+// listens or looks is in the way.
+func (s *suite) undisturbed(t *testing.T) {
+	if s.Alien.Path == "" {
+		t.Skip("there is no host without an agent")
+	}
+	times := 10
+	if s.short {
+		times = 4
+	}
+	for _, side := range []Side{s.Alien, s.Sides[0], s.Sides[1]} {
+		out := side.Do(t, "remake", "@deploy/conf", fmt.Sprint(times))
+		t.Logf("FIGURE %s: %s: folders removed, made again and renamed: %s", s.Kind, side.Name, out)
+		// A look that is late on emulated hosts meets the next round; nobody stays in the way.
+		var failed, of int
+		if _, err := fmt.Sscanf(out, "%d of %d", &failed, &of); err != nil || failed > of/10 {
+			t.Errorf("%s: %s", side.Name, out)
+		}
+	}
+}
