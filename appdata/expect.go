@@ -2,10 +2,9 @@ package appdata
 
 import (
 	"context"
-	"errors"
-	"os"
 	"path"
 	"path/filepath"
+	"strings"
 )
 
 // Expect asks whether the share, as this node sees it, shows what another node wrote.
@@ -36,20 +35,44 @@ func (e Expect) Do(ctx context.Context) (missing int, err error) {
 	if err := e.Share.Present(); err != nil {
 		return 0, err
 	}
-	root, err := os.OpenRoot(e.Share.Path)
-	if err != nil {
-		return 0, err
-	}
+	anew := map[string]bool{} // folders: whether the client could look anew
 	for _, want := range e.Files {
-		// A client may remember that it was not there.
-		if name, err := Unquote(want.Path); err != nil || refresh(root, path.Dir(name)) != nil || !s.shows(ctx, name, want) {
+		if name, err := Unquote(want.Path); err != nil || !e.Share.lookAnew(anew, name) || !s.shows(ctx, name, want) {
 			missing++
 		}
 		if ctx.Err() != nil {
-			return 0, errors.Join(context.Cause(ctx), root.Close())
+			return 0, context.Cause(ctx)
 		}
 	}
-	return missing, root.Close()
+	return missing, nil
+}
+
+// lookAnew makes the client look anew at what is in a file's folder and those above it, once
+// for all files in it: it may remember that the file was not there.
+func (s Share) lookAnew(done map[string]bool, name string) bool {
+	folder := path.Dir(name)
+	if _, known := done[folder]; known || !filepath.IsLocal(name) {
+		return done[folder]
+	}
+	top, err := openRoot(s.Path)
+	if err != nil {
+		return false
+	}
+	defer top.close()
+	done[folder] = top.lookAnew(strings.Split(path.Clean(folder), "/")) == nil
+	return done[folder]
+}
+
+func (h handle) lookAnew(below []string) error {
+	if err := h.list(1000); err != nil || len(below) == 0 || below[0] == "." {
+		return err
+	}
+	next, err := h.sub(below[0])
+	if err != nil {
+		return err
+	}
+	defer next.close()
+	return next.lookAnew(below[1:])
 }
 
 // atOnce gives the files that are not as expected when nobody makes the client look anew.
@@ -70,17 +93,30 @@ func (e Expect) atOnce(ctx context.Context, s Scanner) (rest []Expected) {
 
 // marked says whether the marker is seen without looking anew.
 func (s Share) marked() bool {
-	root, err := os.OpenRoot(s.Path)
+	own, err := passFolder(s.Path, dirName)
 	if err != nil {
 		return false
 	}
-	defer root.Close() // only read
-	data, err := readPlain(root, dirName, markerName, maxMarker)
-	if err != nil {
-		return false
-	}
-	m, err := parseMarker(data)
+	defer own.close()
+	m, err := own.marker()
 	return err == nil && s.isOurs(m)
+}
+
+// passFolder opens a folder below root to go through it, never through a link.
+func passFolder(root, folder string) (handle, error) {
+	h, err := passRoot(root)
+	if err != nil || folder == "." {
+		return h, err
+	}
+	for part := range strings.SplitSeq(folder, "/") {
+		next, err := h.pass(part)
+		h.close()
+		if err != nil {
+			return handle{}, err
+		}
+		h = next
+	}
+	return h, nil
 }
 
 // shows reads one file. Why it cannot be read is the same to who waits for it.
@@ -88,7 +124,7 @@ func (s Scanner) shows(ctx context.Context, name string, want Expected) bool {
 	if !filepath.IsLocal(name) {
 		return false
 	}
-	h, err := openFolder(s.Root, path.Dir(name))
+	h, err := passFolder(s.Root, path.Dir(name))
 	if err != nil {
 		return false
 	}

@@ -28,13 +28,34 @@ func (h handle) sub(name string) (handle, error) {
 	return handle{fd}, err
 }
 
+// passRoot and pass open a directory to go through it and no more: no server is asked to.
+func passRoot(path string) (handle, error) {
+	fd, err := again(func() (int, error) { return unix.Open(path, unix.O_PATH|openDir, 0) })
+	if err != nil {
+		return handle{}, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return handle{fd}, nil
+}
+
+func (h handle) pass(name string) (handle, error) {
+	fd, err := again(func() (int, error) { return unix.Openat(h.fd, name, unix.O_PATH|openDir|unix.O_NOFOLLOW, 0) })
+	return handle{fd}, err
+}
+
 // close of a directory that was only read can lose nothing.
 func (h handle) close() { _ = unix.Close(h.fd) }
 
-// names lists the directory; buf is room to do so, of listRoom.
-func (h handle) names(buf []byte) ([]string, error) {
-	var names []string
-	err := h.read(buf, func(part []byte) bool {
+// names lists the directory, through a descriptor of its own, which is closed at once: from
+// the first read on an SMB client holds the directory open at the server, and who removes it
+// there and makes it again meets that. buf is room to list, of listRoom.
+func (h handle) names(buf []byte) (names []string, err error) {
+	own, err := h.sub(".")
+	if err == nil {
+		defer own.close()
+	} else {
+		own = h // it may be listed, and nothing in it entered
+	}
+	err = own.read(buf, func(part []byte) bool {
 		_, _, names = unix.ParseDirent(part, -1, names)
 		return true
 	})
@@ -51,18 +72,9 @@ func (h handle) list(n int) error {
 	})
 }
 
-// read reads the directory through a descriptor of its own, which is closed at once: from
-// the first read on an SMB client holds the directory open at the server, and who removes
-// it there and makes it again meets that.
 func (h handle) read(buf []byte, each func(part []byte) bool) error {
-	own, err := h.sub(".")
-	if err == nil {
-		defer own.close()
-	} else {
-		own = h // it may be listed, and nothing in it entered
-	}
 	for {
-		n, err := again(func() (int, error) { return unix.ReadDirent(own.fd, buf) })
+		n, err := again(func() (int, error) { return unix.ReadDirent(h.fd, buf) })
 		if err != nil || n == 0 || !each(buf[:n]) {
 			return err
 		}

@@ -17,6 +17,10 @@ func openRoot(path string) (handle, error) {
 	return handle{root}, err
 }
 
+func passRoot(path string) (handle, error) { return openRoot(path) }
+
+func (h handle) pass(name string) (handle, error) { return h.sub(name) }
+
 func (h handle) sub(name string) (handle, error) {
 	info, err := h.root.Lstat(name)
 	if err != nil {

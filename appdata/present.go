@@ -97,8 +97,8 @@ func (h handle) anew(name string) (handle, error) {
 	return in, nil
 }
 
-// small reads a small file, and nothing else, of a folder that was just listed: what kind
-// of file it is need not be asked for again.
+// small reads a small file, and nothing else. What kind of file it is the client says as it
+// remembers it: who wants it anew lists the folder before.
 func (h handle) small(name string, limit int64) ([]byte, error) {
 	e, err := h.stat(name, true)
 	if err != nil {

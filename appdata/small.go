@@ -29,7 +29,7 @@ func readSmallOnce(root *os.Root, dir, name string, limit int64) ([]byte, error)
 	return readPlain(root, dir, name, limit)
 }
 
-// readPlain is readSmall with what the client remembers of names.
+// readPlain opens and reads it, as the client remembers names.
 func readPlain(root *os.Root, dir, name string, limit int64) ([]byte, error) {
 	f, err := OpenPlain(root, path.Join(dir, name))
 	if err != nil {
