@@ -22,6 +22,8 @@ import (
 type options struct {
 	long bool
 	etcd string
+
+	mixed, small, turns int // of what is moved; negative: as each figure has them
 }
 
 // lab is what a run measures in: a server of each kind, and a directory that

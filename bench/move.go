@@ -38,6 +38,12 @@ func (l *lab) moved(ctx context.Context, to place) (_ []row, err error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, set := range []struct{ to, by *int }{{&to.mixed, &l.mixed}, {&to.small, &l.small}, {&to.rounds, &l.turns}} {
+		if *set.by >= 0 {
+			*set.to = *set.by
+		}
+	}
+	to.rounds = max(to.rounds, 1)
 	m := &mover{place: to, program: program, from: filepath.Join(l.dir, "server"), to: filepath.Join(l.dir, "moved"), plan: filepath.Join(l.dir, "plan.json")}
 	if to.mount != nil {
 		unmount, err := to.mount(ctx, l, m.to)
