@@ -14,6 +14,8 @@ type host struct {
 	clock    clock         // own clock: goes on while the host sleeps
 	slept    time.Duration // on its own clock; timers did not see that
 	asleep   bool
+	stunned  bool  // asleep, and its own clock stands still
+	rate     int64 // of its own clock, when that does not stand still; per mille
 	sleepers []*process
 	fast     bool          // its own clock runs fast
 	spared   time.Duration // until when its clocks do not stand still again
@@ -70,14 +72,14 @@ func (h *host) suspend(d time.Duration, stunned bool) {
 			h.sleeps(p)
 		}
 	}
-	from, rate := h.own(), h.clock.rate
-	if stunned {
+	from := h.own()
+	if h.stunned = stunned; stunned {
 		h.clock.turn(h.w.now, 0, 0)
 	}
 	h.w.after(d, func() {
 		h.asleep = false
-		if stunned {
-			h.clock.turn(h.w.now, rate, 0)
+		if h.stunned = false; stunned {
+			h.clock.turn(h.w.now, h.rate, 0)
 		}
 		h.slept += h.own() - from
 		sleepers := h.sleepers
@@ -104,8 +106,11 @@ func (h *host) sleeps(p *process) {
 	h.sleepers = append(h.sleepers, p)
 }
 
-// turn changes the rate of the host's own clock.
+// turn changes the rate of the host's own clock, which one that stands still takes up later.
 func (h *host) turn(rate int64) {
+	if h.rate = rate; h.stunned {
+		return
+	}
 	h.clock.turn(h.w.now, rate, 0)
 	for _, p := range h.lives {
 		for _, a := range p.alarms {

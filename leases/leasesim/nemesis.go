@@ -38,7 +38,7 @@ var ofNodes = []fault{
 			return
 		}
 		w.liar = hostLies
-		rate := h.clock.rate
+		rate := h.rate
 		h.fast = true
 		h.turn(w.between64(1100, 3000))
 		w.after(d, func() { h.fast = false; h.turn(rate) })

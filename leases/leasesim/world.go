@@ -61,8 +61,8 @@ func newWorld(plan Plan, terms leases.Terms) *world {
 
 // add adds a host whose clock deviates by that many per mille.
 func (w *world) add(name string, drift int64, takes ...string) *host {
-	h := &host{w: w, name: name, takes: takes}
-	h.clock = clock{rate: 1000 + drift, shows: time.Duration(w.rand.Int64N(int64(24 * time.Hour)))}
+	h := &host{w: w, name: name, takes: takes, rate: 1000 + drift}
+	h.clock = clock{rate: h.rate, shows: time.Duration(w.rand.Int64N(int64(24 * time.Hour)))}
 	w.hosts = append(w.hosts, h)
 	return h
 }
