@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +48,7 @@ func (s *suite) conform(t *testing.T) {
 			host = "10.0.2.2"
 		}
 		n := c.Add(side.Name, cluster.NodeOptions{
-			Share: side.Path, Inside: side.Inside, Env: []string{"COTERIE_APPDATA_WATCH=true", "COTERIE_APPDATA_CHECK_EVERY=2s", "COTERIE_APPDATA_CRITICAL=critical", "COTERIE_APPDATA_LISTEN=" + strconv.FormatBool(s.Alien.Path != ""), slowly},
+			Share: side.Path, Inside: side.Inside, Env: []string{"COTERIE_APPDATA_WATCH=true", "COTERIE_APPDATA_CHECK_EVERY=2s", "COTERIE_APPDATA_CRITICAL=critical", slowly},
 			More: fmt.Sprintf("hooks:\n  - {name: heard, files: [conf], http: {url: \"http://%s:%d/\"}}\n", host, url),
 		})
 		n.Start()
