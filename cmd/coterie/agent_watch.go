@@ -27,6 +27,7 @@ func (a *agent) watchShare(ctx context.Context) error {
 // listenShare tells the journal of what the share's file server says that anybody changed,
 // for as long as this node has the lease for that.
 func (a *agent) listenShare(ctx context.Context, _ leases.Grant) error {
+	a.log.Info("listening to the share's file server")
 	return a.keepWatching(ctx, worker.Of{Layout: a.cfg.AppData.Layout, Listen: true})
 }
 
@@ -119,7 +120,7 @@ func (a *agent) tellChanges(ctx context.Context, told <-chan appdata.Dirty, agai
 			return context.Cause(ctx)
 		case d = <-told:
 		}
-		if d.Ready {
+		if d.Ready && d.Watched > 0 {
 			a.log.Info("watching the share", "folders", d.Watched)
 		}
 		if d.Deaf != "" {
