@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"flag"
@@ -77,9 +78,10 @@ type trial struct {
 	lasts   time.Duration // without the healing
 	only    []string      // kinds of faults
 	terms   cluster.Terms
-	atOnce  int  // nodes that are hurt at one time
-	skewed  bool // the program's wall clocks are wrong
-	lossy   bool // the database fails over
+	atOnce  int           // nodes that are hurt at one time
+	skewed  bool          // the program's wall clocks are wrong
+	lossy   bool          // the database fails over
+	heals   time.Duration // in which all must be well again; 0: usualHealing
 }
 
 // run returns what was written down, and what is wrong with it.
@@ -131,7 +133,7 @@ func (tr trial) run(t *testing.T) (*History, []Violation) {
 	if err := n.Run(hurting); err != nil {
 		t.Fatal(err)
 	}
-	ill := healed(c, len(c.Nodes))
+	ill := healed(c, len(c.Nodes), cmp.Or(tr.heals, usualHealing))
 	stop()
 	all.Wait()
 	for _, node := range c.Nodes { // so that nothing is written any more
@@ -157,12 +159,14 @@ var well = map[string]string{
 // a hundred of them to run after a long trial.
 const slotsDone = "every slot is accounted for"
 
+const usualHealing = 30 * time.Second
+
 // healed waits until all is well again.
-func healed(c *cluster.Cluster, nodes int) (ill []Violation) {
+func healed(c *cluster.Cluster, nodes int, within time.Duration) (ill []Violation) {
 	late := func() bool {
 		return *duration > time.Minute && len(ill) == 1 && strings.Contains(ill[0].Text, slotsDone)
 	}
-	for begun := time.Now(); time.Since(begun) < 30*time.Second || late() && time.Since(begun) < 2*time.Minute; c.Elapse(50 * time.Millisecond) {
+	for begun := time.Now(); time.Since(begun) < within || late() && time.Since(begun) < 2*time.Minute; c.Elapse(50 * time.Millisecond) {
 		for _, node := range c.Nodes {
 			node.Keep()
 		}

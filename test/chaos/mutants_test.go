@@ -133,7 +133,7 @@ func TestEachMutantIsCaught(t *testing.T) {
 				if slices.Contains(m.faults, "fail over") {
 					lasts *= 2
 				}
-				_, found := trial{program: program, seed: *seed + n, lasts: lasts, only: m.faults, terms: m.terms, atOnce: 2, lossy: slices.Contains(m.faults, "fail over")}.run(t)
+				_, found := trial{program: program, seed: *seed + n, lasts: lasts, only: m.faults, terms: m.terms, atOnce: 2, lossy: slices.Contains(m.faults, "fail over"), heals: 12 * time.Second}.run(t)
 				if len(found) > 0 {
 					t.Logf("%d violations: %v\n%s", len(found), found[0], m.Row("real processes: "+found[0].Promise, time.Since(begun).Seconds()))
 					return

@@ -276,12 +276,12 @@ func (n *Nemesis) freezeDatabase() error {
 
 // failOver loses the primary and its last moments, and prepares for the next
 // time. Meanwhile the new era must settle, or nothing would be held to be lost.
-// Every other time the primary takes with it the way to those who got a lease in
+// Three times of four the primary takes with it the way to those who got a lease in
 // these moments: they know of it, and the standby knows nothing.
 func (n *Nemesis) failOver() error {
 	var cut []*cluster.Node
 	err := n.Cluster.FailOver(context.Background(), func() (err error) {
-		if n.between(0, 1) < n.Cluster.Terms.TTL/2 {
+		if n.between(0, 1) < n.Cluster.Terms.TTL/4 {
 			time.Sleep(n.between(0, 0.7))
 			return nil
 		}

@@ -84,7 +84,7 @@ func TestAPartitionOfTheNetworkItselfKeepsHoldersApart(t *testing.T) {
 		faults = append(faults, f)
 		c.AwaitReady()
 	}
-	ill := healed(c, nodes)
+	ill := healed(c, nodes, usualHealing)
 	stop()
 	all.Wait()
 	for _, node := range c.Nodes {
