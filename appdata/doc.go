@@ -91,7 +91,7 @@
 // # One watch
 //
 //	this kernel's events   -> Watcher  -+
-//	an SMB server's notice -> Listener -+-> Dirty: folders, and files that are being written -> Look.Do -> Looked
+//	an SMB server's notice -> Listener -+-> Dirty: folders, and files being written -> Look.Do -> Looked
 //	looks each second      -> Lookout  -+
 //
 // A watch says where to look; what changed is the difference between what is

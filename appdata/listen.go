@@ -80,6 +80,43 @@ func (l Listener) Run(ctx context.Context, tell func(Dirty) error) error {
 	}
 }
 
+// Keep listens until ctx ends or nobody wants to be told. Where the server tells nothing,
+// scans find what changed: it says why (Dirty.Deaf), once as long as the reason is the same,
+// and asks again, ever more seldom. When it had listened, a scan is to find what it misses.
+func (l Listener) Keep(ctx context.Context, tell func(Dirty) error) error {
+	const first, most = 2 * time.Second, time.Minute
+	said, rest := "", first
+	for {
+		begun := time.Now()
+		err := l.Run(ctx, tell)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		lasted := time.Since(begun)
+		if lasted > most {
+			said, rest = "", first
+		}
+		var d Dirty
+		if why := err.Error(); why != said {
+			said, d.Deaf = why, why
+		}
+		if lasted > time.Second && !errors.Is(err, smb.ErrNoNotices) {
+			d.Lost = "nobody heard the file server for a while: " + err.Error()
+		}
+		if d.Deaf != "" || d.Lost != "" {
+			if err := tell(d); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(rest):
+		}
+		rest = min(2*rest, most)
+	}
+}
+
 // heard is what was heard, and not told yet.
 type heard struct {
 	unrest

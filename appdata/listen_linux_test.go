@@ -151,3 +151,47 @@ func TestAFileSystemWithoutAServerHasNoNotices(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Who had listened and is cut off says why, asks for a scan each time, and listens again.
+func TestAListenerThatIsCutOffAsksForAScanAndListensAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		var asked []time.Duration
+		cut := func() ([]smb.Notice, bool, error) {
+			at := time.Since(begun)
+			asked = append(asked, at)
+			switch {
+			case at < 10*time.Minute:
+				time.Sleep(5 * time.Minute)
+				return nil, false, errors.New("the host is down")
+			case at < 30*time.Minute: // cut off at once
+				return nil, false, errors.New("the host is down")
+			}
+			return nil, false, smb.ErrNoNotices
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		var deaf, lost []string
+		err := Listener{Root: t.TempDir(), ask: cut}.Keep(ctx, func(d Dirty) error {
+			if d.Deaf != "" {
+				deaf = append(deaf, d.Deaf)
+			}
+			if d.Lost != "" {
+				lost = append(lost, d.Lost)
+			}
+			return nil
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if len(deaf) != 3 || !strings.Contains(deaf[0], "the host is down") || !strings.Contains(deaf[2], smb.ErrNoNotices.Error()) {
+			t.Errorf("why nobody is heard was said %d times: %q", len(deaf), deaf)
+		}
+		if len(lost) != 2 || !strings.Contains(lost[0], "the host is down") {
+			t.Errorf("a scan was asked for %d times: %q", len(lost), lost)
+		}
+		if n := len(asked); n < 45 || n > 65 {
+			t.Errorf("the server was asked %d times in an hour: %v", n, asked)
+		}
+	})
+}

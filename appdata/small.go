@@ -26,11 +26,6 @@ func readSmallOnce(root *os.Root, dir, name string, limit int64) ([]byte, error)
 	if err := refresh(root, dir); err != nil {
 		return nil, err
 	}
-	return readPlain(root, dir, name, limit)
-}
-
-// readPlain opens and reads it, as the client remembers names.
-func readPlain(root *os.Root, dir, name string, limit int64) ([]byte, error) {
 	f, err := OpenPlain(root, path.Join(dir, name))
 	if err != nil {
 		return nil, err

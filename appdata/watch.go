@@ -32,7 +32,7 @@ type Dirty struct {
 	Folders []string `json:"folders,omitempty"` // to be looked at, each for itself
 	Busy    []string `json:"busy,omitempty"`    // files in them that are being written
 	Lost    string   `json:"lost,omitempty"`    // why something may have been missed: all is to be looked at
-	Deaf    string   `json:"deaf,omitempty"`    // why nothing is heard of other hosts; told once
+	Deaf    string   `json:"deaf,omitempty"`    // why nothing is heard of other hosts; told when that changes
 	Ready   bool     `json:"ready,omitempty"`   // from now on nothing is missed; told once
 	Watched int      `json:"watched,omitempty"` // folders, when Ready
 }

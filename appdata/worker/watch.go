@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/coterie-ha/coterie/appdata"
 )
@@ -123,8 +122,10 @@ func (w *watch) run(ctx context.Context, skips func(path string) bool, tell func
 	var loops []func(context.Context) error
 	if w.Events || w.Equal != nil {
 		loops = append(loops, func(ctx context.Context) error { return appdata.Watcher{Root: w.Root, Skip: skips}.Run(ctx, one) })
-	} else if err := one(appdata.Dirty{Ready: true}); err != nil {
-		return err
+	} else if len(w.Critical) > 0 {
+		if err := one(appdata.Dirty{Ready: true}); err != nil {
+			return err
+		}
 	}
 	if len(w.Critical) > 0 {
 		loops = append(loops, func(ctx context.Context) error {
@@ -132,7 +133,7 @@ func (w *watch) run(ctx context.Context, skips func(path string) bool, tell func
 		})
 	}
 	if w.Listen {
-		loops = append(loops, func(ctx context.Context) error { return w.listen(ctx, skips, one) })
+		loops = append(loops, func(ctx context.Context) error { return appdata.Listener{Root: w.Root, Skip: skips}.Keep(ctx, one) })
 	}
 	inside, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -142,34 +143,6 @@ func (w *watch) run(ctx context.Context, skips func(path string) bool, tell func
 	}
 	running.Wait()
 	return context.Cause(inside)
-}
-
-// listen goes on for as long as the watch does: where nothing is told, scans find what
-// changed. It says so once, and asks again, ever more seldom.
-func (w *watch) listen(ctx context.Context, skips func(path string) bool, tell func(appdata.Dirty) error) error {
-	const most = time.Minute
-	said, rest := "", time.Second
-	for {
-		begun := time.Now()
-		err := appdata.Listener{Root: w.Root, Skip: skips}.Run(ctx, tell)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if why := err.Error(); why != said {
-			said = why
-			if err := tell(appdata.Dirty{Deaf: why}); err != nil {
-				return err
-			}
-		}
-		if rest = min(2*rest, most); time.Since(begun) > most {
-			rest = time.Second
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(rest):
-		}
-	}
 }
 
 // follow sends one request and takes its answers until ctx ends, the worker does,

@@ -120,7 +120,7 @@ func (a *agent) tellChanges(ctx context.Context, told <-chan appdata.Dirty, agai
 			return context.Cause(ctx)
 		case d = <-told:
 		}
-		if d.Ready && d.Watched > 0 {
+		if d.Ready {
 			a.log.Info("watching the share", "folders", d.Watched)
 		}
 		if d.Deaf != "" {

@@ -3,12 +3,12 @@
 package chaos
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -44,7 +44,7 @@ func TestAHurtClusterKeepsItsPromises(t *testing.T) {
 }
 
 // afterLoss are faults that move leases in the moments that a standby misses.
-var afterLoss = []string{"fail over", "kill agent", "kill host", "terminate", "cut both ways", "freeze agent", "freeze host"}
+var afterLoss = []string{FailOver, "kill agent", "kill host", "terminate", "cut both ways", "freeze agent", "freeze host"}
 
 // A standby that takes over has missed the last moments: who held what then is
 // unknown to it, and yet nobody begins before all others have stopped.
@@ -78,10 +78,9 @@ type trial struct {
 	lasts   time.Duration // without the healing
 	only    []string      // kinds of faults
 	terms   cluster.Terms
-	atOnce  int           // nodes that are hurt at one time
-	skewed  bool          // the program's wall clocks are wrong
-	lossy   bool          // the database fails over
-	heals   time.Duration // in which all must be well again; 0: usualHealing
+	atOnce  int  // nodes that are hurt at one time
+	skewed  bool // the program's wall clocks are wrong
+	lossy   bool // the database fails over
 }
 
 // run returns what was written down, and what is wrong with it.
@@ -133,7 +132,7 @@ func (tr trial) run(t *testing.T) (*History, []Violation) {
 	if err := n.Run(hurting); err != nil {
 		t.Fatal(err)
 	}
-	ill := healed(c, len(c.Nodes), cmp.Or(tr.heals, usualHealing))
+	ill := healed(c, len(c.Nodes))
 	stop()
 	all.Wait()
 	for _, node := range c.Nodes { // so that nothing is written any more
@@ -144,7 +143,7 @@ func (tr trial) run(t *testing.T) (*History, []Violation) {
 		t.Fatal(err)
 	}
 	h.Lossy = tr.lossy
-	return h, append(ill, h.Check()...)
+	return h, slices.Concat(n.Stuck(), ill, h.Check())
 }
 
 // well are conditions of a cluster that is whole. The last one must always hold.
@@ -159,14 +158,12 @@ var well = map[string]string{
 // a hundred of them to run after a long trial.
 const slotsDone = "every slot is accounted for"
 
-const usualHealing = 30 * time.Second
-
 // healed waits until all is well again.
-func healed(c *cluster.Cluster, nodes int, within time.Duration) (ill []Violation) {
+func healed(c *cluster.Cluster, nodes int) (ill []Violation) {
 	late := func() bool {
 		return *duration > time.Minute && len(ill) == 1 && strings.Contains(ill[0].Text, slotsDone)
 	}
-	for begun := time.Now(); time.Since(begun) < within || late() && time.Since(begun) < 2*time.Minute; c.Elapse(50 * time.Millisecond) {
+	for begun := time.Now(); time.Since(begun) < 30*time.Second || late() && time.Since(begun) < 2*time.Minute; c.Elapse(50 * time.Millisecond) {
 		for _, node := range c.Nodes {
 			node.Keep()
 		}

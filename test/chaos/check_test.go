@@ -76,6 +76,7 @@ func TestEachBrokenPromiseIsNoticed(t *testing.T) {
 		"two nodes have one token":                      {"tokens", func(h *History) { h.Testimonies[4].Token = 1 }},
 		"an old token is accepted after a new one":      {"tokens", func(h *History) { h.Testimonies[1].From, h.Testimonies[1].At = 8*second, 8*second+1 }},
 		"an effect is lost":                             {"effects", func(h *History) { h.Effects = h.Effects[:1] }},
+		"a fail-over begins no era":                     {"eras", func(h *History) { h.Faults = append(h.Faults, Fault{Kind: FailOver, From: 4 * second, To: 5 * second}) }},
 		"a slot has no row":                             {"slots", func(h *History) { h.Runs = append(h.Runs[:1:1], h.Runs[2:]...) }},
 		"a slot has two rows":                           {"slots", func(h *History) { h.Runs = append(h.Runs, h.Runs[2]) }},
 		"a slot is run twice":                           {"slots", func(h *History) { h.Testimonies[3].Due = midnight }},
@@ -103,6 +104,7 @@ func TestALossyHistoryIsJudgedByWhatCannotBeLost(t *testing.T) {
 	h := right()
 	h.Lossy = true
 	h.Effects, h.Runs = h.Effects[1:], h.Runs[2:]
+	h.Faults = []Fault{{Kind: FailOver, From: 10 * second, To: 11 * second}} // after which nothing was done
 	for _, v := range h.Check() {
 		t.Error(v)
 	}

@@ -15,7 +15,10 @@
 //	ledger      a lease is claimed only when it is free, by a node that lives, under a higher token
 //	beliefs     no two programs of one lease live at one instant
 //	effects     no effect was committed under a token after a higher one was claimed; none that was acknowledged is lost
+//	eras        a fail-over begins an era
 //	slots       each due slot has one row that tells what became of it, and at most one program
+//	ending      who is told to stop ends
+//	healing     after the last fault all is well again
 //	history     claims, reads and effects of a lease happened in some order that a lease allows (porcupine)
 //
 // A trial in which too little happened proves nothing, and fails.

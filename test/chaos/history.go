@@ -105,6 +105,7 @@ func (h *History) Check() []Violation {
 	h.beliefs(&v)
 	h.tokens(&v)
 	h.effects(&v, tenures)
+	h.eras(&v)
 	if !h.Lossy {
 		h.acknowledged(&v)
 		h.slots(&v)

@@ -2,6 +2,8 @@
 
 package chaos
 
+import "math"
+
 // tenure is the time in which a node held a lease, as the ledger tells it.
 type tenure struct {
 	lease string
@@ -86,4 +88,36 @@ func (r *replay) claim(v *violations, e *Event) {
 	t := &tenure{lease: e.Subject, node: e.Node, life: life, token: e.Token, claim: e}
 	r.held[e.Subject] = t
 	r.all = append(r.all, t)
+}
+
+// FailOver is the fault after which the database is a standby that has missed the last moments.
+const FailOver = "fail over"
+
+// eras checks that each fail-over has begun an era, which tells why, as soon as anybody did anything.
+func (h *History) eras(v *violations) {
+	for i, f := range h.Faults {
+		if f.Kind != FailOver {
+			continue
+		}
+		until := int64(math.MaxInt64)
+		for _, next := range h.Faults[i+1:] {
+			if next.Kind == FailOver {
+				until = next.From
+				break
+			}
+		}
+		began, after := false, 0
+		for _, e := range h.Events {
+			switch {
+			case e.At < f.From || e.At > until:
+			case e.Kind == "era.began":
+				began = true
+			case e.At > f.To:
+				after++
+			}
+		}
+		if !began && after > 0 {
+			v.add("eras", "no era began with a fail-over, and %d things were done after it%s", after, h.around(f.From, f.To))
+		}
+	}
 }

@@ -129,11 +129,11 @@ func TestEachMutantIsCaught(t *testing.T) {
 			program := m.build(t)
 			begun := time.Now()
 			for n := uint64(0); time.Since(begun) < time.Minute; n++ {
-				lasts := 5 * m.terms.TTL
-				if slices.Contains(m.faults, "fail over") {
+				lasts, lossy := 5*m.terms.TTL, slices.Contains(m.faults, FailOver)
+				if lossy {
 					lasts *= 2
 				}
-				_, found := trial{program: program, seed: *seed + n, lasts: lasts, only: m.faults, terms: m.terms, atOnce: 2, lossy: slices.Contains(m.faults, "fail over"), heals: 12 * time.Second}.run(t)
+				_, found := trial{program: program, seed: *seed + n, lasts: lasts, only: m.faults, terms: m.terms, atOnce: 2, lossy: lossy}.run(t)
 				if len(found) > 0 {
 					t.Logf("%d violations: %v\n%s", len(found), found[0], m.Row("real processes: "+found[0].Promise, time.Since(begun).Seconds()))
 					return

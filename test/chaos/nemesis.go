@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -29,6 +30,7 @@ type Nemesis struct {
 	rng    *rand.Rand
 	decks  map[string][]string
 	faults []Fault
+	stuck  []Violation
 }
 
 // nodeFaults are what happens to a node. Whatever is begun is also ended.
@@ -59,7 +61,7 @@ var databaseFaults = map[string]func(*Nemesis) error{
 }
 
 // failOvers are for a database with a standby.
-var failOvers = map[string]func(*Nemesis) error{"fail over": (*Nemesis).failOver}
+var failOvers = map[string]func(*Nemesis) error{FailOver: (*Nemesis).failOver}
 
 // Run torments until ctx ends, and heals what it hurt.
 func (n *Nemesis) Run(ctx context.Context) error {
@@ -103,6 +105,27 @@ func (n *Nemesis) Faults() []Fault {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.faults
+}
+
+// Stuck tells of agents that did not end when they were told to, or had to.
+func (n *Nemesis) Stuck() []Violation {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.stuck
+}
+
+// mostEnding is more than any program of a trial runs on, on a machine that is busy.
+const mostEnding = 20 * time.Second
+
+// ends waits until a node has ended. What does not is written down, and taken away.
+func (n *Nemesis) ends(node *cluster.Node) {
+	if node.Ends(mostEnding) {
+		return
+	}
+	n.mu.Lock()
+	n.stuck = append(n.stuck, Violation{"ending", fmt.Sprintf("%s has not ended after %v", node.Name, mostEnding)})
+	n.mu.Unlock()
+	node.KillHost()
 }
 
 // hurt does one kind of fault to a node, which is whole again afterwards.
@@ -173,7 +196,7 @@ func (n *Nemesis) killHost(node *cluster.Node) {
 
 func (n *Nemesis) killAgent(node *cluster.Node) {
 	node.Signal(node.Agent(), syscall.SIGKILL)
-	node.Reaped()
+	n.ends(node)
 	n.comeBack(node)
 }
 
@@ -188,13 +211,13 @@ func (n *Nemesis) comeBack(node *cluster.Node) {
 
 func (n *Nemesis) killSupervisor(node *cluster.Node) {
 	node.Signal(node.Supervisor(), syscall.SIGKILL)
-	node.Reaped()
+	n.ends(node)
 	n.comeBack(node)
 }
 
 func (n *Nemesis) terminate(node *cluster.Node) {
 	node.Signal(node.Supervisor(), syscall.SIGTERM)
-	node.Reaped()
+	n.ends(node)
 	node.Keep()
 }
 
@@ -231,7 +254,7 @@ func (n *Nemesis) orphan(node *cluster.Node) {
 	agent := node.Agent()
 	node.Signal(agent, syscall.SIGSTOP)
 	node.Signal(node.Supervisor(), syscall.SIGKILL)
-	node.Reaped()
+	n.ends(node)
 	n.last()
 	node.Keep() // refused if the frozen one still has its socket
 	n.last()

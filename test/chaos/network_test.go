@@ -84,7 +84,7 @@ func TestAPartitionOfTheNetworkItselfKeepsHoldersApart(t *testing.T) {
 		faults = append(faults, f)
 		c.AwaitReady()
 	}
-	ill := healed(c, nodes, usualHealing)
+	ill := healed(c, nodes)
 	stop()
 	all.Wait()
 	for _, node := range c.Nodes {

@@ -207,10 +207,18 @@ func (n *Node) KillHost() {
 // Reaped waits until the supervisor's process has ended.
 func (n *Node) Reaped() {
 	n.c.t.Helper()
+	if !n.Ends(patience) {
+		n.c.t.Fatalf("%s does not end", n.Name)
+	}
+}
+
+// Ends waits until the supervisor's process has ended; false when it has not by then.
+func (n *Node) Ends(within time.Duration) bool {
 	select {
 	case <-n.life.ended:
-	case <-time.After(patience):
-		n.c.t.Fatalf("%s does not end", n.Name)
+		return true
+	case <-time.After(within):
+		return false
 	}
 }
 

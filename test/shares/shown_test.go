@@ -36,7 +36,7 @@ func TestWhatIsShownIsSeenWithFewRequests(t *testing.T) {
 	present := l.tell(faulty.Plan{})
 	shown, late := asked("conf/server/keystore", 0), asked("not here yet", 1)
 	t.Logf("FIGURE requests to see that a file is as another node wrote it: %d; that it is not yet: %d; of the latter to see that this is the share: %d", shown, late, present)
-	if present > 40 { // it is asked before and after each look, and each page of a scan
+	if present > 30 { // it is asked before and after each look, and each page of a scan
 		t.Errorf("%d requests to see that this is the share", present)
 	}
 	if shown > late/2 {
