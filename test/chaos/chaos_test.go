@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -132,18 +131,28 @@ func (tr trial) run(t *testing.T) (*History, []Violation) {
 	if err := n.Run(hurting); err != nil {
 		t.Fatal(err)
 	}
-	ill := healed(c, len(c.Nodes))
+	early, err := ledgerOf(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ill := violations(n.Stuck())
+	(&History{Events: early, Faults: n.Faults()}).eras(&ill)
+	if len(ill) == 0 { // else nothing heals that
+		ill = healed(c, len(c.Nodes))
+	}
 	stop()
 	all.Wait()
 	for _, node := range c.Nodes { // so that nothing is written any more
-		node.Freeze()
+		if node.Alive() { // else it never healed
+			node.Freeze()
+		}
 	}
 	h, err := Gather(c, w, n.Faults())
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.Lossy = tr.lossy
-	return h, slices.Concat(n.Stuck(), ill, h.Check())
+	return h, append(ill, h.Check()...)
 }
 
 // well are conditions of a cluster that is whole. The last one must always hold.

@@ -98,19 +98,34 @@ SELECT name, first_due_at AS first, (extract(epoch FROM every) * 1e9)::bigint AS
 // Gather reads what the database has kept, and joins what was watched.
 func Gather(c *cluster.Cluster, w *Watcher, faults []Fault) (*History, error) {
 	h := &History{Reads: w.Reads, Testimonies: c.Testimonies(), Faults: faults, End: cluster.Monotonic()}
-	for query, into := range map[string]any{eventsSQL: &h.Events, effectsSQL: &h.Effects, runsSQL: &h.Runs, jobsSQL: &h.Jobs} {
+	var err error
+	if h.Events, err = ledgerOf(c); err != nil {
+		return nil, fmt.Errorf("gather the history: %w", err)
+	}
+	for i := range h.Events {
+		h.Events[i].Seen = w.Seen[h.Events[i].ID]
+	}
+	for query, into := range map[string]any{effectsSQL: &h.Effects, runsSQL: &h.Runs, jobsSQL: &h.Jobs} {
 		if err := c.DB.Select(into, query); err != nil {
 			return nil, fmt.Errorf("gather the history: %w", err)
 		}
 	}
-	// Both clocks are this machine's, and nobody sets one during a trial.
-	offset := time.Now().UnixNano() - cluster.Monotonic()
-	for i := range h.Events {
-		e := &h.Events[i]
-		e.At, e.Committed, e.Seen = e.At-offset, e.Committed-offset, w.Seen[e.ID]
-	}
-	for i := range h.Effects {
-		h.Effects[i].Committed -= offset
+	for i, ahead := 0, offset(); i < len(h.Effects); i++ {
+		h.Effects[i].Committed -= ahead
 	}
 	return h, nil
 }
+
+// ledgerOf reads the events, without when they were seen.
+func ledgerOf(c *cluster.Cluster) (events []Event, err error) {
+	err = c.DB.Select(&events, eventsSQL)
+	for i, ahead := 0, offset(); i < len(events); i++ {
+		events[i].At -= ahead
+		events[i].Committed -= ahead
+	}
+	return events, err
+}
+
+// offset is how far the database's clock is ahead of that of the logs: both are this machine's, and
+// nobody sets one during a trial.
+func offset() int64 { return time.Now().UnixNano() - cluster.Monotonic() }

@@ -123,7 +123,7 @@ func (s *suite) undisturbed(t *testing.T) {
 	s.remade(t, "while nobody does", times, 40)
 }
 
-// remade fails when of so many steps of a host more than one was refused at first.
+// remade fails when more than one of so many steps of a host was refused at first.
 func (s *suite) remade(t *testing.T, when string, times, of int) {
 	t.Helper()
 	for _, side := range []Side{s.Alien, s.Sides[0], s.Sides[1]} {
