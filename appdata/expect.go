@@ -64,7 +64,10 @@ func (s Share) lookAnew(done map[string]bool, name string) bool {
 }
 
 func (h handle) lookAnew(below []string) error {
-	if err := h.list(1000); err != nil || len(below) == 0 || below[0] == "." {
+	if len(below) == 0 || below[0] == "." {
+		return h.list("") // several of its files may be wanted
+	}
+	if err := h.list(below[0]); err != nil {
 		return err
 	}
 	next, err := h.sub(below[0])

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -62,13 +63,17 @@ func (h handle) names(buf []byte) (names []string, err error) {
 	return names, err
 }
 
-// list reads so many names, or all, and forgets them: the client of a network file system
-// asks its server for what it lists.
-func (h handle) list(n int) error {
+// mostListed bounds what is read of a folder in which a stranger may have put anything.
+const mostListed = 1000
+
+// list reads names until one of them is the one that is wanted, and forgets them: the client
+// of a network file system asks its server for what it lists.
+func (h handle) list(want string) error {
+	n := 0
 	return h.read(make([]byte, listRoom), func(part []byte) bool {
-		_, count, _ := unix.ParseDirent(part, -1, nil)
-		n -= count
-		return n > 0
+		_, count, names := unix.ParseDirent(part, -1, nil)
+		n += count
+		return n < mostListed && !slices.Contains(names, want)
 	})
 }
 

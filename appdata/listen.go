@@ -30,8 +30,11 @@ type Listener struct {
 	Most   time.Duration          // 0: 500 ms
 	Again  time.Duration          // 0: 1 s; after which a folder is told once more
 
-	ask func() (notices []smb.Notice, whole bool, err error) // nil: smb.Await
+	ask func() (notices []smb.Notice, whole bool, err error) // nil: of an smb.Folder
 }
+
+// mostUnheard is how many answers wait while what was told is written.
+const mostUnheard = 64
 
 // mostNew bounds the folders in a new one that are told; of more a scan is asked.
 const mostNew = 1000
@@ -41,11 +44,17 @@ const mostNew = 1000
 // nobody can call it back, and ends with the process.
 func (l Listener) Run(ctx context.Context, tell func(Dirty) error) error {
 	ask := l.ask
+	leave := func() error { return nil }
 	if ask == nil {
-		ask = func() ([]smb.Notice, bool, error) { return smb.Await(l.Root) }
+		folder, err := smb.Open(l.Root)
+		if err != nil {
+			return fmt.Errorf("listen to the file server: %w", err)
+		}
+		ask, leave = folder.Await, folder.Close
 	}
-	answers := make(chan answerOfServer)
+	answers := make(chan answerOfServer, mostUnheard) // who asks again soon misses little
 	go func() {
+		defer leave() // only a folder
 		for {
 			notices, whole, err := ask()
 			select {
@@ -124,7 +133,7 @@ type heard struct {
 	again map[string]time.Time       // folders in which was written: when they are told once more
 }
 
-// answerOfServer is what smb.Await gives.
+// answerOfServer is what an smb.Folder gives.
 type answerOfServer struct {
 	notices []smb.Notice
 	whole   bool

@@ -76,15 +76,11 @@ func (c Change) Note(class func(path string) Class, clock time.Time) Noted {
 // Do looks. It never takes a share that is gone, or another one, for folders
 // that were deleted: the marker and this node's own word are read before and after.
 func (l Look) Do(ctx context.Context) (Looked, error) {
-	begun := time.Now()
 	layout, err := LayoutOf(l.Layout)
 	if err != nil {
 		return Looked{}, err
 	}
-	if err := l.Share.Present(); err != nil {
-		return Looked{}, err
-	}
-	clock, err := l.Share.Clock()
+	passed, now, err := l.clock()
 	if err != nil {
 		return Looked{}, err
 	}
@@ -100,7 +96,7 @@ func (l Look) Do(ctx context.Context) (Looked, error) {
 	if err != nil {
 		return Looked{}, err
 	}
-	s := Scanner{Root: l.Share.Path, Known: shelf.Dir, Skip: layout.Skips, Clock: clock}
+	s := Scanner{Root: l.Share.Path, Known: shelf.Dir, Skip: layout.Skips, Clock: passed}
 	u := Update{Known: shelf, Class: layout.Class, Skip: layout.Skips, Moment: l.Moment}
 	for _, folder := range folders {
 		d, err := s.one(ctx, folder)
@@ -121,7 +117,21 @@ func (l Look) Do(ctx context.Context) (Looked, error) {
 	if err := l.Share.Present(); err != nil || len(below) > 0 {
 		return Looked{Below: below}, err
 	}
-	return looked(u.Batch(true), shelf, layout.Class, clock.Add(time.Since(begun))), nil
+	return looked(u.Batch(true), shelf, layout.Class, now()), nil
+}
+
+// clock proves that this is the share, and gives a moment that the share's clock has passed,
+// by which is judged what may have changed unseen; and what it says now, as far as the share's
+// host and this one kept apart as they were. Nothing is written for it: of what each look
+// writes, a server would tell whoever listens.
+func (l Look) clock() (passed time.Time, now func() time.Time, err error) {
+	passed, err = l.Share.present()
+	if err != nil || !passed.IsZero() {
+		return passed, func() time.Time { return time.Now().Add(l.Share.Ahead) }, err
+	}
+	begun := time.Now()
+	passed, err = l.Share.Clock()
+	return passed, func() time.Time { return passed.Add(time.Since(begun)) }, err
 }
 
 func looked(b Batch, shelf *Shelf, class func(string) Class, clock time.Time) (found Looked) {

@@ -10,18 +10,19 @@ import (
 
 // Share is the shared folder as one node knows it: where it is, and what it must be.
 type Share struct {
-	Path       string   `json:"path"`                 // absolute
-	Cluster    string   `json:"cluster,omitempty"`    // name of the cluster; empty: any marker, or none, will do
-	ID         string   `json:"id,omitempty"`         // the cluster's identity; empty: the name alone decides
-	Generation int64    `json:"generation,omitempty"` // that the database knows; 0: any
-	Node       string   `json:"node"`                 // who looks
-	Word       Word     `json:"word,omitzero"`        // what this node's challenge file is made to say; the zero Word: none is kept
-	Said       int64    `json:"said,omitempty"`       // round that the file is known to have had under this Nonce; 0: nothing yet
-	Peers      []string `json:"peers,omitempty"`      // nodes whose challenge files are read
-	FSTypes    []string `json:"fs_types,omitempty"`   // allowed file systems, as in /proc/filesystems (nfs4, cifs, fuse.sshfs); empty: any
-	MinFree    int64    `json:"min_free,omitempty"`   // bytes below which the share counts as full; 0: 16 MiB
-	Token      int64    `json:"token,omitempty"`      // highest that this node knows of; kept on the share for all to see
-	Files      []string `json:"files,omitempty"`      // small files below it whose content is told
+	Path       string        `json:"path"`                 // absolute
+	Cluster    string        `json:"cluster,omitempty"`    // name of the cluster; empty: any marker, or none, will do
+	ID         string        `json:"id,omitempty"`         // the cluster's identity; empty: the name alone decides
+	Generation int64         `json:"generation,omitempty"` // that the database knows; 0: any
+	Node       string        `json:"node"`                 // who looks
+	Word       Word          `json:"word,omitzero"`        // what this node's challenge file is made to say; the zero Word: none is kept
+	Said       int64         `json:"said,omitempty"`       // round that the file is known to have had under this Nonce; 0: nothing yet
+	Ahead      time.Duration `json:"ahead,omitempty"`      // of the share's clock before this host's, as last seen; only told
+	Peers      []string      `json:"peers,omitempty"`      // nodes whose challenge files are read
+	FSTypes    []string      `json:"fs_types,omitempty"`   // allowed file systems, as in /proc/filesystems (nfs4, cifs, fuse.sshfs); empty: any
+	MinFree    int64         `json:"min_free,omitempty"`   // bytes below which the share counts as full; 0: 16 MiB
+	Token      int64         `json:"token,omitempty"`      // highest that this node knows of; kept on the share for all to see
+	Files      []string      `json:"files,omitempty"`      // small files below it whose content is told
 }
 
 var nodeName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`) })
@@ -51,7 +52,7 @@ type Condition struct {
 	FreeBytes       int64         `json:"free_bytes"`
 	FreeInodes      int64         `json:"free_inodes"`     // -1: the file system does not count them
 	Latency         time.Duration `json:"latency"`         // of a small file written, forced to disk and renamed; 0: not tried
-	Ahead           time.Duration `json:"ahead,omitempty"` // of this host's clock, by the time that the share gave that file; only told, nothing goes by it
+	Ahead           time.Duration `json:"ahead,omitempty"` // of the share's clock before this host's, by the time that it gave that file; only told, nothing goes by it
 	CaseInsensitive bool          `json:"case_insensitive"`
 	Token           int64         `json:"token"`           // highest that any node has kept there
 	Words           *Words        `json:"words,omitempty"` // what challenge files say; nil: nobody could look

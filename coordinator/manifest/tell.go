@@ -95,17 +95,17 @@ type readJSON struct {
 	Moved int64  `json:"moved"`
 }
 
+// knownSQL gives the moment also when nothing is known.
 const knownSQL = `
-SELECT path, error, moved, first, entries
-FROM coterie.appdata_known($1, $2, $3)`
+SELECT now.moment, k.path, coalesce(k.error, ''), coalesce(k.moved, 0), k.first, k.entries
+FROM (SELECT extract(epoch FROM coterie.clock())::bigint AS moment) AS now
+LEFT JOIN coterie.appdata_known($1, $2, $3) AS k ON true
+ORDER BY k.path, k.first`
 
 // known adds what is stored of some folders to a look, and of some all below.
 func (t Teller) known(ctx context.Context, l *appdata.Look, folders, below []string) (read []readJSON, err error) {
 	if below == nil {
 		l.Known = nil
-	}
-	if err := t.DB.GetContext(ctx, &l.Moment, `SELECT extract(epoch FROM coterie.clock())::bigint`); err != nil {
-		return nil, err
 	}
 	rows, err := t.DB.QueryContext(ctx, knownSQL, Share, pq.Array(append([]string{}, folders...)), pq.Array(append([]string{}, below...)))
 	if err != nil {
@@ -116,10 +116,14 @@ func (t Teller) known(ctx context.Context, l *appdata.Look, folders, below []str
 	for rows.Next() {
 		var f appdata.KnownFolder
 		var moved int64
-		var first, text sql.NullString
-		if err := rows.Scan(&f.Path, &f.Err, &moved, &first, &text); err != nil {
+		var path, first, text sql.NullString
+		if err := rows.Scan(&l.Moment, &path, &f.Err, &moved, &first, &text); err != nil {
 			return nil, err
 		}
+		if !path.Valid {
+			continue
+		}
+		f.Path = path.String
 		if n := len(read); n == 0 || read[n-1].Path != f.Path {
 			read = append(read, readJSON{f.Path, moved})
 			l.Known = append(l.Known, f)

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/coterie-ha/coterie/appdata"
 	"github.com/coterie-ha/coterie/test/shares/faulty"
@@ -46,5 +48,28 @@ func TestWhatIsShownIsSeenWithFewRequests(t *testing.T) {
 	l.must(os.Remove(filepath.Join(l.dir, ".coterie/cluster.json")))
 	if _, err := (appdata.Expect{Share: l.share, Files: want("conf/server/keystore")}).Do(t.Context()); err == nil {
 		t.Error("what is not the share shows it")
+	}
+}
+
+// What a watch names is looked at with few requests, and nothing is written for it: of each
+// file that is made for a look, a server tells whoever listens. This one takes none.
+func TestALookAsksLittleAndWritesNothing(t *testing.T) {
+	l := newLiar(t, 1)
+	l.write("conf/server/keystore")
+	look := appdata.Look{Share: l.share, Layout: "generic", Folders: []string{"conf/server"}}
+	l.tell(faulty.Plan{})
+	found, err := look.Do(t.Context())
+	l.must(err)
+	asked := l.tell(faulty.Plan{})
+	if n := len(found.Changes); n != 1 || found.Changes[0].Latency < 0 || found.Changes[0].Latency > time.Minute {
+		t.Errorf("found %+v", found.Changes)
+	}
+	t.Logf("FIGURE requests to look at a folder with one file: %d", asked)
+	if asked > 65 {
+		t.Errorf("%d requests", asked)
+	}
+	look.Share.Said = 0 // without a word of its own it wants the share's clock
+	if _, err := look.Do(t.Context()); err == nil || !strings.Contains(err.Error(), "clock of") {
+		t.Errorf("it asked for no clock: %v", err)
 	}
 }
