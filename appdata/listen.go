@@ -26,7 +26,7 @@ import (
 type Listener struct {
 	Root   string
 	Skip   func(path string) bool // of paths below Root; nil: none
-	Settle time.Duration          // 0: 50 ms
+	Settle time.Duration          // 0: 25 ms
 	Most   time.Duration          // 0: 500 ms
 	Again  time.Duration          // 0: 1 s; after which a folder is told once more
 
@@ -67,8 +67,8 @@ func (l Listener) Run(ctx context.Context, tell func(Dirty) error) error {
 			}
 		}
 	}()
-	u := heard{unrest: newUnrest(orElse(l.Settle, 50*time.Millisecond), orElse(l.Most, 500*time.Millisecond)), fresh: map[string]map[string]bool{}, again: map[string]time.Time{}}
-	tick := time.NewTicker(u.settle / 4)
+	u := heard{unrest: newUnrest(orElse(l.Settle, 25*time.Millisecond), orElse(l.Most, 500*time.Millisecond)), fresh: map[string]map[string]bool{}, again: map[string]time.Time{}}
+	tick := time.NewTicker(u.settle / 2)
 	defer tick.Stop()
 	for {
 		select {
