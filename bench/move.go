@@ -44,7 +44,7 @@ func (l *lab) moved(ctx context.Context, to place) (_ []row, err error) {
 		}
 	}
 	to.rounds = max(to.rounds, 1)
-	m := &mover{place: to, program: program, from: filepath.Join(l.dir, "server"), to: filepath.Join(l.dir, "moved"), plan: filepath.Join(l.dir, "plan.json")}
+	m := &mover{place: to, program: program, to: filepath.Join(l.dir, "moved"), plan: filepath.Join(l.dir, "plan.json")}
 	if to.mount != nil {
 		unmount, err := to.mount(ctx, l, m.to)
 		if err != nil {
@@ -65,6 +65,9 @@ func (l *lab) moved(ctx context.Context, to place) (_ []row, err error) {
 		if tree.files == 0 {
 			continue
 		}
+		if m.from, err = os.MkdirTemp(l.dir, "server-"); err != nil {
+			return nil, err
+		}
 		if err := m.build(tree.files, tree.sizes); err != nil {
 			return nil, err
 		}
@@ -77,7 +80,7 @@ func (l *lab) moved(ctx context.Context, to place) (_ []row, err error) {
 			name += " to " + to.name
 		}
 		rows = append(rows, m.rows(name, took)...)
-		if err := errors.Join(os.RemoveAll(m.from), m.empty()); err != nil {
+		if err := m.aside(); err != nil {
 			return nil, err
 		}
 	}
@@ -89,6 +92,7 @@ type mover struct {
 	place
 	program, from, to, plan string
 	bytes                   int
+	put                     int // aside, so far
 }
 
 func (m *mover) build(files int, sizes []int) error {
@@ -102,7 +106,7 @@ func (m *mover) build(files int, sizes []int) error {
 		name = filepath.Join(m.from, name)
 		return errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, data, 0o644))
 	}
-	err := errors.Join(write("conf/server/installed.properties", []byte("server.appdata.dir=..\n")), write("conf/installed.version", []byte("version=7.3\n")))
+	err := errors.Join(write("conf/installed.version", []byte("version=7.3\n")), m.settings())
 	above := min(files/98+1, 211) // folders of seven, with 14 files or more each
 	for i := range files {
 		size := sizes[random.IntN(len(sizes))]
@@ -111,6 +115,12 @@ func (m *mover) build(files int, sizes []int) error {
 		err = errors.Join(err, write(fmt.Sprintf("var/repository/%03d/%d/file-%d", i%above, i/above%7, i), blob[at:at+size]))
 	}
 	return err
+}
+
+// settings are those of a server whose data are its own.
+func (m *mover) settings() error {
+	name := filepath.Join(m.from, "conf/server/installed.properties")
+	return errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte("server.appdata.dir=..\n"), 0o644))
 }
 
 // peers copy, and have a way to see that the copy is one. The second ends with an error
@@ -180,29 +190,57 @@ func (m *mover) ours(ctx context.Context, took *costs) error {
 		return err
 	}
 	took.add(one)
-	_, _, err = costed(exec.CommandContext(ctx, m.program, "migrate", "rollback", m.plan, "-y", "-q"))
-	return err
+	// Another has its turn: as if nothing had been migrated.
+	return errors.Join(os.Rename(filepath.Join(m.from, ".coterie"), filepath.Join(m.from, fmt.Sprintf("journal-%d", m.put))), m.settings())
 }
 
 // fresh has nothing where the data are to go, and what is to be read at hand.
 func (m *mover) fresh() error {
-	if err := errors.Join(m.empty(), os.MkdirAll(m.to, 0o755), warm(m.from)); err != nil {
+	if err := errors.Join(m.aside(), os.MkdirAll(m.to, 0o755), warm(m.from)); err != nil {
 		return err
 	}
 	syscall.Sync() // what others wrote is not counted to who comes next
 	return nil
 }
 
-// empty removes what is in the folder, which may be where something is mounted.
-func (m *mover) empty() error {
+const former = "former-"
+
+// aside puts what is in the folder aside, which may be where something is mounted. Nothing
+// is deleted before the end: for minutes ext4 passes over each inode that was, one by one
+// for each new file, so that whoever comes after a deletion takes up to ten times as long.
+func (m *mover) aside() error {
 	all, err := os.ReadDir(m.to)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	m.put++
+	place := filepath.Join(m.to, fmt.Sprint(former, m.put))
 	for _, e := range all {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(m.to, e.Name())))
+		if !strings.HasPrefix(e.Name(), former) {
+			err = errors.Join(err, os.MkdirAll(place, 0o755), os.Rename(filepath.Join(m.to, e.Name()), filepath.Join(place, e.Name())))
+		}
 	}
-	return err
+	if err != nil || m.mount != nil {
+		return err
+	}
+	return hollow(place)
+}
+
+// hollow gives back the room that large files take.
+func hollow(folder string) error {
+	return filepath.WalkDir(folder, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		}
+		info, err := e.Info()
+		if err == nil && info.Size() > 64<<10 {
+			err = os.Truncate(name, 0)
+		}
+		return err
+	})
 }
 
 func (m *mover) rows(name string, took map[string]*costs) []row {
