@@ -44,17 +44,17 @@ const mostNew = 1000
 // nobody can call it back, and ends with the process.
 func (l Listener) Run(ctx context.Context, tell func(Dirty) error) error {
 	ask := l.ask
-	leave := func() error { return nil }
+	leave := func() {}
 	if ask == nil {
 		folder, err := smb.Open(l.Root)
 		if err != nil {
 			return fmt.Errorf("listen to the file server: %w", err)
 		}
-		ask, leave = folder.Await, folder.Close
+		ask, leave = folder.Await, func() { _ = folder.Close() } // it was only read
 	}
 	answers := make(chan answerOfServer, mostUnheard) // who asks again soon misses little
 	go func() {
-		defer leave() // only a folder
+		defer leave()
 		for {
 			notices, whole, err := ask()
 			select {
