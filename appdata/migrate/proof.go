@@ -152,16 +152,26 @@ func newLines(file string, flags int) (*lines, error) {
 	return &lines{f: f, w: bufio.NewWriterSize(f, 1<<16), last: time.Now()}, nil
 }
 
-// add writes a line, and now and then through to the file, so that little is read
-// again by the run that comes after a kill.
-func (l *lines) add(p Proof) error {
+// line is what stands for it in a file.
+func (p Proof) line() ([]byte, error) {
 	text, err := json.Marshal(p)
+	return append(text, '\n'), err
+}
+
+func (l *lines) add(p Proof) error {
+	line, err := p.line()
 	if err != nil {
 		return err
 	}
+	return l.write(line)
+}
+
+// write adds a line, and now and then writes through to the file, so that little is read
+// again by the run that comes after a kill.
+func (l *lines) write(line []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, err := l.w.Write(append(text, '\n')); err != nil {
+	if _, err := l.w.Write(line); err != nil {
 		return err
 	}
 	if time.Since(l.last) < time.Second {

@@ -34,8 +34,13 @@ func (p *pass) proveOne(ctx context.Context, d *folder, name string, buf []byte)
 	if s := factsOf(info); s.links > 1 {
 		p.first(s, to)
 	}
-	for range attempts {
-		done, err := p.tryToProve(ctx, from, to, path, buf)
+	for again := range attempts {
+		if again > 0 {
+			if info, err = os.Lstat(from); err != nil {
+				return err
+			}
+		}
+		done, err := p.tryToProve(ctx, from, to, path, info, buf)
 		if done || err != nil {
 			return err
 		}
@@ -76,16 +81,13 @@ func (p *pass) proveLink(from, to, path string) error {
 	return p.all.add(Proof{Path: appdata.Quote(path), Kind: "l", Target: appdata.Quote(target), From: looks(info, true)})
 }
 
-// tryToProve compares both ends, and says whether they are the same.
-func (p *pass) tryToProve(ctx context.Context, from, to, path string, buf []byte) (bool, error) {
+// tryToProve compares both ends, and says whether they are the same. here is how the
+// original has looked.
+func (p *pass) tryToProve(ctx context.Context, from, to, path string, here fs.FileInfo, buf []byte) (bool, error) {
 	there, err := os.Lstat(to)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !there.Mode().IsRegular() {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	here, err := os.Lstat(from)
 	if err != nil {
 		return false, err
 	}
@@ -103,11 +105,15 @@ func (p *pass) tryToProve(ctx context.Context, from, to, path string, buf []byte
 		return false, err
 	}
 	proof.Digest = digest.String()
-	if err := p.all.add(proof); err != nil {
+	line, err := proof.line()
+	if err == nil {
+		err = p.all.write(line)
+	}
+	if err != nil {
 		return false, err
 	}
 	p.boundary("prove " + path)
-	return true, p.fresh.add(proof)
+	return true, p.fresh.write(line)
 }
 
 // dressed says whether a copy has what belongs to the file beside its content.
