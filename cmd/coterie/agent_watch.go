@@ -96,7 +96,7 @@ func (a *agent) watchOnce(ctx context.Context, of worker.Of, again bool) error {
 
 // shareNow is the share, as it must be for anything in it to be believed.
 func (a *agent) shareNow() appdata.Share {
-	return a.member.Claim(appdata.Share{Path: a.cfg.AppData.Path, Cluster: a.cfg.Cluster, ID: a.cluster, Node: a.cfg.Node.Name, Ahead: a.knows().share.Ahead})
+	return a.member.Claim(appdata.Share{Path: a.cfg.AppData.Path, Cluster: a.cfg.Cluster, ID: a.cluster, Node: a.cfg.Node.Name})
 }
 
 func (a *agent) teller() manifest.Teller {

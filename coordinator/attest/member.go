@@ -26,6 +26,7 @@ type Member struct {
 	mu         sync.Mutex
 	word       appdata.Word // of the next look; guarded by mu, as all below
 	said       int64
+	ahead      time.Duration // of the share's clock before this host's, when that was written
 	adrift     adrift
 	circle     Circle
 	life       int64 // incarnation of which the circle knows
@@ -52,7 +53,7 @@ func (m *Member) Ask(s appdata.Share) appdata.Share {
 func (m *Member) Claim(s appdata.Share) appdata.Share {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s.Word, s.Said = m.word, m.floor(time.Now())
+	s.Word, s.Said, s.Ahead = m.word, m.floor(time.Now()), m.ahead
 	return s
 }
 
@@ -144,7 +145,7 @@ func (m *Member) saw(incarnation int64, begun time.Time, c *appdata.Condition) (
 		return false
 	}
 	if c.Words.Kept {
-		m.said = m.word.Round
+		m.said, m.ahead = m.word.Round, c.Ahead
 	}
 	m.circle.Saw(c.Words, begun)
 	return m.asked == incarnation

@@ -317,3 +317,21 @@ func TestWhoIsNotSeenForAWhileIsWellWhenItIsSeenAgain(t *testing.T) {
 		t.Errorf("b is %s still, though a sees what it writes", state)
 	}
 }
+
+// How late a change was seen is told by the share's clock as it was when it was looked at last.
+func TestAClaimKnowsHowTheClocksStand(t *testing.T) {
+	a := join(t, database(t), "app-a", share(t))
+	for _, ahead := range []time.Duration{7 * time.Hour, -7 * time.Hour} {
+		c, err := a.member.Ask(a.share).Probe(t.Context())
+		if err != nil || c.Ahead.Abs() > time.Minute {
+			t.Fatalf("ahead by %v, %v", c.Ahead, err)
+		}
+		c.Ahead = ahead
+		if _, err := a.member.Saw(t.Context(), a.life, a.ready, time.Now(), &c); err != nil {
+			t.Fatal(err)
+		}
+		if got := a.member.Claim(a.share).Ahead; got != ahead {
+			t.Errorf("known is %v, want %v", got, ahead)
+		}
+	}
+}

@@ -88,6 +88,7 @@ func remake(w []string) error {
 	times, err := strconv.Atoi(w[1])
 	above := filepath.Dir(w[0])
 	var failed []error
+	longest := time.Duration(0)
 	for i := 0; i < times && err == nil; i++ {
 		err = put(filepath.Join(w[0], "store"), "x", os.O_TRUNC)
 		time.Sleep(300 * time.Millisecond) // whoever listens does so again
@@ -97,20 +98,21 @@ func remake(w []string) error {
 			func() error { return os.Rename(above, above+"-aside") },
 			func() error { return os.Rename(above+"-aside", above) },
 		} {
-			err := do()
-			for try := 0; err != nil && try < 200; try++ { // as the next step needs it
-				if try == 0 {
-					failed = append(failed, err)
-				}
+			err, begun := do(), time.Now()
+			if err != nil {
+				failed = append(failed, err)
+			}
+			for err != nil && time.Since(begun) < 10*time.Second { // as the next step needs it
 				time.Sleep(10 * time.Millisecond)
 				err = do()
+				longest = max(longest, time.Since(begun))
 			}
 			if err != nil {
 				return errors.Join(append(failed, err)...)
 			}
 		}
 	}
-	fmt.Printf("%d of %d failed\n", len(failed), 4*times)
+	fmt.Printf("%d of %d failed, for %v at most\n", len(failed), 4*times, longest.Round(time.Millisecond))
 	for _, one := range failed {
 		fmt.Println(one)
 	}
