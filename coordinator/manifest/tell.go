@@ -95,12 +95,12 @@ type readJSON struct {
 	Moved int64  `json:"moved"`
 }
 
-// knownSQL gives the moment also when nothing is known.
+// knownSQL gives the moment also when nothing is known. It sorts as a manifest does, by bytes.
 const knownSQL = `
 SELECT now.moment, k.path, coalesce(k.error, ''), coalesce(k.moved, 0), k.first, k.entries
 FROM (SELECT extract(epoch FROM coterie.clock())::bigint AS moment) AS now
 LEFT JOIN coterie.appdata_known($1, $2, $3) AS k ON true
-ORDER BY k.path, k.first`
+ORDER BY k.path COLLATE "C", k.first COLLATE "C"`
 
 // known adds what is stored of some folders to a look, and of some all below.
 func (t Teller) known(ctx context.Context, l *appdata.Look, folders, below []string) (read []readJSON, err error) {
