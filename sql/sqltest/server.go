@@ -52,7 +52,7 @@ func (i *instance) start(ctx context.Context) (err error) {
 	if i.admin, err = schema.Open(ctx, schema.Options{DSN: i.server.DSN("postgres"), MaxConns: 4}); err != nil {
 		return err
 	}
-	if _, err := i.admin.ExecContext(ctx, "CREATE DATABASE "+template); err != nil {
+	if _, err := i.admin.ExecContext(ctx, "CREATE DATABASE "+template+" TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"); err != nil {
 		return err
 	}
 	db, err := schema.Open(ctx, schema.Options{DSN: i.server.DSN(template)})
