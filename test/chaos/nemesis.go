@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -22,9 +23,10 @@ import (
 type Nemesis struct {
 	Cluster *cluster.Cluster
 	Seed    uint64
-	Only    []string // kinds of faults to choose from; empty for all
-	Lossy   bool     // the database fails over, again and again, and nothing else happens to it
-	AtOnce  int      // so many nodes at most are hurt at one time, 0 for all but one
+	Only    []string      // kinds of faults to choose from; empty for all
+	Lossy   bool          // the database fails over, again and again, and nothing else happens to it
+	AtOnce  int           // so many nodes at most are hurt at one time, 0 for all but one
+	Ending  time.Duration // how long a node that is to end may run on, 0 for mostEnding
 
 	mu     sync.Mutex // guards the fields below
 	rng    *rand.Rand
@@ -119,11 +121,12 @@ const mostEnding = 20 * time.Second
 
 // ends waits until a node has ended. What does not is written down, and taken away.
 func (n *Nemesis) ends(node *cluster.Node) {
-	if node.Ends(mostEnding) {
+	within := cmp.Or(n.Ending, mostEnding)
+	if node.Ends(within) {
 		return
 	}
 	n.mu.Lock()
-	n.stuck = append(n.stuck, Violation{"ending", fmt.Sprintf("%s has not ended after %v", node.Name, mostEnding)})
+	n.stuck = append(n.stuck, Violation{"ending", fmt.Sprintf("%s has not ended after %v", node.Name, within)})
 	n.mu.Unlock()
 	node.KillHost()
 }
