@@ -81,9 +81,12 @@ func each(w []string, first func(name string) error, before bool) error {
 	return err
 }
 
+// mostRefused is how long whoever deploys may be refused a step.
+const mostRefused = 2 * time.Second
+
 // remake writes into a folder, removes it with all that is in it, makes it again and renames
 // the folder above it to and fro, as one that deploys does: FOLDER TIMES. It says how often
-// it could not at once.
+// it could not at once; that it could not for long is an error.
 func remake(w []string) error {
 	times, err := strconv.Atoi(w[1])
 	above := filepath.Dir(w[0])
@@ -102,7 +105,7 @@ func remake(w []string) error {
 			if err != nil {
 				failed = append(failed, err)
 			}
-			for err != nil && time.Since(begun) < 10*time.Second { // as the next step needs it
+			for err != nil && time.Since(begun) < 5*mostRefused { // how long is worth knowing
 				time.Sleep(10 * time.Millisecond)
 				err = do()
 				longest = max(longest, time.Since(begun))
@@ -115,6 +118,9 @@ func remake(w []string) error {
 	fmt.Printf("%d of %d failed, for %v at most\n", len(failed), 4*times, longest.Round(time.Millisecond))
 	for _, one := range failed {
 		fmt.Println(one)
+	}
+	if longest > mostRefused {
+		return fmt.Errorf("refused for %v", longest)
 	}
 	return err
 }
