@@ -33,9 +33,14 @@ func TestWhatIsShownIsSeenWithFewRequests(t *testing.T) {
 		}
 		return l.tell(faulty.Plan{})
 	}
-	l.tell(faulty.Plan{})
-	l.must(l.share.Present())
-	present := l.tell(faulty.Plan{})
+	present := 0
+	for i := range 5 { // what a kernel asks for by itself comes when it comes
+		l.tell(faulty.Plan{})
+		l.must(l.share.Present())
+		if n := l.tell(faulty.Plan{}); i == 0 || n < present {
+			present = n
+		}
+	}
 	shown, late := asked("conf/server/keystore", 0), asked("not here yet", 1)
 	t.Logf("FIGURE requests to see that a file is as another node wrote it: %d; that it is not yet: %d; of the latter to see that this is the share: %d", shown, late, present)
 	if present > 30 { // it is asked before and after each look, and each page of a scan
@@ -57,14 +62,19 @@ func TestALookAsksLittleAndWritesNothing(t *testing.T) {
 	l := newLiar(t, 1)
 	l.write("conf/server/keystore")
 	look := appdata.Look{Share: l.share, Layout: "generic", Folders: []string{"conf/server"}}
-	l.tell(faulty.Plan{})
-	found, err := look.Do(t.Context())
-	l.must(err)
-	asked := l.tell(faulty.Plan{})
-	if n := len(found.Changes); n != 1 || found.Changes[0].Latency < 0 || found.Changes[0].Latency > time.Minute {
-		t.Errorf("found %+v", found.Changes)
+	asked := 0
+	for i := range 5 { // what a kernel asks for by itself comes when it comes
+		l.tell(faulty.Plan{})
+		found, err := look.Do(t.Context())
+		l.must(err)
+		if n := l.tell(faulty.Plan{}); i == 0 || n < asked {
+			asked = n
+		}
+		if n := len(found.Changes); n != 1 || found.Changes[0].Latency < 0 || found.Changes[0].Latency > time.Minute {
+			t.Errorf("found %+v", found.Changes)
+		}
 	}
-	t.Logf("FIGURE requests to look at a folder with one file: %d", asked)
+	t.Logf("FIGURE requests to look at a folder with one file, the least of five looks: %d", asked)
 	if asked > 65 {
 		t.Errorf("%d requests", asked)
 	}
