@@ -52,7 +52,7 @@ func (i *instance) start(ctx context.Context) (err error) {
 	if i.admin, err = schema.Open(ctx, schema.Options{DSN: i.server.DSN("postgres"), MaxConns: 4}); err != nil {
 		return err
 	}
-	if _, err := i.admin.ExecContext(ctx, "CREATE DATABASE "+template+" TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"); err != nil {
+	if err := i.makeDatabase(ctx); err != nil {
 		return err
 	}
 	db, err := schema.Open(ctx, schema.Options{DSN: i.server.DSN(template)})
@@ -60,6 +60,21 @@ func (i *instance) start(ctx context.Context) (err error) {
 		return err
 	}
 	return errors.Join(makeTemplate(ctx, db), db.Close())
+}
+
+// makeDatabase makes one that sorts as people do, as administrators' databases may: what leans
+// on the order of bytes without saying so fails here.
+func (i *instance) makeDatabase(ctx context.Context) error {
+	var version int
+	if err := i.admin.GetContext(ctx, &version, `SELECT current_setting('server_version_num')::int`); err != nil {
+		return err
+	}
+	create := "CREATE DATABASE " + template
+	if version >= 150000 { // before, a database took its order from the system's locales only
+		create += " TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+	}
+	_, err := i.admin.ExecContext(ctx, create)
+	return err
 }
 
 // clockSQL lets a session say what time it is. Who is allowed to log in is
