@@ -40,7 +40,8 @@ type copier struct {
 	umask    fs.FileMode
 	uid, gid int
 	moved    func(bytes int64)
-	kernel   bool // copy within the kernel: both ends are on one host
+	kernel   bool        // copy within the kernel: both ends are on one host
+	seen     *remembered // nil: nothing is
 }
 
 // file copies a regular file.

@@ -48,7 +48,9 @@
 //   - Nothing is written below the old folders, and nothing is renamed to a name of
 //     the share that is taken.
 //   - A file of the stage that was not proved is not published. A proof holds as
-//     long as both files look as they did; else they are read again.
+//     long as both files look as they did; else they are read again. So does the digest
+//     of a small original, taken from what was copied: its copy is read and compared with
+//     that, and the original is read a second time only if it looks otherwise.
 //   - The originals are deleted last, when asked to, and only after another host has
 //     read every proved content through its own mount (or somebody has said that
 //     there is none). An original that is not as it was proved stays.

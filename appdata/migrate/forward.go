@@ -84,7 +84,10 @@ func (r *run) keepPlan(dir string) error {
 	return atomicfile.Write(filepath.Join(dir, planName), r.ends.text, 0o644)
 }
 
-func (r *run) copy(ctx context.Context) (map[string]string, error) {
+func (r *run) copy(ctx context.Context) (_ map[string]string, err error) {
+	if r.seen, err = r.plan.remember(); err != nil {
+		return nil, err
+	}
 	return nil, r.newPass().do(ctx)
 }
 

@@ -38,7 +38,7 @@ func (r *run) newPass() *pass {
 	p.copier = copier{
 		accepts: func(word string) bool { return slices.Contains(r.plan.Accepts, word) },
 		umask:   umask(), uid: os.Geteuid(), gid: os.Getegid(), kernel: !r.plan.Mount.Network() || workers == 0,
-		moved: func(n int64) { r.Progress.Bytes.Add(n) },
+		moved: func(n int64) { r.Progress.Bytes.Add(n) }, seen: r.seen,
 	}
 	return p
 }
@@ -109,13 +109,13 @@ func (p *pass) roots(units []string) ([]*folder, error) {
 				return nil, err
 			}
 			if sub, err := os.Lstat(from); err == nil && p.plan.Items[0].Path == "." && sub.Mode().Type() == fs.ModeSymlink {
-				roots = append(roots, &folder{path: ".", from: p.plan.From, to: filepath.Dir(to), names: []string{name}, listed: true, final: final})
+				roots = append(roots, &folder{path: ".", from: p.plan.From, to: filepath.Dir(to), names: []entry{{name: name}}, listed: true, final: final})
 				continue
 			}
 			roots = append(roots, &folder{path: name, from: real, to: to, final: final})
 			continue
 		}
-		roots = append(roots, &folder{path: filepath.Dir(name), from: filepath.Dir(from), to: filepath.Dir(to), names: []string{filepath.Base(name)}, listed: true, final: final})
+		roots = append(roots, &folder{path: filepath.Dir(name), from: filepath.Dir(from), to: filepath.Dir(to), names: []entry{{name: filepath.Base(name)}}, listed: true, final: final})
 	}
 	return roots, nil
 }
@@ -188,8 +188,15 @@ func (p *pass) enter(_ context.Context, d *folder, subs []string) error {
 	if err := p.all.add(Proof{Path: appdata.Quote(d.path), Kind: "d"}); err != nil {
 		return err
 	}
+	stays := make(map[string]bool, len(d.names)+len(subs))
+	for _, e := range d.names {
+		stays[e.name] = true
+	}
+	for _, name := range subs {
+		stays[name] = true
+	}
 	for _, e := range there {
-		if slices.Contains(d.names, e.Name()) || slices.Contains(subs, e.Name()) {
+		if stays[e.Name()] {
 			continue
 		}
 		path := filepath.Join(d.path, e.Name())
@@ -250,8 +257,15 @@ func (p *pass) makeFolder(d *folder) error {
 }
 
 // copyOne copies a file of which the share has no copy that looks like it.
-func (p *pass) copyOne(ctx context.Context, d *folder, name string, buf []byte) error {
-	from, to := filepath.Join(d.from, name), filepath.Join(d.to, name)
+func (p *pass) copyOne(ctx context.Context, d *folder, e entry, buf []byte) error {
+	from, to := filepath.Join(d.from, e.name), filepath.Join(d.to, e.name)
+	if d.fresh && e.plain {
+		if done, err := p.copier.small(from, to, buf); done || err != nil {
+			p.Progress.Files.Add(1)
+			p.boundary("copy " + filepath.Join(d.path, e.name))
+			return err
+		}
+	}
 	info, err := os.Lstat(from)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // gone meanwhile
@@ -279,7 +293,7 @@ func (p *pass) copyOne(ctx context.Context, d *folder, name string, buf []byte) 
 			break
 		}
 	}
-	p.boundary("copy " + filepath.Join(d.path, name))
+	p.boundary("copy " + filepath.Join(d.path, e.name))
 	switch {
 	case errors.Is(err, errMoved): // it is looked at again when it is proved
 		return nil

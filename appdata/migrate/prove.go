@@ -15,7 +15,8 @@ import (
 )
 
 // proveOne sees that a file has one content at both ends, and copies it if not.
-func (p *pass) proveOne(ctx context.Context, d *folder, name string, buf []byte) error {
+func (p *pass) proveOne(ctx context.Context, d *folder, e entry, buf []byte) error {
+	name := e.name
 	from, to, path := filepath.Join(d.from, name), filepath.Join(d.to, name), filepath.Join(d.path, name)
 	info, err := os.Lstat(from)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -100,7 +101,7 @@ func (p *pass) tryToProve(ctx context.Context, from, to, path string, here fs.Fi
 		p.Progress.Bytes.Add(here.Size())
 		return true, p.all.add(proof)
 	}
-	digest, same, err := p.compare(ctx, from, to, here.Size(), buf)
+	digest, same, err := p.compare(ctx, from, to, here, buf)
 	if err != nil || !same {
 		return false, err
 	}
@@ -130,9 +131,19 @@ func (p *pass) dressed(here, there fs.FileInfo) bool {
 	return true
 }
 
-// compare reads both ends side by side. What looks otherwise than it did at the
+// compare reads both ends side by side, or the copy of an original that is remembered. What looks otherwise than it did at the
 // start was not read as one content.
-func (p *pass) compare(ctx context.Context, from, to string, size int64, buf []byte) (digest appdata.Digest, same bool, err error) {
+func (p *pass) compare(ctx context.Context, from, to string, here fs.FileInfo, buf []byte) (digest appdata.Digest, same bool, err error) {
+	size := here.Size()
+	if half, ok := p.seen.half(from, lookOf(here)); ok {
+		if digest, known := digestSmall(to, size, p.plan.Mount.Network(), buf); known {
+			p.Progress.Bytes.Add(size)
+			if same = [16]byte(digest[:16]) == half; !same {
+				p.seen.forget(from)
+			}
+			return digest, same, nil
+		}
+	}
 	if size < blockSize {
 		if digest, same, known := compareSmall(from, to, p.plan.Mount.Network(), buf); known {
 			p.Progress.Bytes.Add(size)

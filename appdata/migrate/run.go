@@ -32,7 +32,8 @@ type run struct {
 	Run
 	plan  Plan
 	ends  *ends
-	noted Step // the journal says already that it is begun
+	noted Step        // the journal says already that it is begun
+	seen  *remembered // of what this run has copied; nil before and when nothing is
 }
 
 // RefusedError are objections that nobody has accepted.

@@ -16,45 +16,30 @@ import (
 // what fits into one block is copied and compared with as few as it takes; all that
 // is unusual about a file has it done in the other way.
 
-// small copies such a file, and says whether it did.
+// small copies such a file, and says whether it did. That the file did not change meanwhile
+// is seen when it is proved.
 func (c *copier) small(from, to string, buf []byte) (done bool, err error) {
 	in, err := openSmall(from)
 	if err != nil {
 		return false, nil //nolint:nilerr // the other way says what is wrong
 	}
 	defer unix.Close(in)
-	var before, after unix.Stat_t
-	if err := unix.Fstat(in, &before); err != nil || before.Size > blockSize || before.Blocks*512 < before.Size && before.Size > 1<<16 || hasSome(in) {
+	var is unix.Stat_t
+	if err := unix.Fstat(in, &is); err != nil || !isUsual(&is) || hasSome(in) {
 		return false, nil //nolint:nilerr // as above
 	}
-	data, err := readSmall(in, buf[:before.Size+1])
-	if err != nil {
-		return false, err
+	remembered := c.seen.takes(lookAt(&is))
+	data, err := readSmall(in, buf[:is.Size+1])
+	if err != nil || int64(len(data)) != is.Size {
+		return false, nil //nolint:nilerr // as above
 	}
-	if err := unix.Fstat(in, &after); err != nil {
-		return false, err
-	}
-	if int64(len(data)) != before.Size || before.Mtim != after.Mtim || before.Ctim != after.Ctim {
-		return false, errMoved
-	}
-	mode := before.Mode & 0o7777
-	out, err := unix.Open(to, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW, mode&0o777)
+	out, err := unix.Open(to, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW, is.Mode&0o777)
 	if err != nil {
 		return false, nil //nolint:nilerr // as above
 	}
 	err = writeSmall(out, data)
-	if owned := int(before.Uid) != c.uid || int(before.Gid) != c.gid; err == nil {
-		if owned {
-			err = c.bear(lossOf("owners", unix.Fchown(out, int(before.Uid), int(before.Gid))))
-		}
-		if err == nil && (owned || mode != mode&0o777&^uint32(c.umask)) {
-			err = c.bear(lossOf("modes", unix.Fchmod(out, mode)))
-		}
-	}
-	// Its time before it is closed: a share that answers in turn has answered all writes
-	// then, and closing waits for nothing more.
 	if err == nil {
-		err = unix.UtimesNanoAt(unix.AT_FDCWD, to, []unix.Timespec{{Nsec: unix.UTIME_OMIT}, before.Mtim}, unix.AT_SYMLINK_NOFOLLOW)
+		err = c.dressSmall(out, to, &is)
 	}
 	// A network file system may say only here that there was no room.
 	if closed := unix.Close(out); err == nil {
@@ -63,8 +48,37 @@ func (c *copier) small(from, to string, buf []byte) (done bool, err error) {
 	if err != nil {
 		return false, &fs.PathError{Op: "copy to", Path: to, Err: err}
 	}
-	c.moved(before.Size)
+	if remembered {
+		c.seen.note(from, lookAt(&is), sha256.Sum256(data))
+	}
+	c.moved(is.Size)
 	return true, nil
+}
+
+// isUsual says whether a file is a regular one of one name that fits into a block and has no
+// holes worth keeping.
+func isUsual(is *unix.Stat_t) bool {
+	return is.Mode&unix.S_IFMT == unix.S_IFREG && is.Nlink == 1 && is.Size <= blockSize && (is.Blocks*512 >= is.Size || is.Size <= 1<<16)
+}
+
+// dressSmall sets the owner, the mode, and the time, before the file is closed: a share that
+// answers in turn has answered all writes then, and closing waits for nothing more.
+func (c *copier) dressSmall(out int, to string, is *unix.Stat_t) (err error) {
+	owned, mode := int(is.Uid) != c.uid || int(is.Gid) != c.gid, is.Mode&0o7777
+	if owned {
+		err = c.bear(lossOf("owners", unix.Fchown(out, int(is.Uid), int(is.Gid))))
+	}
+	if err == nil && (owned || mode != mode&0o777&^uint32(c.umask)) {
+		err = c.bear(lossOf("modes", unix.Fchmod(out, mode)))
+	}
+	if err == nil {
+		err = unix.UtimesNanoAt(unix.AT_FDCWD, to, []unix.Timespec{{Nsec: unix.UTIME_OMIT}, is.Mtim}, unix.AT_SYMLINK_NOFOLLOW)
+	}
+	return err
+}
+
+func lookAt(is *unix.Stat_t) look {
+	return look{uint64(is.Dev), is.Ino, is.Size, is.Mtim.Nano(), is.Ctim.Nano()} //nolint:unconvert // types differ between processors
 }
 
 func openSmall(name string) (int, error) {
@@ -145,4 +159,21 @@ func compareSmall(from, to string, network bool, buf []byte) (digest appdata.Dig
 		return digest, false, true
 	}
 	return sha256.Sum256(x), true, true
+}
+
+// digestSmall reads such a file whole; known is false when it has to be done in the other way.
+func digestSmall(name string, size int64, network bool, buf []byte) (digest appdata.Digest, known bool) {
+	f, err := openSmall(name)
+	if err != nil {
+		return digest, false
+	}
+	defer unix.Close(f)
+	if network && unix.Fadvise(f, 0, 0, unix.FADV_DONTNEED) != nil {
+		return digest, false
+	}
+	data, err := readSmall(f, buf[:size+1])
+	if err != nil || int64(len(data)) != size {
+		return digest, false
+	}
+	return sha256.Sum256(data), true
 }

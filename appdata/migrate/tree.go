@@ -13,11 +13,17 @@ import (
 type folder struct {
 	path     string // below the application data, for people and proofs
 	from, to string
-	names    []string    // of what is in it and is no folder
+	names    []entry     // of what is in it and is no folder
 	mode     fs.FileMode // permissions of the original, once it has been listed
 	listed   bool
 	final    bool // it has its name on the share already
 	fresh    bool // it was made just now, so that the share has nothing in it
+}
+
+// entry is a name in a folder.
+type entry struct {
+	name  string
+	plain bool // listed as a regular file
 }
 
 // tree visits pairs of folders with several workers. Network file systems lock a
@@ -26,7 +32,7 @@ type folder struct {
 type tree struct {
 	workers int
 	enter   func(ctx context.Context, d *folder, subs []string) error // when it has been listed
-	visit   func(ctx context.Context, d *folder, name string, buf []byte) error
+	visit   func(ctx context.Context, d *folder, e entry, buf []byte) error
 
 	mu     sync.Mutex
 	news   *sync.Cond
@@ -76,21 +82,21 @@ func (t *tree) fail(err error) {
 func (t *tree) work(ctx context.Context) {
 	buf := make([]byte, 2*blockSize)
 	for {
-		d, name := t.next()
+		d, e := t.next()
 		if d == nil {
 			return
 		}
 		var err error
-		if name == "" {
+		if e.name == "" {
 			err = t.list(ctx, d)
 		} else {
-			err = t.visit(ctx, d, name, buf)
+			err = t.visit(ctx, d, e, buf)
 		}
 		if err != nil {
 			t.fail(err)
 		}
 		t.mu.Lock()
-		if name == "" {
+		if e.name == "" {
 			t.lists--
 		}
 		t.active--
@@ -99,32 +105,32 @@ func (t *tree) work(ctx context.Context) {
 	}
 }
 
-// next is a folder to be listed, or a name in one; nil when all is done.
-func (t *tree) next() (*folder, string) {
+// next is a folder to be listed, or an entry of one; nil when all is done.
+func (t *tree) next() (*folder, entry) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for {
 		switch {
 		case t.err != nil:
-			return nil, ""
+			return nil, entry{}
 		case t.mayList():
 			d := t.below[len(t.below)-1]
 			t.below = t.below[:len(t.below)-1]
 			t.active++
 			t.lists++
-			return d, ""
+			return d, entry{}
 		case len(t.ring) > 0:
 			t.turn = (t.turn + 1) % len(t.ring)
 			d := t.ring[t.turn]
-			name := d.names[len(d.names)-1]
+			e := d.names[len(d.names)-1]
 			d.names = d.names[:len(d.names)-1]
 			if len(d.names) == 0 {
 				t.ring = slices.Delete(t.ring, t.turn, t.turn+1)
 			}
 			t.active++
-			return d, name
+			return d, e
 		case t.active == 0:
-			return nil, ""
+			return nil, entry{}
 		}
 		t.news.Wait()
 	}
@@ -154,7 +160,7 @@ func (t *tree) list(ctx context.Context, d *folder) error {
 		case e.IsDir():
 			subs = append(subs, e.Name())
 		default:
-			d.names = append(d.names, e.Name())
+			d.names = append(d.names, entry{e.Name(), e.Type().IsRegular()})
 		}
 	}
 	if err := t.enter(ctx, d, subs); err != nil {
