@@ -44,6 +44,8 @@ func (l *lab) moved(ctx context.Context, to place) (_ []row, err error) {
 		}
 	}
 	to.rounds = max(to.rounds, 1)
+	l, giveBack := l.onDisk(ctx, (to.mixed+to.small)*(to.rounds+1)*5)
+	defer func() { err = errors.Join(err, giveBack()) }()
 	m := &mover{place: to, program: program, to: filepath.Join(l.dir, "moved"), plan: filepath.Join(l.dir, "plan.json")}
 	if to.mount != nil {
 		unmount, err := to.mount(ctx, l, m.to)
