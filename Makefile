@@ -159,8 +159,8 @@ trust: tomcat postgres ## servers that trust one another, 20 certificates and 20
 kills: ## migrations killed after each effect, on each layout, four minutes
 	$(GO) test -count=1 -timeout 30m -v ./test/migrate -every 1
 
-calls: postgres ## migrations of which each call of the file system fails, fills up, is the last of the share or of the process, hours (CALLS=41: each 41st, ten minutes)
-	COTERIE_CI=1 $(GO) test -count=1 -timeout 12h -v -run 'ACallThatGoesWrong|AShareThatHangs' ./test/migrate -calls $(CALLS)
+calls: postgres ## migrations of which each call of the file system fails, fills up, is the last of the share or of the process, hours (CALLS=41: each 41st, ten minutes; FAULTS=kill: kills alone)
+	COTERIE_CI=1 $(GO) test -count=1 -timeout 12h -v -run 'ACallThatGoesWrong|AShareThatHangs' ./test/migrate -calls $(CALLS) -faults '$(FAULTS)'
 
 test-shares: postgres ## real NFS, SMB, sshfs and GlusterFS under agents, ten minutes; SHARES=short: NFS and SMB alone, SHARES=quick: sshfs alone, a minute
 	@deploy/install-shares.sh $(SHARES)

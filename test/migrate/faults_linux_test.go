@@ -19,6 +19,8 @@ import (
 
 var calls = flag.Int("calls", 997, "have each so-manieth call of the file system go wrong; 1: each")
 
+var kinds = flag.String("faults", "", "only faults of this name")
+
 // faulty is a site below a mount point whose calls go wrong, at both ends.
 type faulty struct {
 	*site
@@ -132,6 +134,9 @@ var faults = []struct {
 // samples of all show more than the same ones of each.
 func points(among []through.Call, fault int) []int {
 	var all []int
+	if *kinds != "" && *kinds != faults[fault].name {
+		return nil
+	}
 	for i := 1 + fault*(*calls/len(faults)); i <= len(among); i += *calls {
 		all = append(all, i)
 	}
