@@ -72,12 +72,14 @@ var steps = map[string]func([]string) error{
 		now := unix.NsecToTimeval(time.Now().Add(d).UnixNano())
 		return unix.Settimeofday(&now)
 	},
-	"slowly":  slowly,
-	"prepare": prepare,
-	"foreign": foreign,
-	"remake":  remake,
-	"replace": replace,
-	"whole":   whole,
+	"slowly":   slowly,
+	"prepare":  prepare,
+	"foreign":  foreign,
+	"remake":   remake,
+	"overhear": overhear,
+	"replace":  replace,
+	"show":     show,
+	"whole":    whole,
 	"now": func([]string) error {
 		fmt.Println(time.Now().UnixNano())
 		return nil
