@@ -131,8 +131,8 @@ func (p *pass) dressed(here, there fs.FileInfo) bool {
 	return true
 }
 
-// compare reads both ends side by side, or the copy of an original that is remembered. What looks otherwise than it did at the
-// start was not read as one content.
+// compare reads both ends side by side, or the copy alone of an original that is remembered.
+// What looks otherwise than it did at the start was not read as one content.
 func (p *pass) compare(ctx context.Context, from, to string, here fs.FileInfo, buf []byte) (digest appdata.Digest, same bool, err error) {
 	size := here.Size()
 	if half, ok := p.seen.half(from, lookOf(here)); ok {
