@@ -130,7 +130,7 @@ var mayImport = map[string][]string{
 	"test/slots":     {"*"},
 
 	"test/shares/rig":      {"*"},
-	"test/shares/rig/tool": {},
+	"test/shares/rig/tool": {"appdata/smb"},
 	"test/shares/faulty":   {},
 }
 
