@@ -46,7 +46,7 @@ func (s *suite) foreign(t *testing.T) {
 
 	// Beside a node, on the other's host, a program that only passes on what the server says.
 	other := s.Sides[0]
-	if cluster.Get[string](s.c, `SELECT node FROM coterie.leases WHERE name = 'listen/appdata'`) == other.Name {
+	if cluster.Get[string](s.c, `SELECT holder FROM coterie.leases WHERE name = 'listen/appdata'`) == other.Name {
 		other = s.Sides[1]
 	}
 	begun, overheard := newMarks(t), newMarks(t)
