@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,6 +33,9 @@ func newFaulty(t *testing.T, l Layout) *faulty {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("NOT SHOWN: only root can mount a file system whose calls go wrong")
+	}
+	if *kinds != "" && !slices.ContainsFunc(faults, func(k kind) bool { return k.name == *kinds }) {
+		t.Fatalf("no fault is called %q: none would be tried", *kinds)
 	}
 	dir, err := os.MkdirTemp("/dev/shm", "migrate-")
 	if err != nil {
@@ -119,10 +123,12 @@ func at(kind string, n int, all []through.Call) string {
 	return fmt.Sprintf("%s at call %d of %d, %v %s", kind, n, len(all), all[n-1].Op, all[n-1].Path)
 }
 
-var faults = []struct {
+type kind struct {
 	name  string
 	fault through.Fault
-}{
+}
+
+var faults = []kind{
 	{"EIO", through.Fault{Err: syscall.EIO}},
 	{"ENOSPC", through.Fault{Err: syscall.ENOSPC}},
 	{"kill", through.Fault{Kill: true}},
