@@ -12,7 +12,7 @@ import (
 
 const (
 	rememberedSize  = 16 << 10    // of larger files reading once more costs less than a second digest
-	rememberedMost  = 1 << 18     // some 10 MB; what comes later is read once more
+	rememberedMost  = 1 << 18     // some 21 MB; what comes later is read once more
 	rememberedSince = time.Minute // longer than a system keeps a page that may be written without moving a time
 )
 
